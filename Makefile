@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+# One makefile for everything. Modules see only the include directories that their row grants: the floors of
+# server/DESIGN.md. Generated and built files all go under $(O).
+
+VERSION := 0.1.0
+O ?= build
+
+CC ?= gcc
+CLANG ?= clang
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+PYTHON ?= /usr/bin/python3
+NANOPB ?= nanopb_generator.py
+INSTALL ?= install
+
+PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
+bindir ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
+libdir ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+datadir ?= $(prefix)/share
+pkgconfigdir ?= $(libdir)/pkgconfig
+unitdir ?= $(prefix)/lib/systemd/system
+
+# V=1 shows whole commands.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+
+# --- compiler ---
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla -Werror
+HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIC
+LINK_HARDENING := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+OPTIMISE := -O2 -g
+ifdef SANITIZE
+OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+HARDENING := -fPIC
+LINK_HARDENING := -pie -fsanitize=$(SANITIZE)
+endif
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -fvisibility=hidden \
+	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(OPTIMISE) $(HARDENING)
+BASE_LDFLAGS := $(LINK_HARDENING)
+
+cflags_of = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
+libs_of = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
+
+SYSTEMD := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes)
+NET_CFLAGS := $(if $(SYSTEMD),-DWITH_SYSTEMD)
+
+# --- modules: their sources, and what they may include (floors) ---
+
+MODULES := protocol server/base server/domain server/store server/broker server/session server/admin server/net \
+	server/ctl server/issuer server client client/cli
+
+sources = $(sort $(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(O)/obj/%.o,$(call sources,$(1)))
+
+GEN := $(O)/gen
+INCLUDE_protocol := protocol $(GEN)
+INCLUDE_server/base := server/base protocol
+INCLUDE_server/domain := server/domain protocol
+INCLUDE_server/store := server/store server/domain server/base protocol $(GEN)
+INCLUDE_server/broker := server/broker server/store server/domain server/base protocol
+INCLUDE_server/session := server/session server/broker server/domain server/base protocol $(GEN)
+INCLUDE_server/admin := server/admin server/broker server/store server/domain server/base protocol
+INCLUDE_server/net := server/net server/session server/admin server/broker server/domain server/base protocol $(GEN)
+INCLUDE_server := server $(INCLUDE_server/net) server/store
+INCLUDE_server/ctl := server/ctl protocol
+INCLUDE_server/issuer := server/issuer protocol
+INCLUDE_client := client client/include protocol $(GEN)
+INCLUDE_client/cli := client/cli client/include protocol
+
+# --- programs ---
+
+PROGRAMS := musterd musterctl muster muster-issuer
+LIBRARIES := libmuster.so.0 libmuster.a
+SCHEMA := $(GEN)/schema.inc
+
+PROTOCOL_LIBS := $(call libs_of,libsodium jansson) -lprotobuf-nanopb
+MUSTERD_LIBS := $(call libs_of,libuv sqlite3 libmicrohttpd inih) $(if $(SYSTEMD),$(call libs_of,libsystemd)) -lpthread
+MUSTERCTL_LIBS := $(call libs_of,libcurl smartcols)
+ISSUER_LIBS := $(call libs_of,sqlite3)
+CLIENT_LIBS := $(call libs_of,libcares)
+
+SERVER_MODULES := server/base server/domain server/store server/broker server/session server/admin server/net
+
+.DEFAULT_GOAL := all
+.PHONY: all deps deps-check test-programs run test check bench fuzz sanitize lint unit install uninstall clean help
+
+all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%)
+
+# Only says what is missing; `make test` and `make run` install it.
+deps-check:
+	@sh packaging/deps.sh check build
+
+$(GEN)/muster.pb.c $(GEN)/muster.pb.h &: protocol/muster.proto protocol/muster.options
+	@mkdir -p $(GEN)
+	$(NANOPB) -q -D $(GEN) -I protocol -f protocol/muster.options muster.proto
+
+# The migrations become strings: one row a file, in order.
+$(SCHEMA): $(sort $(wildcard server/store/schema/*.sql)) packaging/embed-sql.sh
+	@mkdir -p $(GEN)
+	sh packaging/embed-sql.sh $(sort $(wildcard server/store/schema/*.sql)) > $@
+
+$(O)/obj/gen/muster.pb.o: $(GEN)/muster.pb.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(filter-out -Wconversion,$(BASE_CFLAGS)) $(CPPFLAGS) $(CFLAGS) -MMD -MP -I$(GEN) -c $< -o $@
+
+define module_rules
+$(O)/obj/$(1)/%.o: $(1)/%.c | $(GEN)/muster.pb.h $(SCHEMA)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$$(CC) $$(BASE_CFLAGS) $$(NET_CFLAGS) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP $$(INCLUDE_$(1):%=-I%) -c $$< -o $$@
+endef
+# Longer paths first, so that server/net is not taken for server.
+$(foreach module,$(MODULES),$(eval $(call module_rules,$(module))))
+
+$(O)/libprotocol.a: $(call objects,protocol) $(O)/obj/gen/muster.pb.o
+	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/libserver.a: $(foreach module,$(SERVER_MODULES),$(call objects,$(module))) $(O)/obj/server/config.o
+	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERD_LIBS) $(PROTOCOL_LIBS)
+
+$(O)/musterctl: $(call objects,server/ctl) $(O)/libprotocol.a
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERCTL_LIBS) $(PROTOCOL_LIBS)
+
+$(O)/muster-issuer: $(call objects,server/issuer) $(O)/libprotocol.a
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(ISSUER_LIBS) $(PROTOCOL_LIBS)
+
+# The public library: the client and what it needs of the protocol, with only the symbols of libmuster.map to be seen.
+CLIENT_OBJECTS := $(call objects,client) $(O)/libprotocol.a
+
+$(O)/libmuster.so.0: $(CLIENT_OBJECTS) client/libmuster.map
+	$(CC) -shared -Wl,-soname,libmuster.so.0 -Wl,--version-script=client/libmuster.map -Wl,-z,defs,-z,relro,-z,now \
+		$(filter -fsanitize%,$(BASE_LDFLAGS)) $(LDFLAGS) -o $@ $(CLIENT_OBJECTS) $(CLIENT_LIBS) $(PROTOCOL_LIBS)
+	ln -sf libmuster.so.0 $(O)/libmuster.so
+
+$(O)/libmuster.a: $(CLIENT_OBJECTS) client/libmuster.map
+	@mkdir -p $(O)/obj/libmuster
+	nanopb=$$($(CC) -print-file-name=libprotobuf-nanopb.a) && \
+	$(LD) -r -o $(O)/obj/libmuster/all.o $(CLIENT_OBJECTS) $$nanopb
+	sed -n 's/^[[:space:]]*\(muster_[a-z0-9_]*\);.*/\1/p' client/libmuster.map > $(O)/obj/libmuster/public
+	objcopy --keep-global-symbols=$(O)/obj/libmuster/public $(O)/obj/libmuster/all.o
+	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $(O)/obj/libmuster/all.o
+
+$(O)/muster: $(call objects,client/cli) $(O)/obj/protocol/command.o $(O)/libmuster.a
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(call libs_of,libsodium jansson)
+
+# --- tests ---
+
+# Test programs see every module of the library under test, but not the programs' own folders.
+TEST_INCLUDES := $(foreach m,tests/lib client client/include $(SERVER_MODULES) server protocol $(GEN),-I$(m))
+TEST_LIBS := -lcmocka $(CLIENT_LIBS) $(MUSTERD_LIBS) $(PROTOCOL_LIBS)
+TEST_ARCHIVES := $(O)/libclient.a $(O)/libserver.a $(O)/libprotocol.a
+UNIT := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY := $(FUZZ:%=$(O)/tests/fuzz/%)
+TEST_PROGRAMS := $(UNIT) $(REPLAY) $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/interop/*.c tests/system/*.c))
+RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/run.py
+
+$(O)/libclient.a: $(call objects,client)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) $(BASE_LDFLAGS) -o $@ \
+		$(filter %.c %.a,$^) $(TEST_LIBS)
+
+$(O)/tests/%: tests/%.c $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) $(BASE_LDFLAGS) -o $@ \
+		$(filter %.c %.a,$^) $(TEST_LIBS)
+
+# Lint and unit: what to run before each commit. Under a minute.
+check: all lint unit
+
+lint:
+	$(PYTHON) tests/lint/lint.py
+
+unit: $(UNIT)
+	$(RUN_TESTS) unit
+
+# Everything but the long targets; installs what it needs.
+test:
+	sh packaging/deps.sh install test
+	$(MAKE) all $(TEST_PROGRAMS)
+	$(RUN_TESTS)
+
+test-programs: $(TEST_PROGRAMS)
+
+# The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of its own.
+sanitize:
+	$(MAKE) test O=$(O)/sanitize SANITIZE=address,undefined
+
+# Fuzz every parser for FUZZ_SECONDS each; new inputs join the corpus.
+FUZZ_SECONDS ?= 60
+fuzz:
+	sh packaging/deps.sh install fuzz
+	$(MAKE) $(O)/gen/muster.pb.h $(SCHEMA)
+	CLANG=$(CLANG) sh tests/fuzz/fuzz.sh $(O) $(FUZZ_SECONDS) $(FUZZ)
+
+# --- benchmarks ---
+
+bench: $(PROGRAMS:%=$(O)/%) $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py
+
+# --- first contact ---
+
+run:
+	sh packaging/deps.sh install test
+	$(MAKE) all
+	sh packaging/demo.sh $(abspath $(O))
+
+deps:
+	sh packaging/deps.sh install test
+
+# --- installation ---
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) \
+		$(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(unitdir)
+	$(INSTALL) -m 755 $(O)/musterd $(DESTDIR)$(sbindir)/musterd
+	$(INSTALL) -m 755 $(O)/musterctl $(O)/muster $(O)/muster-issuer $(DESTDIR)$(bindir)
+	$(INSTALL) -m 644 $(O)/libmuster.so.0 $(O)/libmuster.a $(DESTDIR)$(libdir)
+	ln -sf libmuster.so.0 $(DESTDIR)$(libdir)/libmuster.so
+	$(INSTALL) -m 644 client/include/muster.h $(DESTDIR)$(includedir)/muster.h
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
+		-e 's|@version@|$(VERSION)|' client/libmuster.pc.in > $(DESTDIR)$(pkgconfigdir)/libmuster.pc
+	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
+	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/musterd $(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
+		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
+		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
+		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service muster-agent.service)
+
+clean:
+	rm -rf $(O)
+
+help:
+	@echo 'all      build the programs and libraries into $(O)/'
+	@echo 'run      show the whole story on real parts'
+	@echo 'test     install what is missing, then run every test'
+	@echo 'check    lint and unit tests: before each commit'
+	@echo 'sanitize the tests under ASan and UBSan'
+	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
+	@echo 'bench    measure; writes $(O)/bench.json'
+	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
+
+-include $(shell test -d $(O) && find $(O) -name '*.d')

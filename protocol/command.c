@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EXIT_WRONG_USAGE 64
+#define ROWS_MAX 256
+
+static const struct command_option always[] = {{"help", NULL, "show this help", 'h'},
+					       {"version", NULL, "show the version", 0},
+					       {NULL, NULL, NULL, 0}};
+
+/* --- help --- */
+
+static void print_options(const char *title, const struct command_option *options)
+{
+	if (!options || !options->name)
+		return;
+	printf("\n%s:\n", title);
+	for (; options->name; options++) {
+		char left[64];
+		snprintf(left, sizeof(left), "--%s%s%s%s%s", options->name, options->letter ? ", -" : "",
+			 options->letter ? (char[]){options->letter, 0} : "", options->value ? " " : "",
+			 options->value ? options->value : "");
+		printf("  %-30s %s\n", left, options->help);
+	}
+}
+
+static void print_program(const struct program *program)
+{
+	printf("%s: %s\n\nUsage: %s [options] COMMAND ...\n\nCommands:\n", program->name, program->about,
+	       program->name);
+	for (const struct command *c = program->commands; c->path; c++) {
+		char left[96];
+		snprintf(left, sizeof(left), "%s%s%s", c->path, *c->args ? " " : "", c->args);
+		printf("  %-38s %s\n", left, c->help);
+	}
+	print_options("Options", program->globals);
+	print_options("Always", always);
+}
+
+static void print_command(const struct program *program, const struct command *c)
+{
+	printf("%s %s: %s\n\nUsage: %s %s%s%s%s\n", program->name, c->path, c->help, program->name, c->path,
+	       c->options && c->options->name ? " [options]" : "", *c->args ? " " : "", c->args);
+	print_options("Options", c->options);
+	print_options("Options of every command", program->globals);
+}
+
+/* Words for shell completion: every verb, then every option of the program or of one verb. */
+static int print_words(const struct program *program, const struct command *c)
+{
+	for (const struct command *row = program->commands; !c && row->path; row++)
+		puts(row->path);
+	for (const struct command_option *o = c ? c->options : NULL; o && o->name; o++)
+		printf("--%s\n", o->name);
+	for (const struct command_option *o = program->globals; o && o->name; o++)
+		printf("--%s\n", o->name);
+	return 0;
+}
+
+/* --- parsing --- */
+
+int command_usage(const struct invocation *inv, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, "%s: ", inv->program->name);
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "; see '%s%s%s --help'\n", inv->program->name, inv->command ? " " : "",
+		inv->command ? inv->command->path : "");
+	va_end(args);
+	return EXIT_WRONG_USAGE;
+}
+
+/* What getopt is told: all options of the program, each name once. */
+struct rows {
+	struct option rows[ROWS_MAX];
+	const struct command_option *source[ROWS_MAX];
+	size_t n;
+	char letters[2 * ROWS_MAX + 2];
+	size_t n_letters;
+};
+
+static void add_rows(struct rows *r, const struct command_option *options)
+{
+	for (; options && options->name; options++) {
+		size_t i = 0;
+		while (i < r->n && strcmp(r->rows[i].name, options->name) != 0)
+			i++;
+		if (i < r->n || r->n == ROWS_MAX - 1)
+			continue;
+		r->source[r->n] = options;
+		r->rows[r->n++] = (struct option){options->name,
+						  options->value ? required_argument : no_argument, NULL, 0};
+		if (options->letter) {
+			r->letters[r->n_letters++] = options->letter;
+			if (options->value)
+				r->letters[r->n_letters++] = ':';
+		}
+	}
+}
+
+static void collect_rows(const struct program *program, struct rows *r)
+{
+	static const struct command_option hidden[] = {{"complete", NULL, "", 0}, {NULL, NULL, NULL, 0}};
+	memset(r, 0, sizeof(*r));
+	r->letters[r->n_letters++] = ':';
+	add_rows(r, always);
+	add_rows(r, hidden);
+	add_rows(r, program->globals);
+	for (const struct command *c = program->commands; c->path; c++)
+		add_rows(r, c->options);
+}
+
+/* The long name of what getopt found, or NULL. */
+static const char *name_of(const struct rows *r, int got, int row)
+{
+	if (got == 0)
+		return r->rows[row].name;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->source[i]->letter == got)
+			return r->source[i]->name;
+	return NULL;
+}
+
+/* How many of the words does the verb's path take up? 0: it does not match. */
+static int match_path(const char *path, char **words, int n)
+{
+	int used = 0;
+	while (*path) {
+		size_t length = strcspn(path, " ");
+		if (used >= n || strlen(words[used]) != length || memcmp(words[used], path, length) != 0)
+			return 0;
+		used++;
+		path += length;
+		path += *path == ' ';
+	}
+	return used;
+}
+
+static void find_command(struct invocation *inv)
+{
+	int best = 0;
+	for (const struct command *c = inv->program->commands; c->path; c++) {
+		int used = match_path(c->path, inv->args, inv->n_args);
+		if (used > best) {
+			best = used;
+			inv->command = c;
+		}
+	}
+	inv->args += best;
+	inv->n_args -= best;
+}
+
+static bool belongs(const struct command_option *options, const char *name)
+{
+	for (; options && options->name; options++)
+		if (strcmp(options->name, name) == 0)
+			return true;
+	return false;
+}
+
+static int check(const struct invocation *inv)
+{
+	for (size_t i = 0; i < inv->n_given; i++) {
+		const char *name = inv->given[i].name;
+		if (!belongs(inv->command->options, name) && !belongs(inv->program->globals, name))
+			return command_usage(inv, "--%s is not an option of '%s'", name, inv->command->path);
+	}
+	if (inv->n_args < inv->command->args_min)
+		return command_usage(inv, "'%s' needs %s", inv->command->path, inv->command->args);
+	if (inv->n_args > inv->command->args_max)
+		return command_usage(inv, "'%s' does not take '%s'", inv->command->path,
+				     inv->args[inv->command->args_max]);
+	return 0;
+}
+
+static int parse(struct invocation *inv, int argc, char **argv)
+{
+	struct rows rows;
+	int row = 0;
+	int got;
+	collect_rows(inv->program, &rows);
+	optind = 0; /* glibc: start anew */
+	opterr = 0;
+	while ((got = getopt_long(argc, argv, rows.letters, rows.rows, &row)) != -1) {
+		const char *name = name_of(&rows, got, row);
+		if (!name) {
+			/* A letter may stand within a word that getopt has not passed yet. */
+			char letter[] = {'-', (char)optopt, 0};
+			return command_usage(
+				inv,
+				got == ':' ? "%s lacks its value"
+					   : "%s is no option (write -- before an argument that begins so)",
+				optopt ? letter : argv[optind - 1]);
+		}
+		if (inv->n_given == COMMAND_OPTIONS_MAX)
+			return command_usage(inv, "too many options");
+		inv->given[inv->n_given].name = name;
+		inv->given[inv->n_given++].value = optarg ? optarg : "";
+	}
+	inv->args = argv + optind;
+	inv->n_args = argc - optind;
+	return 0;
+}
+
+int command_main(const struct program *program, int argc, char **argv, void *context)
+{
+	struct invocation inv = {.program = program, .context = context};
+	int code = parse(&inv, argc, argv);
+	if (code)
+		return code;
+	find_command(&inv);
+	if (invocation_has(&inv, "version")) {
+		printf("%s %s\n", program->name, program->version);
+		return 0;
+	}
+	if (invocation_has(&inv, "complete"))
+		return print_words(program, inv.command);
+	if (invocation_has(&inv, "help")) {
+		if (inv.command)
+			print_command(program, inv.command);
+		else
+			print_program(program);
+		return 0;
+	}
+	if (!inv.command) {
+		if (inv.n_args)
+			return command_usage(&inv, "'%s' is not a command", inv.args[0]);
+		return command_usage(&inv, "a command is needed");
+	}
+	code = check(&inv);
+	return code ? code : inv.command->run(&inv);
+}
+
+const char *invocation_value(const struct invocation *inv, const char *option)
+{
+	for (size_t i = inv->n_given; i > 0; i--)
+		if (strcmp(inv->given[i - 1].name, option) == 0)
+			return inv->given[i - 1].value;
+	return NULL;
+}
+
+const char *invocation_value_or(const struct invocation *inv, const char *option, const char *otherwise)
+{
+	const char *value = invocation_value(inv, option);
+	return value ? value : otherwise;
+}
+
+bool invocation_has(const struct invocation *inv, const char *option)
+{
+	return invocation_value(inv, option) != NULL;
+}
+
+size_t invocation_values(const struct invocation *inv, const char *option, const char **out, size_t max)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < inv->n_given && n < max; i++)
+		if (strcmp(inv->given[i].name, option) == 0)
+			out[n++] = inv->given[i].value;
+	return n;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "license.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+void license_fini(struct license *license)
+{
+	free(license->grants);
+	free(license->products);
+	license->grants = NULL;
+	license->products = NULL;
+	license->n_grants = license->n_products = 0;
+}
+
+const struct product *license_product(const struct license *license, const char *id)
+{
+	for (size_t i = 0; i < license->n_products; i++)
+		if (strcmp(license->products[i].id, id) == 0)
+			return &license->products[i];
+	return NULL;
+}
+
+const struct grant *license_grant(const struct license *license, const char *id)
+{
+	for (size_t i = 0; i < license->n_grants; i++)
+		if (strcmp(license->grants[i].id, id) == 0)
+			return &license->grants[i];
+	return NULL;
+}
+
+int64_t grant_end(const struct license *license, const struct grant *grant)
+{
+	return grant->exp && grant->exp < license->exp ? grant->exp : license->exp;
+}
+
+uint32_t grant_plans(const struct license *license, const struct grant *grant)
+{
+	const struct product *product = license_product(license, grant->product);
+	uint32_t mask = 0;
+	if (!product)
+		return 0;
+	if (grant->n_plans == 0)
+		return (1u << product->n_plans) - 1;
+	for (size_t i = 0; i < grant->n_plans; i++)
+		mask |= 1u << product_plan(product, grant->plans[i]);
+	return mask;
+}
+
+/* --- writing --- */
+
+static json_t *write_policy(const struct grant_policy *p)
+{
+	json_t *object = json_object();
+	claims_set_integer(object, "threshold", p->threshold);
+	claims_set_integer(object, "window_days", p->window_days);
+	claims_set_integer(object, "lease_days", p->lease_days);
+	claims_set_integer(object, "renew_minutes", p->renew_minutes);
+	claims_set_integer(object, "retry_minutes", p->retry_minutes);
+	claims_set_integer(object, "grace_days", p->grace_days);
+	claims_set_integer(object, "devices_per_user", p->devices_per_user);
+	claims_set_integer(object, "hardware_tolerance", p->hardware_percent);
+	claims_set_text(object, "overage", overage_name(p->overage));
+	claims_set_text(object, "on_expiry", on_expiry_name(p->on_expiry));
+	claims_set_text(object, "enrol", enrol_name(p->enrol));
+	return object;
+}
+
+static json_t *write_grant(const struct grant *grant)
+{
+	json_t *object = json_object();
+	claims_set_text(object, "id", grant->id);
+	claims_set_text(object, "product", grant->product);
+	claims_set_text(object, "model", model_name(grant->model));
+	if (grant->quantity)
+		claims_set_integer(object, "quantity", grant->quantity);
+	claims_set_time(object, "nbf", grant->nbf);
+	if (grant->exp)
+		claims_set_time(object, "exp", grant->exp);
+	if (grant->cancel_until)
+		claims_set_time(object, "cancel_until", grant->cancel_until);
+	if (grant->n_plans)
+		claims_set_slugs(object, "plans", grant->plans, grant->n_plans);
+	json_object_set_new(object, "policy", write_policy(&grant->policy));
+	return object;
+}
+
+int license_sign(const struct license *license, const uint8_t vendor_secret[PASETO_SECRET], char **ret_token)
+{
+	json_t *claims =
+		token_claims(&token_license, license->head.iss, license->head.iat, license->head.jti);
+	if (!claims)
+		return E_NO_MEMORY;
+	json_t *org = json_object();
+	json_t *grants = json_array();
+	json_t *products = json_array();
+	claims_set_text(org, "id", license->org);
+	claims_set_text(org, "name", license->org_name);
+	claims_set_text(claims, "id", license->id);
+	claims_set_integer(claims, "serial", license->serial);
+	json_object_set_new(claims, "org", org);
+	claims_set_time(claims, "nbf", license->nbf);
+	claims_set_time(claims, "exp", license->exp);
+	claims_set_integer(claims, "hosts_max", license->hosts_max);
+	claims_set_integer(claims, "grace_days", license->grace_days);
+	for (size_t i = 0; i < license->n_grants; i++)
+		json_array_append_new(grants, write_grant(&license->grants[i]));
+	for (size_t i = 0; i < license->n_products; i++)
+		json_array_append_new(products, product_write(&license->products[i]));
+	json_object_set_new(claims, "grants", grants);
+	json_object_set_new(claims, "products", products);
+	int error = token_sign(claims, vendor_secret, license->head.iss, ret_token);
+	json_decref(claims);
+	return error;
+}
+
+/* --- reading --- */
+
+static void read_policy(struct claims *c, json_t *object, struct grant_policy *p)
+{
+	char overage[16] = "";
+	char on_expiry[16] = "";
+	char enrol[16] = "";
+	claims_u32_opt(c, object, "threshold", LIMIT_THRESHOLD, &p->threshold);
+	claims_u32_opt(c, object, "window_days", LIMIT_WINDOW_DAYS, &p->window_days);
+	claims_u32_opt(c, object, "lease_days", LIMIT_LEASE_DAYS, &p->lease_days);
+	claims_u32_opt(c, object, "renew_minutes", LIMIT_INTERVAL_MAX, &p->renew_minutes);
+	claims_u32_opt(c, object, "retry_minutes", LIMIT_INTERVAL_MAX, &p->retry_minutes);
+	claims_u32_opt(c, object, "grace_days", LIMIT_LEASE_DAYS, &p->grace_days);
+	claims_u32_opt(c, object, "devices_per_user", 1000, &p->devices_per_user);
+	claims_u32_opt(c, object, "hardware_tolerance", 100, &p->hardware_percent);
+	claims_text_opt(c, object, "overage", overage, sizeof(overage));
+	claims_text_opt(c, object, "on_expiry", on_expiry, sizeof(on_expiry));
+	claims_text_opt(c, object, "enrol", enrol, sizeof(enrol));
+	if (overage[0] && !overage_read(overage, &p->overage))
+		claims_fault(c, "overage");
+	if (on_expiry[0] && !on_expiry_read(on_expiry, &p->on_expiry))
+		claims_fault(c, "on_expiry");
+	if (enrol[0] && !enrol_read(enrol, &p->enrol))
+		claims_fault(c, "enrol");
+	if (p->threshold == 0 || p->window_days == 0)
+		claims_fault(c, "policy");
+}
+
+static void read_grant(struct claims *c, json_t *object, const struct license *license, struct grant *ret)
+{
+	char model[16] = "";
+	claims_slug(c, object, "id", ret->id);
+	claims_slug(c, object, "product", ret->product);
+	claims_text(c, object, "model", model, sizeof(model));
+	if (!c->error && !model_read(model, &ret->model))
+		claims_fault(c, "model");
+	claims_integer_opt(c, object, "quantity", 1, INT32_MAX, &ret->quantity);
+	ret->nbf = license->nbf;
+	claims_time_opt(c, object, "nbf", &ret->nbf);
+	claims_time_opt(c, object, "exp", &ret->exp);
+	claims_time_opt(c, object, "cancel_until", &ret->cancel_until);
+	claims_slugs_opt(c, object, "plans", ret->plans, LIMIT_PLANS, &ret->n_plans);
+	if (c->error)
+		return;
+	ret->policy = model_policy(ret->model);
+	if (claims_has(object, "policy")) {
+		json_t *policy = claims_object(c, object, "policy");
+		if (policy)
+			read_policy(c, policy, &ret->policy);
+	}
+	const struct product *product = license_product(license, ret->product);
+	if (!product)
+		claims_fault(c, "grants: product");
+	for (size_t i = 0; i < ret->n_plans && !c->error; i++)
+		if (product_plan(product, ret->plans[i]) < 0)
+			claims_fault(c, "grants: plans");
+}
+
+static void read_products(struct claims *c, json_t *claims, struct license *ret)
+{
+	size_t n;
+	json_t *products = claims_array_opt(c, claims, "products", LIMIT_PRODUCTS, &n);
+	ret->products = n ? calloc(n, sizeof(*ret->products)) : NULL;
+	for (size_t i = 0; i < n && ret->products && !c->error; i++) {
+		struct product product;
+		product_read(c, json_array_get(products, i), &product);
+		if (!c->error && license_product(ret, product.id))
+			claims_fault(c, "products: id");
+		ret->products[ret->n_products++] = product;
+	}
+}
+
+static void read_grants(struct claims *c, json_t *claims, struct license *ret)
+{
+	size_t n;
+	json_t *grants = claims_array_opt(c, claims, "grants", LIMIT_GRANTS, &n);
+	ret->grants = n ? calloc(n, sizeof(*ret->grants)) : NULL;
+	for (size_t i = 0; i < n && ret->grants && !c->error; i++) {
+		struct grant grant = {0};
+		read_grant(c, json_array_get(grants, i), ret, &grant);
+		if (!c->error && license_grant(ret, grant.id))
+			claims_fault(c, "grants: id");
+		ret->grants[ret->n_grants++] = grant;
+	}
+}
+
+static void read_license(struct claims *c, json_t *claims, struct license *ret)
+{
+	claims_head(c, claims, &ret->head);
+	claims_slug(c, claims, "id", ret->id);
+	claims_integer(c, claims, "serial", 1, INT64_MAX, &ret->serial);
+	json_t *org = claims_object(c, claims, "org");
+	if (org) {
+		claims_slug(c, org, "id", ret->org);
+		claims_text(c, org, "name", ret->org_name, sizeof(ret->org_name));
+	}
+	claims_time(c, claims, "nbf", &ret->nbf);
+	claims_time(c, claims, "exp", &ret->exp);
+	ret->hosts_max = 1;
+	ret->grace_days = 30;
+	claims_u32_opt(c, claims, "hosts_max", 1000, &ret->hosts_max);
+	claims_u32_opt(c, claims, "grace_days", LIMIT_LEASE_DAYS, &ret->grace_days);
+	if (!c->error && ret->exp <= ret->nbf)
+		claims_fault(c, "exp");
+	read_products(c, claims, ret);
+	read_grants(c, claims, ret);
+}
+
+int license_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC], struct license *ret,
+		 struct claims *fault)
+{
+	struct claims own;
+	struct claims *c = fault ? fault : &own;
+	char pid[PASERK_ID_TEXT];
+	json_t *claims;
+	*c = (struct claims){0};
+	*ret = (struct license){0};
+	int error = token_open(&token_license, token, n, vendor, &claims);
+	if (error)
+		return error;
+	read_license(c, claims, ret);
+	paserk_pid_write(vendor, pid);
+	if (!c->error && strcmp(ret->head.iss, pid) != 0)
+		claims_fault(c, "iss");
+	if (!c->error && (json_array_size(json_object_get(claims, "grants")) != ret->n_grants ||
+			  json_array_size(json_object_get(claims, "products")) != ret->n_products))
+		error = E_NO_MEMORY;
+	json_decref(claims);
+	return c->error ? c->error : error;
+}

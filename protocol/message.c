@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "message.h"
+
+#include <pb_common.h>
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <stdbool.h>
+
+#include "error.h"
+
+#define DEPTH_MAX 4
+
+/* UTF-8 as RFC 3629 has it, without control characters (those of U+0080 to U+009F among them). */
+static bool text_ok(const uint8_t *at, size_t n)
+{
+	size_t i = 0;
+	while (i < n) {
+		uint8_t lead = at[i++];
+		if (lead < 0x20 || lead == 0x7f)
+			return false;
+		if (lead < 0x80)
+			continue;
+		size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+		if (lead < 0xc2 || lead > 0xf4 || more > n - i)
+			return false;
+		uint8_t low = lead == 0xc2 || lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+		uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+		if (at[i] < low || at[i] > high)
+			return false;
+		for (size_t j = 1; j < more; j++)
+			if ((at[i + j] & 0xc0) != 0x80)
+				return false;
+		i += more;
+	}
+	return true;
+}
+
+/* What nanopb leaves open: the texts, at any depth of the message. Memory-safe on any bytes: only nanopb's
+ * own calls read. */
+static bool texts_ok(pb_istream_t *stream, const pb_msgdesc_t *desc, int depth)
+{
+	pb_field_iter_t field;
+	void *no_message = NULL;
+	bool known = pb_field_iter_begin(&field, desc, no_message);
+	while (stream->bytes_left) {
+		pb_wire_type_t type;
+		uint32_t tag;
+		bool end;
+		if (!pb_decode_tag(stream, &type, &tag, &end))
+			return false;
+		if (type != PB_WT_STRING || !known || !pb_field_iter_find(&field, tag)) {
+			if (!pb_skip_field(stream, type))
+				return false;
+			continue;
+		}
+		pb_istream_t part;
+		if (!pb_make_string_substream(stream, &part))
+			return false;
+		if (PB_LTYPE(field.type) == PB_LTYPE_STRING && !text_ok(part.state, part.bytes_left))
+			return false;
+		if (PB_LTYPE_IS_SUBMSG(field.type) &&
+		    (depth == 0 || !texts_ok(&part, field.submsg_desc, depth - 1)))
+			return false;
+		if (!pb_close_string_substream(stream, &part))
+			return false;
+	}
+	return true;
+}
+
+static int read_message(const pb_msgdesc_t *desc, const uint8_t *bytes, size_t n, void *ret)
+{
+	pb_istream_t first = pb_istream_from_buffer(bytes, n);
+	pb_istream_t second = pb_istream_from_buffer(bytes, n);
+	if (!texts_ok(&first, desc, DEPTH_MAX) || !pb_decode(&second, desc, ret))
+		return E_MALFORMED;
+	return 0;
+}
+
+static int write_message(const pb_msgdesc_t *desc, const void *message, uint8_t *out, size_t room,
+			 size_t *ret_n)
+{
+	pb_ostream_t stream = pb_ostream_from_buffer(out, room);
+	if (!pb_encode(&stream, desc, message))
+		return E_TOO_LARGE;
+	*ret_n = stream.bytes_written;
+	return 0;
+}
+
+int client_hello_read(const uint8_t *bytes, size_t n, wire_client_hello *ret)
+{
+	return read_message(muster_v1_ClientHello_fields, bytes, n, ret);
+}
+
+int server_hello_read(const uint8_t *bytes, size_t n, wire_server_hello *ret)
+{
+	return read_message(muster_v1_ServerHello_fields, bytes, n, ret);
+}
+
+int request_read(const uint8_t *bytes, size_t n, wire_request *ret)
+{
+	return read_message(muster_v1_Request_fields, bytes, n, ret);
+}
+
+int response_read(const uint8_t *bytes, size_t n, wire_response *ret)
+{
+	return read_message(muster_v1_Response_fields, bytes, n, ret);
+}
+
+int client_hello_write(const wire_client_hello *hello, uint8_t *out, size_t room, size_t *ret_n)
+{
+	return write_message(muster_v1_ClientHello_fields, hello, out, room, ret_n);
+}
+
+int server_hello_write(const wire_server_hello *hello, uint8_t *out, size_t room, size_t *ret_n)
+{
+	return write_message(muster_v1_ServerHello_fields, hello, out, room, ret_n);
+}
+
+int request_write(const wire_request *request, uint8_t *out, size_t room, size_t *ret_n)
+{
+	return write_message(muster_v1_Request_fields, request, out, room, ret_n);
+}
+
+int response_write(const wire_response *response, uint8_t *out, size_t room, size_t *ret_n)
+{
+	return write_message(muster_v1_Response_fields, response, out, room, ret_n);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two clocks, replaceable in tests: the wall clock in seconds since 1970 and a monotonic one in
+ * milliseconds. */
+#ifndef SERVER_CLOCK_H
+#define SERVER_CLOCK_H
+
+#include <stdint.h>
+
+struct clock {
+	int64_t (*wall)(void *context);
+	int64_t (*mono_ms)(void *context);
+	void *context;
+};
+
+/* The system's clocks. Any thread. */
+struct clock clock_system(void);
+
+int64_t clock_wall(const struct clock *);
+int64_t clock_mono_ms(const struct clock *);
+
+#endif

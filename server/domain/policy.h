@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Facts in, verdict out: total, pure, no clock, no store, no failure. The rules stand in one table
+ * (rules.def), in order; each has the name that tests and documents use (DESIGN 3). Any thread.
+ */
+#ifndef SERVER_POLICY_H
+#define SERVER_POLICY_H
+
+#include "facts.h"
+
+/* What the host's own settings add to a decision. */
+struct policy_terms {
+	bool may_enrol;         /* the source may bring in a new device now */
+	uint32_t renew_minutes; /* [policy] renew_minutes; 0: the grant's */
+	uint32_t retry_minutes;
+};
+
+/* Decide one product for one device. */
+void policy_decide(const struct device_facts *, const struct line_facts *, const struct policy_terms *,
+		   int64_t now, struct verdict *ret);
+
+/* Give back the first lease that is held, or else the first count. ret->code is E_NOT_ACTIVATED when there is
+ * neither. */
+void policy_release(const struct line_facts *, int64_t now, struct verdict *ret);
+
+/* A grant whose count was looked at without a request: does it stand at, or fall below, its threshold? */
+void policy_watch(int64_t count, uint32_t threshold, int64_t now, int64_t *reached, int64_t *below_since);
+
+/* The rules in order, for tests and documents. */
+struct policy_rule {
+	const char *name;
+	const char *text;
+};
+const struct policy_rule *policy_rules(size_t *ret_count);
+
+#endif

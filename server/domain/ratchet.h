@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exactly once (DESIGN 5.4): is a request new, a repeat of the last one, or out of step? And the inputs of an
+ * answer as bytes, so that a repeat is answered by signing the same again. Pure; any thread.
+ */
+#ifndef SERVER_RATCHET_H
+#define SERVER_RATCHET_H
+
+#include "facts.h"
+
+#define RATCHET_SECRET 32
+
+enum ratchet_judgement {
+	RATCHET_FIRST,    /* the device was never answered */
+	RATCHET_CONTINUE, /* the current ratchet */
+	RATCHET_REPEAT,   /* the last request again: give the stored answer */
+	RATCHET_MISMATCH, /* anything else: suspect */
+};
+
+/* What a request shows. */
+struct ratchet_shown {
+	uint8_t token[REQUEST_TOKEN];
+	uint8_t ratchet[RATCHET]; /* zero: none */
+	uint64_t counter;
+};
+
+/* The ratchet that answers the request with this token as number `counter`: a keyed hash, so that nothing is
+ * stored. */
+void ratchet_make(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID], uint64_t counter,
+		  const uint8_t token[REQUEST_TOKEN], uint8_t ret[RATCHET]);
+
+/* Judge a request against what is stored. */
+enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
+				     const struct ratchet *stored, const struct ratchet_shown *shown);
+
+/* One product's part of a remembered answer. */
+struct answer_line {
+	int code;
+	int64_t grant; /* 0: none */
+	struct numbers numbers;
+	int64_t issued;
+	int64_t expires;
+	int64_t renew_after;
+	int64_t serial;
+	uint32_t plans;
+	int64_t have;
+	int64_t need;
+	uint32_t renew_minutes;
+	uint32_t retry_minutes;
+};
+
+/* The digest of what was asked: a repeat must ask the same. products: n borrowed ids. */
+uint64_t answer_digest(const char *const *products, size_t n);
+
+/* Write an answer; returns its size (always fits LIMIT_LINES lines). */
+size_t answer_write(uint64_t digest, const struct answer_line *lines, size_t n, uint8_t out[ANSWER_MAX]);
+
+/* Read it back; false when it is damaged. *ret_n: at most LIMIT_LINES. */
+bool answer_read(const uint8_t *bytes, size_t n, uint64_t *ret_digest, struct answer_line lines[LIMIT_LINES],
+		 size_t *ret_n);
+
+#endif

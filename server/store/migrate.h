@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forward-only migrations of the SQLite file: schema/NNNN_name.sql, each in one transaction. */
+#ifndef SERVER_MIGRATE_H
+#define SERVER_MIGRATE_H
+
+#include <sqlite3.h>
+
+#define MIGRATE_APPLICATION 0x4d555354 /* "MUST" */
+
+/* May this program touch the file? Changes nothing. Errors as migrate. */
+int migrate_check(sqlite3 *db);
+
+/*
+ * Bring the schema up to date. E_STORE_NEWER: it is newer than this program; E_STORE_CORRUPT: another
+ * program's database; E_INTERNAL: SQLite failed, its connection says how.
+ */
+int migrate(sqlite3 *db);
+
+/* The newest schema this program knows. */
+int migrate_newest(void);
+
+#endif

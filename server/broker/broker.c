@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "log.h"
+#include "store.h"
+
+/* --- open and close --- */
+
+static int find_ledger(const struct row *row, void *context)
+{
+	struct broker *b = context;
+	if (strcmp(row->u.meta.key, LEDGER_KEY) != 0 || row->u.meta.n != LEDGER_ID)
+		return 0;
+	memcpy(b->ledger, row->u.meta.bytes, LEDGER_ID);
+	return 1;
+}
+
+/* A ledger has an id from its first day: certificates and clients' states are tied to it (DESIGN 5.4). */
+static int open_ledger(struct broker *b)
+{
+	struct listing meta = {.kind = LIST_META};
+	int found = store_page(b->store, &meta, find_ledger, b);
+	if (found)
+		return found < 0 ? found : 0;
+	randombytes_buf(b->ledger, LEDGER_ID);
+	struct effect effect = {.kind = EFFECT_META, .u.meta = {LEDGER_KEY, b->ledger, LEDGER_ID}};
+	int error = store_begin(b->store);
+	if (error)
+		return error;
+	error = store_apply(b->store, &effect);
+	if (!error)
+		return store_commit(b->store);
+	store_rollback(b->store);
+	return error;
+}
+
+static int load_catalog(struct broker *b)
+{
+	struct catalog fresh;
+	int error = catalog_load(b->store, &fresh);
+	if (error)
+		return error;
+	error = credentials_publish(&b->board, &fresh);
+	if (error) {
+		catalog_free(&fresh);
+		return error;
+	}
+	catalog_free(&b->catalog);
+	b->catalog = fresh;
+	b->catalog_stale = false;
+	atomic_fetch_add(&b->generation, 1);
+	return 0;
+}
+
+int broker_open(struct broker *b, struct store *store, const struct host_key *key, struct counters *counters)
+{
+	memset(b, 0, sizeof(*b));
+	b->store = store;
+	b->key = key;
+	b->counters = counters;
+	credentials_board_init(&b->board);
+	int error = open_ledger(b);
+	if (!error)
+		error = load_catalog(b);
+	if (error)
+		broker_close(b);
+	return error;
+}
+
+void broker_close(struct broker *b)
+{
+	catalog_free(&b->catalog);
+	credentials_board_fini(&b->board);
+}
+
+/* --- what jobs share --- */
+
+int broker_audit(struct broker *b, int64_t now, const char *actor, const char *action, const char *object,
+		 json_t *detail)
+{
+	char *text = detail ? json_dumps(detail, JSON_COMPACT) : NULL;
+	json_decref(detail);
+	if (!text)
+		return E_NO_MEMORY;
+	struct effect effect = {
+		.kind = EFFECT_AUDIT, .at = now, .u.audit = {now, actor, action, object, text}};
+	int error = store_apply(b->store, &effect);
+	free(text);
+	return error;
+}
+
+void broker_tally(struct broker *b, const char *what, int64_t grant)
+{
+	for (size_t i = 0; i < b->n_tallies; i++) {
+		if (b->tallies[i].grant == grant && strcmp(b->tallies[i].what, what) == 0) {
+			b->tallies[i].n++;
+			return;
+		}
+	}
+	if (b->n_tallies < TALLIES_MAX)
+		b->tallies[b->n_tallies++] = (struct tally){what, grant, 1};
+}
+
+static int flush_tallies(struct broker *b, int64_t now)
+{
+	int error = 0;
+	for (size_t i = 0; i < b->n_tallies && !error; i++) {
+		struct effect effect = {.kind = EFFECT_TALLY,
+					.grant = b->tallies[i].grant,
+					.at = now,
+					.u.tally = {b->tallies[i].what, b->tallies[i].n}};
+		error = store_apply(b->store, &effect);
+	}
+	return error;
+}
+
+/* --- batches --- */
+
+static int run_one(struct broker *b, struct job *job, int64_t now)
+{
+	job->now = now;
+	job->code = 0;
+	switch (job->kind) {
+	case JOB_ACTIVATE:
+	case JOB_RENEW:
+	case JOB_RELEASE:
+	case JOB_POLICY:
+		return request_run(b, job, now);
+	case JOB_INSTALL_LICENSE:
+	case JOB_INSTALL_CERTIFICATE:
+		return install_run(b, job, now);
+	case JOB_AUDIT:
+		return broker_audit(b, now, job->actor, "admin.refused", job->installed,
+				    json_pack("{s:s}", "request", job->text ? job->text : ""));
+	case JOB_SWEEP:
+		return sweep_run(b, job, now);
+	}
+	return E_INTERNAL;
+}
+
+/* One transaction over the jobs; an error means that nothing of it happened. */
+static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_t now)
+{
+	b->n_tallies = 0;
+	int error = store_begin(b->store);
+	if (error)
+		return error;
+	for (size_t i = 0; i < n && !error; i++)
+		error = run_one(b, jobs[i], now);
+	if (!error)
+		error = flush_tallies(b, now);
+	if (!error)
+		return store_commit(b->store);
+	store_rollback(b->store);
+	b->catalog_stale = false;
+	return error;
+}
+
+static void fail(struct broker *b, struct job **jobs, size_t n, int error)
+{
+	counter_add(&b->counters->store_errors, 1);
+	log_error("batch failed code=%s jobs=%zu", error_name(error), n);
+	for (size_t i = 0; i < n; i++)
+		jobs[i]->code = error;
+	if (error == E_STORE_UNKNOWN || error == E_STORE_CORRUPT)
+		atomic_store(&b->fatal, error);
+}
+
+static void finish(struct broker *b, struct job **jobs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		signer_sign(b, jobs[i]);
+	if (b->catalog_stale) {
+		int error = load_catalog(b);
+		if (error)
+			log_error("licenses could not be loaded again code=%s", error_name(error));
+	}
+	counter_add(&b->counters->batches, 1);
+	counter_add(&b->counters->jobs, (long long)n);
+}
+
+/* One job alone may poison its batch; only when the store itself is well is it worth finding which. */
+static bool worth_singling(int error)
+{
+	return error == E_INTERNAL || error == E_NO_MEMORY;
+}
+
+void broker_run(struct broker *b, struct job **jobs, size_t n, int64_t now)
+{
+	int error = run_transaction(b, jobs, n, now);
+	if (!error) {
+		finish(b, jobs, n);
+		return;
+	}
+	if (n == 1 || !worth_singling(error)) {
+		fail(b, jobs, n, error);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		broker_run(b, &jobs[i], 1, now);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only place where decide and remember meet, and the only user of the signing key: a batch of jobs
+ * becomes one durable transaction, and only then are leases signed. Belongs to the lane's thread, but for the
+ * board and the atomics.
+ */
+#ifndef SERVER_BROKER_H
+#define SERVER_BROKER_H
+
+#include <stdatomic.h>
+
+#include "catalog.h"
+#include "counters.h"
+#include "credentials.h"
+#include "host_key.h"
+#include "job.h"
+#include "policy.h"
+
+struct store;
+
+#define TALLIES_MAX 64
+
+struct tally {
+	const char *what;
+	int64_t grant;
+	int64_t n;
+};
+
+struct broker {
+	struct store *store;
+	const struct host_key *key;
+	struct catalog catalog;
+	struct credentials_board board;
+	uint8_t ledger[LEDGER_ID];
+	atomic_uint renew_minutes; /* [policy]; 0: the grants' own */
+	atomic_uint retry_minutes;
+	atomic_ullong generation; /* rises when the catalog changes */
+	atomic_int fatal;         /* not 0: nothing can be written any more; the daemon must restart */
+	struct counters *counters;
+	struct tally tallies[TALLIES_MAX];
+	size_t n_tallies;
+	bool catalog_stale; /* the batch changed licenses or certificates */
+};
+
+/* Begin on an open store, which stays the caller's like key and counters. The ledger id is made when there is
+ * none. Errors of the store. */
+int broker_open(struct broker *, struct store *, const struct host_key *, struct counters *);
+void broker_close(struct broker *);
+
+/*
+ * Run a batch at one instant: every job has its outcome afterwards, and what was granted is durable and
+ * signed. Jobs stay the caller's.
+ */
+void broker_run(struct broker *, struct job **jobs, size_t n, int64_t now);
+
+/* --- between the broker's own files --- */
+
+/* Make one change inside the batch's transaction. */
+int broker_audit(struct broker *, int64_t now, const char *actor, const char *action, const char *object,
+		 json_t *detail /* taken over; NULL is out of memory */);
+
+/* Count an event of the day; flushed once a batch. */
+void broker_tally(struct broker *, const char *what, int64_t grant);
+
+/* One job inside the transaction: 0, or the error that undoes the batch. The job's own outcome is in the job.
+ */
+int request_run(struct broker *, struct job *, int64_t now);
+int install_run(struct broker *, struct job *, int64_t now);
+int sweep_run(struct broker *, struct job *, int64_t now);
+
+/* Sign the leases of a job whose batch is durable. */
+void signer_sign(struct broker *, struct job *);
+
+#endif

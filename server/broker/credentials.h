@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificates that the host shows in its hello: an immutable set, shared by reference between the lane
+ * that makes it and the threads that answer. Any thread.
+ */
+#ifndef SERVER_CREDENTIALS_H
+#define SERVER_CREDENTIALS_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "paserk.h"
+
+struct catalog;
+
+struct credential {
+	uint8_t vendor[PASERK_ID];
+	int64_t expires;
+	char *token;
+};
+
+struct credentials {
+	size_t references; /* under the board's lock */
+	size_t n;
+	struct credential all[];
+};
+
+/* Where the current set hangs. */
+struct credentials_board {
+	pthread_mutex_t lock;
+	struct credentials *current;
+};
+
+void credentials_board_init(struct credentials_board *);
+void credentials_board_fini(struct credentials_board *);
+
+/* Hang up a new set, made from the catalog. E_NO_MEMORY: the old one stays. */
+int credentials_publish(struct credentials_board *, const struct catalog *);
+
+/* Take the current set, and give it back. Never NULL after the first publish. */
+struct credentials *credentials_take(struct credentials_board *);
+void credentials_give_back(struct credentials_board *, struct credentials *);
+
+#endif

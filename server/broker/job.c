@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+struct job *job_new(enum job_kind kind, size_t n_lines)
+{
+	struct job *job = calloc(1, sizeof(*job) + n_lines * sizeof(job->lines[0]));
+	uint8_t random[(CORRELATION_TEXT - 1) / 2];
+	if (!job)
+		return NULL;
+	job->kind = kind;
+	job->n_lines = n_lines;
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(job->correlation, sizeof(job->correlation), random, sizeof(random));
+	return job;
+}
+
+void job_free(struct job *job)
+{
+	if (!job)
+		return;
+	for (size_t i = 0; i < job->n_lines; i++) {
+		free(job->lines[i].lease);
+		free(job->lines[i].certificate);
+	}
+	free(job->text);
+	free(job);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request and its outcome as plain values: what RPC, administrators and sweeps put on the lane's queue. A
+ * job has one owner at a time and holds no pointer into loop memory; it goes to the lane by lane_submit and
+ * comes back by `finished`.
+ */
+#ifndef SERVER_JOB_H
+#define SERVER_JOB_H
+
+#include "facts.h"
+#include "ratchet.h"
+
+#define CORRELATION_TEXT 17
+
+enum job_kind {
+	JOB_ACTIVATE,
+	JOB_RENEW,
+	JOB_RELEASE,
+	JOB_POLICY, /* changes nothing */
+	JOB_INSTALL_LICENSE,
+	JOB_INSTALL_CERTIFICATE,
+	JOB_AUDIT, /* an administrator's refused act */
+	JOB_SWEEP,
+};
+
+/* One product of a request, and what came of it. */
+struct job_line {
+	char product[LIMIT_ID + 1];
+	char version[LIMIT_VERSION + 1];
+	char plans[LIMIT_PLANS][LIMIT_ID + 1];
+	size_t n_plans;
+
+	struct answer_line answer;
+	int notices[LIMIT_NOTICES];
+	char *lease;       /* owned by the job; NULL: refused */
+	char *certificate; /* owned by the job */
+};
+
+struct job {
+	struct job *next; /* in the lane's queue */
+	enum job_kind kind;
+	void (*finished)(
+		struct job *); /* called on the lane when the outcome is durable; takes the job over */
+	void *waiter;          /* for `finished` */
+	uint64_t owner;        /* id of the connection that waits */
+	uint32_t request_id;
+	char correlation[CORRELATION_TEXT];
+
+	/* what is asked */
+	uint8_t device[DEVICE_ID];
+	char hostname[LIMIT_HOSTNAME + 1];
+	char os[64];
+	char agent[64];
+	struct ratchet_shown shown;
+	bool may_enrol;
+	char actor[64];                    /* "uid:0", for administrators' jobs */
+	char *text;                        /* a signed file; owned by the job */
+	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
+	bool vendor_strict;
+
+	/* what came of it */
+	int code;       /* 0, or why nothing was done */
+	char fault[96]; /* for E_CLAIM_INVALID: the claim */
+	int64_t now;    /* host's time of the decision */
+	bool enrolled;  /* a new device came in */
+	bool repeated;  /* the answer is that of the last request */
+	uint8_t ratchet[RATCHET];
+	uint64_t counter;
+	char installed[LIMIT_ID + 1]; /* id of the license installed or certified */
+	bool new_vendor;
+
+	size_t n_lines;
+	struct job_line lines[];
+};
+
+/* A zeroed job with room for lines and a correlation id; NULL without memory. Any thread. */
+struct job *job_new(enum job_kind, size_t n_lines);
+
+/* Free it and all it owns; NULL is allowed. Any thread. */
+void job_free(struct job *);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lane.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+
+#include "error.h"
+
+struct lane {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job *first;
+	struct job **last;
+	size_t depth;
+	bool stopping;
+	struct broker *broker;
+	struct clock clock;
+	void (*after_batch)(void *);
+	void *context;
+};
+
+/* Take up to a batch of waiting jobs, in order; 0 only when the lane ends. */
+static size_t take(struct lane *lane, struct job *batch[LANE_BATCH_MAX])
+{
+	size_t n = 0;
+	pthread_mutex_lock(&lane->lock);
+	while (!lane->first && !lane->stopping)
+		pthread_cond_wait(&lane->wake, &lane->lock);
+	while (lane->first && n < LANE_BATCH_MAX) {
+		batch[n++] = lane->first;
+		lane->first = lane->first->next;
+	}
+	if (!lane->first)
+		lane->last = &lane->first;
+	lane->depth -= n;
+	pthread_mutex_unlock(&lane->lock);
+	return n;
+}
+
+static void *lane_main(void *context)
+{
+	struct lane *lane = context;
+	struct job *batch[LANE_BATCH_MAX];
+	size_t n;
+	while ((n = take(lane, batch)) != 0) {
+		broker_run(lane->broker, batch, n, clock_wall(&lane->clock));
+		for (size_t i = 0; i < n; i++)
+			batch[i]->finished(batch[i]);
+		if (lane->after_batch)
+			lane->after_batch(lane->context);
+	}
+	return NULL;
+}
+
+int lane_start(struct broker *broker, const struct clock *clock, void (*after_batch)(void *), void *context,
+	       struct lane **ret)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+	if (!lane)
+		return E_NO_MEMORY;
+	pthread_mutex_init(&lane->lock, NULL);
+	pthread_cond_init(&lane->wake, NULL);
+	lane->last = &lane->first;
+	lane->broker = broker;
+	lane->clock = *clock;
+	lane->after_batch = after_batch;
+	lane->context = context;
+	if (pthread_create(&lane->thread, NULL, lane_main, lane)) {
+		free(lane);
+		return E_INTERNAL;
+	}
+	*ret = lane;
+	return 0;
+}
+
+int lane_submit(struct lane *lane, struct job *job)
+{
+	pthread_mutex_lock(&lane->lock);
+	if (lane->stopping) {
+		pthread_mutex_unlock(&lane->lock);
+		return E_STOPPING;
+	}
+	bool was_empty = !lane->first;
+	job->next = NULL;
+	*lane->last = job;
+	lane->last = &job->next;
+	lane->depth++;
+	if (was_empty)
+		pthread_cond_signal(&lane->wake);
+	pthread_mutex_unlock(&lane->lock);
+	return 0;
+}
+
+size_t lane_depth(struct lane *lane)
+{
+	pthread_mutex_lock(&lane->lock);
+	size_t depth = lane->depth;
+	pthread_mutex_unlock(&lane->lock);
+	return depth;
+}
+
+static void post(struct job *job)
+{
+	sem_post(job->waiter);
+}
+
+int lane_call(struct lane *lane, struct job *job)
+{
+	sem_t done;
+	sem_init(&done, 0, 0);
+	job->finished = post;
+	job->waiter = &done;
+	int error = lane_submit(lane, job);
+	while (!error && sem_wait(&done))
+		; /* interrupted by a signal */
+	sem_destroy(&done);
+	return error;
+}
+
+void lane_stop(struct lane *lane)
+{
+	pthread_mutex_lock(&lane->lock);
+	lane->stopping = true;
+	pthread_cond_signal(&lane->wake);
+	pthread_mutex_unlock(&lane->lock);
+	pthread_join(lane->thread, NULL);
+	pthread_mutex_destroy(&lane->lock);
+	pthread_cond_destroy(&lane->wake);
+	free(lane);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases are made here and nowhere else, from what the batch has made durable. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64url.h"
+#include "broker.h"
+#include "error.h"
+#include "log.h"
+
+/* The same lease has the same id, so that signing it again gives the same bytes. */
+static void make_jti(const struct broker *b, const struct lease *lease, char out[CLAIMS_JTI])
+{
+	crypto_generichash_state state;
+	uint8_t hash[16];
+	crypto_generichash_init(&state, b->ledger, LEDGER_ID, sizeof(hash));
+	crypto_generichash_update(&state, lease->device, DEVICE_ID);
+	crypto_generichash_update(&state, (const uint8_t *)&lease->serial, sizeof(lease->serial));
+	crypto_generichash_update(&state, (const uint8_t *)lease->grant, strlen(lease->grant) + 1);
+	crypto_generichash_update(&state, (const uint8_t *)lease->license, strlen(lease->license) + 1);
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	base64url_write(hash, sizeof(hash), out, CLAIMS_JTI);
+}
+
+static void fill_plans(const struct product *product, uint32_t mask, struct lease *lease)
+{
+	for (size_t i = 0; i < product->n_plans; i++)
+		if (mask & 1u << i)
+			memcpy(lease->plans[lease->n_plans++], product->plans[i].id, LIMIT_ID + 1);
+}
+
+static void fill(const struct broker *b, const struct job *job, const struct answer_line *a,
+		 const struct catalog_grant *g, struct lease *lease)
+{
+	*lease = (struct lease){
+		.model = g->grant->model,
+		.exp = a->expires,
+		.renew_after = a->renew_after,
+		.have = a->have,
+		.need = a->need,
+		.serial = a->serial,
+		.on_expiry = g->grant->policy.on_expiry,
+	};
+	lease->head.iat = a->issued;
+	memcpy(lease->head.iss, b->key->id, sizeof(lease->head.iss));
+	memcpy(lease->vendor, g->license->vendor, sizeof(lease->vendor));
+	memcpy(lease->product, g->grant->product, sizeof(lease->product));
+	memcpy(lease->device, job->device, DEVICE_ID);
+	memcpy(lease->grant, g->grant->id, sizeof(lease->grant));
+	memcpy(lease->license, g->license->license.id, sizeof(lease->license));
+	memcpy(lease->org, g->license->license.org, sizeof(lease->org));
+	fill_plans(g->product, a->plans, lease);
+	make_jti(b, lease, lease->head.jti);
+}
+
+static int sign_line(struct broker *b, struct job *job, struct job_line *line)
+{
+	struct catalog_grant g;
+	struct lease lease;
+	if (!catalog_grant(&b->catalog, line->answer.grant, &g) || !g.license->certificate)
+		return E_PRODUCT_UNKNOWN;
+	fill(b, job, &line->answer, &g, &lease);
+	int error = lease_sign(&lease, b->key->sign, &line->lease);
+	if (error)
+		return error;
+	line->certificate = strdup(g.license->certificate->token);
+	return line->certificate ? 0 : E_NO_MEMORY;
+}
+
+void signer_sign(struct broker *b, struct job *job)
+{
+	if (job->kind != JOB_ACTIVATE && job->kind != JOB_RENEW)
+		return;
+	for (size_t i = 0; i < job->n_lines && job->code == 0; i++) {
+		struct job_line *line = &job->lines[i];
+		if (line->answer.code)
+			continue;
+		int error = sign_line(b, job, line);
+		if (error) {
+			/* The activation stands; the client's repeat is answered with the lease. */
+			log_error("lease could not be signed code=%s request=%s", error_name(error),
+				  job->correlation);
+			line->answer.code = error;
+		}
+	}
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conn.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "log.h"
+
+#define RETRY_BUSY_S 5 /* a refused client comes back after 5 to 15 seconds, so that a herd spreads */
+
+static void pump(struct conn *c);
+
+/* --- phases and their deadlines --- */
+
+static void queue_remove(struct conn *c)
+{
+	struct conn_queue *q = &c->net->queues[c->phase];
+	*(c->previous ? &c->previous->next : &q->first) = c->next;
+	*(c->next ? &c->next->previous : &q->last) = c->previous;
+	c->next = c->previous = NULL;
+}
+
+static void queue_append(struct conn *c)
+{
+	struct conn_queue *q = &c->net->queues[c->phase];
+	c->previous = q->last;
+	*(q->last ? &q->last->next : &q->first) = c;
+	q->last = c;
+}
+
+/* A busy connection has no deadline: the lane answers it. */
+static void set_phase(struct conn *c, int64_t now_ms)
+{
+	queue_remove(c);
+	if (c->session.owed || c->working) {
+		c->phase = PHASE_BUSY;
+	} else if (session_authenticated(&c->session)) {
+		c->phase = PHASE_IDLE;
+		c->due = now_ms + (int64_t)c->net->settings.limits.idle_seconds * 1000;
+	} else if (c->session.state == SESSION_GREETING) {
+		c->phase = PHASE_HELLO;
+		c->due = c->accepted + LIMIT_HELLO_MS;
+	} else {
+		c->phase = PHASE_HANDSHAKE;
+		c->due = c->accepted + LIMIT_HANDSHAKE_MS;
+	}
+	queue_append(c);
+}
+
+static void leave_unauthenticated(struct conn *c)
+{
+	if (!c->entered)
+		return;
+	c->entered = false;
+	c->net->n_unauthenticated--;
+	source_leave(c->source);
+}
+
+/* --- closing --- */
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct conn *c = handle->data;
+	session_fini(&c->session);
+	free(c);
+}
+
+static void destroy(struct conn *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	queue_remove(c);
+	leave_unauthenticated(c);
+	slots_remove(&c->net->conns, c->id);
+	c->net->n_open--;
+	counter_add(&c->net->settings.counters->connections_open, -1);
+	if (!c->working)
+		uv_close((uv_handle_t *)&c->tcp, on_closed);
+	/* otherwise the worker has the session; on_crypto_done closes */
+}
+
+/* What the peer did wrong is counted, and held against its source. */
+static void note_fault(struct conn *c, int64_t now_ms)
+{
+	int error = c->session.error;
+	if (!error)
+		return;
+	counter_code(c->net->settings.counters->closures, error);
+	log_debug("connection closed code=%s", error_name(error));
+	if (error == E_MALFORMED || error == E_HANDSHAKE_FAILED || error == E_TOO_LARGE)
+		source_punish(c->source, PENALTY_MALFORMED, now_ms);
+}
+
+/* --- writing --- */
+
+struct output {
+	uv_write_t request;
+	struct conn *conn;
+	uint8_t *bytes;
+};
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct output *o = (struct output *)request;
+	struct conn *c = o->conn;
+	free(o->bytes);
+	free(o);
+	c->writes--;
+	if (c->closing)
+		return;
+	if (status < 0)
+		destroy(c);
+	else
+		pump(c);
+}
+
+/* The rest of the output goes to libuv with its memory, so that the session may fill a new buffer. */
+static void write_later(struct conn *c)
+{
+	struct buffer *out = &c->session.channel.out;
+	struct output *o = malloc(sizeof(*o));
+	if (!o) {
+		destroy(c);
+		return;
+	}
+	uv_buf_t buf = uv_buf_init((char *)out->bytes, (unsigned)out->used);
+	o->conn = c;
+	o->bytes = out->bytes;
+	buffer_init(out, out->max); /* its memory is o's now */
+	c->writes++;
+	if (uv_write(&o->request, (uv_stream_t *)&c->tcp, &buf, 1, on_written)) {
+		free(o->bytes);
+		free(o);
+		c->writes--;
+		destroy(c);
+	}
+}
+
+static void flush(struct conn *c)
+{
+	struct buffer *out = &c->session.channel.out;
+	if (!out->used || c->writes)
+		return;
+	uv_buf_t buf = uv_buf_init((char *)out->bytes, (unsigned)out->used);
+	int n = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
+	if (n < 0 && n != UV_EAGAIN) {
+		destroy(c);
+		return;
+	}
+	if (n > 0) {
+		counter_add(&c->net->settings.counters->sent, n);
+		buffer_drop(out, (size_t)n);
+	}
+	if (out->used)
+		write_later(c);
+}
+
+/* --- crypto on workers --- */
+
+static void on_crypto(uv_work_t *work)
+{
+	struct conn *c = work->data;
+	session_crypto(&c->session);
+}
+
+static void on_crypto_done(uv_work_t *work, int status)
+{
+	struct conn *c = work->data;
+	(void)status;
+	c->working = false;
+	if (c->closing) {
+		uv_close((uv_handle_t *)&c->tcp, on_closed);
+		return;
+	}
+	if (session_authenticated(&c->session) && c->entered) {
+		counter_add(&c->net->settings.counters->handshakes, 1);
+		leave_unauthenticated(c);
+		source_praise(c->source);
+	}
+	pump(c);
+}
+
+/* --- reading --- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct conn *c = handle->data;
+	(void)suggested;
+	*buf = uv_buf_init((char *)c->net->scratch, sizeof(c->net->scratch));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *c = stream->data;
+	if (n < 0) {
+		destroy(c);
+		return;
+	}
+	counter_add(&c->net->settings.counters->received, n);
+	session_feed(&c->session, (const uint8_t *)buf->base, (size_t)n);
+	pump(c);
+}
+
+static void set_reading(struct conn *c)
+{
+	bool want = !c->working && session_reads(&c->session);
+	if (want == c->reading)
+		return;
+	c->reading = want;
+	if (want)
+		uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+	else
+		uv_read_stop((uv_stream_t *)&c->tcp);
+}
+
+/* --- the pump --- */
+
+static void submit(struct conn *c, struct job *job, int64_t now_ms)
+{
+	job->owner = c->id;
+	job->waiter = c->net;
+	job->finished = net_job_finished;
+	job->may_enrol = source_may_enrol(c->net->sources, c->source, now_ms);
+	int error = lane_submit(c->net->lane, job);
+	if (error) {
+		session_reject(&c->session, job, error, RETRY_BUSY_S, clock_wall(&c->net->settings.clock));
+		job_free(job);
+	}
+}
+
+/* Run the session until it waits for something; nothing else may forget to. */
+static void pump(struct conn *c)
+{
+	int64_t now_ms = clock_mono_ms(&c->net->settings.clock);
+	int64_t now = clock_wall(&c->net->settings.clock);
+	struct job *job;
+	enum session_event event = SESSION_IDLE;
+	while (!c->working && (event = session_next(&c->session, now, &job)) == SESSION_JOB)
+		submit(c, job, now_ms);
+	if (event == SESSION_CRYPTO && !c->working) {
+		c->work.data = c;
+		c->working = uv_queue_work(&c->net->loop, &c->work, on_crypto, on_crypto_done) == 0;
+	}
+	if (!c->working)
+		flush(c);
+	if (c->closing)
+		return;
+	if (event == SESSION_CLOSE && !c->writes && !c->working) {
+		note_fault(c, now_ms);
+		destroy(c);
+		return;
+	}
+	set_reading(c);
+	set_phase(c, now_ms);
+}
+
+void conn_answer(struct conn *c, const struct job *job)
+{
+	if (job->enrolled)
+		source_enrolled(c->source);
+	session_answer(&c->session, job);
+	pump(c);
+}
+
+/* --- accepting --- */
+
+static unsigned retry_time(void)
+{
+	return RETRY_BUSY_S + randombytes_uniform(2 * RETRY_BUSY_S + 1);
+}
+
+/* The chance of an early refusal rises from nothing at half of the limit to certainty at the limit. */
+static bool early_drop(const struct net *net)
+{
+	uint32_t limit = net->settings.limits.max_unauthenticated;
+	uint32_t half = limit / 2;
+	if (net->n_unauthenticated <= half)
+		return false;
+	return net->n_unauthenticated - half > randombytes_uniform(limit - half);
+}
+
+static bool spend_budget(struct net *net, int64_t now_ms)
+{
+	int64_t rate = net->handshakes_per_second;
+	net->handshake_tokens += rate * (now_ms - net->refilled);
+	net->refilled = now_ms;
+	if (net->handshake_tokens > rate * 1000)
+		net->handshake_tokens = rate * 1000;
+	if (net->handshake_tokens < 1000)
+		return false;
+	net->handshake_tokens -= 1000;
+	return true;
+}
+
+/* The order of cheap rejection (reliability.md 3.6, steps 2, 6 and 7). NULL: come in. */
+static atomic_llong *judge(struct conn *c, int64_t now_ms)
+{
+	struct net *net = c->net;
+	struct counters *counters = net->settings.counters;
+	struct sockaddr_storage peer;
+	int n = sizeof(peer);
+	if (net->n_open >= net->settings.limits.max_connections || net->stop_by)
+		return &counters->refused_limit;
+	if (early_drop(net))
+		return &counters->refused_early;
+	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &n) == 0)
+		c->source = sources_find(net->sources, (struct sockaddr *)&peer, now_ms);
+	if (!spend_budget(net, now_ms))
+		return &counters->refused_budget;
+	if (!source_enter(net->sources, c->source, now_ms))
+		return &counters->refused_source;
+	return NULL;
+}
+
+static void on_refused_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* One polite line, if the socket takes it at once, and away. */
+static void turn_away(struct conn *c)
+{
+	uint8_t refusal[FRAME_REFUSAL];
+	refusal_write(c->net->stop_by ? E_STOPPING : E_BUSY, retry_time(), refusal);
+	uv_buf_t buf = uv_buf_init((char *)refusal, sizeof(refusal));
+	uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
+	uv_close((uv_handle_t *)&c->tcp, on_refused_closed);
+}
+
+void conn_accept(struct net *net, uv_stream_t *listener)
+{
+	int64_t now_ms = clock_mono_ms(&net->settings.clock);
+	struct conn *c = calloc(1, sizeof(*c));
+	if (!c)
+		return;
+	c->net = net;
+	c->tcp.data = c;
+	uv_tcp_init(&net->loop, &c->tcp);
+	if (uv_accept(listener, (uv_stream_t *)&c->tcp)) {
+		uv_close((uv_handle_t *)&c->tcp, on_refused_closed);
+		return;
+	}
+	counter_add(&net->settings.counters->connections, 1);
+	atomic_llong *refused = judge(c, now_ms);
+	if (!refused && !(c->id = slots_add(&net->conns, c)))
+		refused = &net->settings.counters->refused_limit;
+	if (refused) {
+		counter_add(refused, 1);
+		turn_away(c);
+		return;
+	}
+	net->n_open++;
+	net->n_unauthenticated++;
+	c->entered = true;
+	c->accepted = now_ms;
+	counter_add(&net->settings.counters->connections_open, 1);
+	uv_tcp_nodelay(&c->tcp, 1);
+	session_init(&c->session, &net->settings.broker->key->fixed, &net->settings.broker->board);
+	c->phase = PHASE_HELLO;
+	queue_append(c);
+	set_phase(c, now_ms);
+	set_reading(c);
+}
+
+/* --- deadlines --- */
+
+static void expire(struct conn *c, int64_t now_ms)
+{
+	if (!session_authenticated(&c->session)) {
+		source_punish(c->source, PENALTY_DEADLINE, now_ms);
+		counter_code(c->net->settings.counters->closures, E_TIMEOUT);
+	}
+	destroy(c);
+}
+
+void conn_sweep(struct net *net, int64_t now_ms, bool all)
+{
+	for (size_t phase = 0; phase < PHASE_BUSY; phase++) {
+		struct conn *next;
+		for (struct conn *c = net->queues[phase].first; c && (all || c->due <= now_ms); c = next) {
+			next = c->next;
+			if (all)
+				destroy(c);
+			else
+				expire(c, now_ms);
+		}
+	}
+}
+
+void conn_close_all(struct net *net)
+{
+	for (size_t phase = 0; phase < PHASES; phase++)
+		while (net->queues[phase].first)
+			destroy(net->queues[phase].first);
+}

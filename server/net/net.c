@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "conn.h"
+#include "error.h"
+#include "log.h"
+
+#define BACKLOG 4096
+#define TICK_MS 250
+#define SWEEP_MS 60000
+#define STOP_MS 4000 /* what is owed is answered within this */
+
+/* --- the way back from the lane --- */
+
+void net_job_finished(struct job *job)
+{
+	struct net *net = job->waiter;
+	job->next = NULL;
+	uv_mutex_lock(&net->done_lock);
+	*net->done_last = job;
+	net->done_last = &job->next;
+	uv_mutex_unlock(&net->done_lock);
+}
+
+void net_batch_done(void *context)
+{
+	struct net *net = context;
+	uv_async_send(&net->wake);
+}
+
+static void on_wake(uv_async_t *async)
+{
+	struct net *net = async->data;
+	uv_mutex_lock(&net->done_lock);
+	struct job *job = net->done;
+	net->done = NULL;
+	net->done_last = &net->done;
+	uv_mutex_unlock(&net->done_lock);
+	while (job) {
+		struct job *next = job->next;
+		struct conn *conn = slots_find(&net->conns, job->owner);
+		if (conn)
+			conn_answer(conn, job); /* gone: the repeat of its request is answered */
+		job_free(job);
+		job = next;
+	}
+}
+
+/* --- time --- */
+
+static void submit_sweep(struct net *net, int64_t now_ms)
+{
+	if (now_ms - net->last_sweep < SWEEP_MS)
+		return;
+	struct job *job = job_new(JOB_SWEEP, 0);
+	net->last_sweep = now_ms;
+	if (!job)
+		return;
+	job->waiter = net;
+	job->finished = net_job_finished;
+	if (lane_submit(net->lane, job))
+		job_free(job);
+}
+
+static void close_if_open(uv_handle_t *handle)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void begin_stop(struct net *net, int64_t now_ms)
+{
+	if (net->stop_by)
+		return;
+	net->stop_by = now_ms + STOP_MS;
+	for (size_t i = 0; i < net->n_listeners; i++)
+		close_if_open((uv_handle_t *)&net->listeners[i]);
+}
+
+static void finish_stop(struct net *net)
+{
+	uv_timer_stop(&net->tick);
+	close_if_open((uv_handle_t *)&net->tick);
+	close_if_open((uv_handle_t *)&net->wake);
+	for (size_t i = 0; i < 3; i++)
+		close_if_open((uv_handle_t *)&net->signals[i]);
+	/* A second signal during the tear-down must not turn an orderly end into a violent one. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (net->queues[PHASE_BUSY].first)
+		uv_stop(&net->loop);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct net *net = timer->data;
+	int64_t now_ms = clock_mono_ms(&net->settings.clock);
+	net->fatal = atomic_load(&net->settings.broker->fatal);
+	if (net->fatal)
+		begin_stop(net, now_ms);
+	if (net->settings.on_tick)
+		net->settings.on_tick(net->settings.context);
+	conn_sweep(net, now_ms, net->stop_by != 0);
+	if (!net->stop_by)
+		submit_sweep(net, now_ms);
+	else if (!net->queues[PHASE_BUSY].first || now_ms >= net->stop_by)
+		finish_stop(net);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct net *net = handle->data;
+	if (number == SIGHUP) {
+		net->settings.on_reload(net->settings.context);
+		return;
+	}
+	log_info("stopping signal=%d", number);
+	begin_stop(net, clock_mono_ms(&net->settings.clock));
+}
+
+/* --- open --- */
+
+/* Half of what the cores can do in key exchanges: the other half is for those who are in. */
+static uint32_t measure_handshakes(const struct clock *clock)
+{
+	struct noise_pair pair;
+	uint8_t shared[NOISE_KEY];
+	uv_cpu_info_t *cpus = NULL;
+	int n_cpus = 1;
+	int64_t begin;
+	unsigned rounds = 0;
+	if (uv_cpu_info(&cpus, &n_cpus) == 0)
+		uv_free_cpu_info(cpus, n_cpus);
+	begin = clock_mono_ms(clock);
+	noise_pair_make(&pair);
+	while (clock_mono_ms(clock) - begin < 10 && rounds < 100000) {
+		int ignored = crypto_scalarmult(shared, pair.secret, pair.public);
+		(void)ignored;
+		rounds++;
+	}
+	sodium_memzero(&pair, sizeof(pair));
+	/* A handshake costs about four exchanges. */
+	return (uint32_t)((uint64_t)rounds * 100 / 4 * (unsigned)n_cpus / 2) + 50;
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+void net_limit(struct net *net, const struct net_limits *limits)
+{
+	struct source_limits sources = {limits->handshakes_per_source, limits->new_devices_per_source,
+					limits->max_unauthenticated / 2};
+	net->settings.limits = *limits;
+	net->handshakes_per_second = limits->handshakes_per_second ? limits->handshakes_per_second
+								   : measure_handshakes(&net->settings.clock);
+	sources_limit(net->sources, &sources);
+}
+
+static int start_handles(struct net *net)
+{
+	static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
+	int failed = uv_async_init(&net->loop, &net->wake, on_wake);
+	net->wake.data = net;
+	failed |= uv_timer_init(&net->loop, &net->tick);
+	net->tick.data = net;
+	failed |= uv_timer_start(&net->tick, on_tick, TICK_MS, TICK_MS);
+	for (size_t i = 0; i < 3; i++) {
+		failed |= uv_signal_init(&net->loop, &net->signals[i]);
+		net->signals[i].data = net;
+		failed |= uv_signal_start(&net->signals[i], on_signal, numbers[i]);
+	}
+	return failed ? E_INTERNAL : 0;
+}
+
+int net_open(const struct net_settings *settings, struct net **ret)
+{
+	struct net *net = calloc(1, sizeof(*net));
+	struct source_limits none = {0};
+	if (!net)
+		return E_NO_MEMORY;
+	net->settings = *settings;
+	net->sources = sources_new(&none);
+	if (!net->sources || uv_loop_init(&net->loop)) {
+		sources_free(net->sources);
+		free(net);
+		return E_NO_MEMORY;
+	}
+	slots_init(&net->conns);
+	uv_mutex_init(&net->done_lock);
+	net->done_last = &net->done;
+	net->refilled = net->last_sweep = clock_mono_ms(&settings->clock);
+	net_limit(net, &settings->limits);
+	net->handshake_tokens = (int64_t)net->handshakes_per_second * 1000;
+	raise_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	int error = start_handles(net);
+	if (error)
+		net_close(net);
+	else
+		*ret = net;
+	return error;
+}
+
+/* --- listening --- */
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct net *net = listener->data;
+	if (status < 0)
+		counter_add(&net->settings.counters->refused_files, 1);
+	else
+		conn_accept(net, listener);
+}
+
+/* Split "ADDR:PORT" or "[ADDR]:PORT". */
+static int resolve(const char *address, struct addrinfo **ret)
+{
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+				 .ai_socktype = SOCK_STREAM};
+	char host[NET_ADDRESS_TEXT];
+	const char *colon = strrchr(address, ':');
+	size_t n = colon ? (size_t)(colon - address) : 0;
+	if (!colon || n >= sizeof(host))
+		return E_CONFIG_INVALID;
+	if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
+		memcpy(host, address + 1, n - 2);
+		host[n - 2] = 0;
+	} else {
+		memcpy(host, address, n);
+		host[n] = 0;
+		if (strchr(host, ':'))
+			return E_CONFIG_INVALID;
+	}
+	return getaddrinfo(host, colon + 1, &hints, ret) ? E_CONFIG_INVALID : 0;
+}
+
+static void name_listener(const uv_tcp_t *tcp, char out[NET_ADDRESS_TEXT])
+{
+	struct sockaddr_storage bound;
+	int n = sizeof(bound);
+	char host[48] = "?";
+	char port[8] = "?";
+	if (uv_tcp_getsockname(tcp, (struct sockaddr *)&bound, &n) == 0)
+		getnameinfo((struct sockaddr *)&bound, (socklen_t)n, host, sizeof(host), port, sizeof(port),
+			    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(out, NET_ADDRESS_TEXT, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int net_listen(struct net *net, const char *address)
+{
+	struct addrinfo *found;
+	if (net->n_listeners == NET_LISTENERS_MAX)
+		return E_CONFIG_INVALID;
+	int error = resolve(address, &found);
+	if (error)
+		return error;
+	uv_tcp_t *tcp = &net->listeners[net->n_listeners];
+	uv_tcp_init(&net->loop, tcp);
+	tcp->data = net;
+	net->n_listeners++;
+	int result = uv_tcp_bind(tcp, found->ai_addr, found->ai_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+	freeaddrinfo(found);
+	if (result == 0)
+		result = uv_listen((uv_stream_t *)tcp, BACKLOG, on_connection);
+	if (result) {
+		errno = -result;
+		return E_CANNOT_CREATE;
+	}
+	name_listener(tcp, net->addresses[net->n_listeners - 1]);
+	return 0;
+}
+
+size_t net_addresses(const struct net *net, const char *out[NET_LISTENERS_MAX])
+{
+	for (size_t i = 0; i < net->n_listeners; i++)
+		out[i] = net->addresses[i];
+	return net->n_listeners;
+}
+
+/* --- run and close --- */
+
+void net_attach(struct net *net, struct lane *lane)
+{
+	net->lane = lane;
+}
+
+int net_run(struct net *net)
+{
+	uv_run(&net->loop, UV_RUN_DEFAULT);
+	return net->fatal;
+}
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+	(void)context;
+	close_if_open(handle);
+}
+
+void net_close(struct net *net)
+{
+	conn_close_all(net);
+	uv_walk(&net->loop, close_handle, NULL);
+	uv_run(&net->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&net->loop);
+	while (net->done) {
+		struct job *next = net->done->next;
+		job_free(net->done);
+		net->done = next;
+	}
+	uv_mutex_destroy(&net->done_lock);
+	slots_fini(&net->conns);
+	sources_free(net->sources);
+	free(net);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each network source may do: connections at once, handshakes, new devices, penalties. A source is an
+ * IPv4 address or an IPv6 /64. The table has a fixed size; when it is full a stranger is let through rather
+ * than an honest one refused. No socket and no clock in it. Belongs to the loop.
+ */
+#ifndef SERVER_SOURCE_H
+#define SERVER_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct source_limits {
+	uint32_t handshakes_per_minute;
+	uint32_t new_devices_per_hour;
+	uint32_t at_once; /* unauthenticated connections */
+};
+
+struct source {
+	uint64_t key; /* 0: free */
+	uint32_t unauthenticated;
+	uint32_t successes;
+	int64_t handshake_tokens; /* in thousandths */
+	int64_t device_tokens;    /* in thousandths */
+	int64_t refilled;         /* monotonic ms */
+	int64_t penalty_until;    /* monotonic ms */
+};
+
+struct sources;
+
+/* Penalties of reliability.md 3.6, in ms. */
+#define PENALTY_MALFORMED 5000
+#define PENALTY_DEADLINE 10000
+#define PENALTY_REFUSE 15000 /* accrued more than this: refuse */
+#define PENALTY_MAX 600000
+
+struct sources *sources_new(const struct source_limits *); /* NULL without memory */
+void sources_free(struct sources *);
+void sources_limit(struct sources *, const struct source_limits *);
+
+/* The entry of an address; NULL when the table is full there, or the address is none of a network. */
+struct source *sources_find(struct sources *, const struct sockaddr *, int64_t now_ms);
+
+/* A new connection: may it handshake? It then counts until source_leave. NULL source: yes. */
+bool source_enter(struct sources *, struct source *, int64_t now_ms);
+
+/* The connection is authenticated, or gone. */
+void source_leave(struct source *);
+
+/* It did well: penalties are forgiven, and after three the buckets are ten times as large (a site behind one
+ * address). */
+void source_praise(struct source *);
+
+/* It misbehaved. */
+void source_punish(struct source *, int64_t ms, int64_t now_ms);
+
+/* May it bring in a new device now; and it did. */
+bool source_may_enrol(struct sources *, struct source *, int64_t now_ms);
+void source_enrolled(struct source *);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "error.h"
+
+/* --- requests --- */
+
+static int take_once(bool has, const wire_once *once, struct job *job)
+{
+	if (!has || sodium_is_zero(once->token, REQUEST_TOKEN))
+		return E_BAD_REQUEST;
+	if (once->ratchet.size != 0 && once->ratchet.size != RATCHET)
+		return E_BAD_REQUEST;
+	memcpy(job->shown.token, once->token, REQUEST_TOKEN);
+	memcpy(job->shown.ratchet, once->ratchet.bytes, once->ratchet.size);
+	job->shown.counter = once->counter;
+	return 0;
+}
+
+static int take_device(bool has, const wire_device *device, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	if (!has || sodium_is_zero(device->sign, PASETO_PUBLIC))
+		return E_BAD_REQUEST;
+	device_id(fixed, device->sign, job->device);
+	memcpy(job->hostname, device->hostname, sizeof(job->hostname));
+	memcpy(job->os, device->os, sizeof(job->os));
+	memcpy(job->agent, device->agent, sizeof(job->agent));
+	return 0;
+}
+
+static int take_want(const wire_want *want, struct job *job, size_t i)
+{
+	struct job_line *line = &job->lines[i];
+	if (!slug_ok(want->product))
+		return E_BAD_REQUEST;
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(job->lines[j].product, want->product) == 0)
+			return E_BAD_REQUEST;
+	memcpy(line->product, want->product, sizeof(line->product));
+	memcpy(line->version, want->version, sizeof(line->version));
+	line->n_plans = want->plans_count;
+	for (size_t j = 0; j < line->n_plans; j++)
+		memcpy(line->plans[j], want->plans[j], sizeof(line->plans[j]));
+	return 0;
+}
+
+static int take_wants(const wire_want *wants, size_t n, struct job *job)
+{
+	int error = n ? 0 : E_BAD_REQUEST;
+	for (size_t i = 0; i < n && !error; i++)
+		error = take_want(&wants[i], job, i);
+	return error;
+}
+
+static size_t lines_of(const wire_request *request)
+{
+	switch (request->which_call) {
+	case muster_v1_Request_activate_tag:
+		return request->call.activate.wants_count;
+	case muster_v1_Request_renew_tag:
+		return request->call.renew.wants_count;
+	default:
+		return 1;
+	}
+}
+
+static int take_product(const char *product, struct job *job)
+{
+	if (!slug_ok(product))
+		return E_BAD_REQUEST;
+	memcpy(job->lines[0].product, product, sizeof(job->lines[0].product));
+	return 0;
+}
+
+static int fill_activate(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_Activate *call = &request->call.activate;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	return error ? error : take_wants(call->wants, call->wants_count, job);
+}
+
+static int fill_renew(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_Renew *call = &request->call.renew;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	return error ? error : take_wants(call->wants, call->wants_count, job);
+}
+
+static int fill_release(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_Release *call = &request->call.release;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	return error ? error : take_product(call->product, job);
+}
+
+static int fill_get_policy(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	memcpy(job->device, fixed, NOISE_KEY); /* nobody's id: the answer is the same for all */
+	return take_product(request->call.get_policy.product, job);
+}
+
+static const struct {
+	pb_size_t tag;
+	enum job_kind kind;
+	int (*fill)(const wire_request *, const uint8_t fixed[NOISE_KEY], struct job *);
+} calls[] = {
+#define RPC(name, kind) {muster_v1_Request_##name##_tag, kind, fill_##name},
+#include "rpc.def"
+#undef RPC
+};
+
+int rpc_job(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job **ret_job)
+{
+	if (request->which_call == muster_v1_Request_ping_tag) {
+		*ret_job = NULL;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (calls[i].tag != request->which_call)
+			continue;
+		struct job *job = job_new(calls[i].kind, lines_of(request));
+		if (!job)
+			return E_NO_MEMORY;
+		job->request_id = request->id;
+		int error = calls[i].fill(request, fixed, job);
+		if (error)
+			job_free(job);
+		else
+			*ret_job = job;
+		return error;
+	}
+	return E_UNKNOWN_CALL;
+}
+
+/* --- responses --- */
+
+/* The wire's numbers are unsigned in meaning; -1 is "not meant" and is left out. */
+static int64_t number(int64_t n)
+{
+	return n < 0 ? 0 : n;
+}
+
+static void put_status(wire_status *status, int code, const struct numbers *numbers, unsigned retry_after)
+{
+	status->code = code ? (uint32_t)error_row(code)->number : 0;
+	status->have = number(numbers->have);
+	status->need = number(numbers->need);
+	status->used = number(numbers->used);
+	status->quantity = number(numbers->quantity);
+	status->until = number(numbers->until);
+	status->retry_after = retry_after;
+}
+
+static void put_result(const struct job_line *line, wire_result *result)
+{
+	const struct answer_line *a = &line->answer;
+	memcpy(result->product, line->product, sizeof(line->product));
+	result->has_status = true;
+	put_status(&result->status, a->code, &a->numbers, 0);
+	if (line->lease) {
+		strcpy(result->lease, line->lease); /* both were bounded when they were signed */
+		strcpy(result->certificate, line->certificate);
+	}
+	result->have = number(a->have);
+	result->need = number(a->need);
+	result->renew_minutes = a->renew_minutes;
+	result->retry_minutes = a->retry_minutes;
+	for (size_t i = 0; i < LIMIT_NOTICES && line->notices[i]; i++)
+		result->notices[result->notices_count++] = (uint32_t)error_row(line->notices[i])->number;
+}
+
+static void put_answer(const struct job *job, wire_response *ret)
+{
+	muster_v1_Answer *answer = &ret->result.answer;
+	ret->which_result = muster_v1_Response_answer_tag;
+	for (size_t i = 0; i < job->n_lines; i++)
+		put_result(&job->lines[i], &answer->results[i]);
+	answer->results_count = (pb_size_t)job->n_lines;
+	answer->counter = job->counter;
+	if (job->counter) {
+		answer->ratchet.size = RATCHET;
+		memcpy(answer->ratchet.bytes, job->ratchet, RATCHET);
+	}
+}
+
+static void put_policy(const struct job *job, wire_response *ret)
+{
+	const struct answer_line *a = &job->lines[0].answer;
+	muster_v1_Policy *policy = &ret->result.policy;
+	ret->which_result = muster_v1_Response_policy_tag;
+	policy->has_status = true;
+	put_status(&policy->status, a->code, &a->numbers, 0);
+	policy->renew_minutes = a->renew_minutes;
+	policy->retry_minutes = a->retry_minutes;
+	policy->have = number(a->have);
+	policy->need = number(a->need);
+}
+
+void rpc_refusal(uint32_t request_id, int code, unsigned retry_after, int64_t now, wire_response *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->id = request_id;
+	ret->time = now;
+	ret->has_status = true;
+	put_status(&ret->status, code, &NUMBERS_NONE, retry_after);
+}
+
+void rpc_instant(const wire_request *request, int64_t now, wire_response *ret)
+{
+	rpc_refusal(request->id, 0, 0, now, ret);
+	ret->which_result = muster_v1_Response_pong_tag;
+	ret->result.pong.echo.size = request->call.ping.echo.size;
+	memcpy(ret->result.pong.echo.bytes, request->call.ping.echo.bytes, request->call.ping.echo.size);
+}
+
+void rpc_response(const struct job *job, wire_response *ret)
+{
+	rpc_refusal(job->request_id, job->code, 0, job->now, ret);
+	memcpy(ret->correlation, job->correlation, sizeof(job->correlation));
+	if (job->code)
+		return;
+	if (job->kind == JOB_POLICY)
+		put_policy(job, ret);
+	else
+		put_answer(job, ret);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "rpc.h"
+
+void session_init(struct session *s, const struct noise_pair *fixed, struct credentials_board *board)
+{
+	memset(s, 0, sizeof(*s));
+	s->board = board;
+	channel_init(&s->channel, NOISE_RESPONDER, fixed, NULL);
+	buffer_init(&s->hello, LIMIT_HANDSHAKE_OUT);
+}
+
+void session_fini(struct session *s)
+{
+	channel_fini(&s->channel);
+	buffer_fini(&s->hello);
+}
+
+static void close_with(struct session *s, int error)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	s->state = SESSION_CLOSING;
+	s->error = error;
+}
+
+/* A clear refusal, while the client has seen no byte of ours. Foreign bytes get no answer at all. */
+static void refuse(struct session *s, int code)
+{
+	uint8_t refusal[FRAME_REFUSAL];
+	if (s->channel.greeted) {
+		refusal_write(code, 0, refusal);
+		int ignored = buffer_append(&s->channel.out, refusal, sizeof(refusal));
+		(void)ignored; /* without memory the connection just closes */
+	}
+	close_with(s, code);
+}
+
+void session_feed(struct session *s, const uint8_t *bytes, size_t n)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	int error = channel_feed(&s->channel, bytes, n);
+	if (error && s->state == SESSION_GREETING)
+		refuse(s, error);
+	else if (error)
+		close_with(s, error);
+}
+
+/* --- greeting --- */
+
+static bool wanted(const wire_client_hello *hello, const struct credential *c)
+{
+	for (size_t i = 0; i < hello->vendors_count; i++)
+		if (memcmp(hello->vendors[i], c->vendor, PASERK_ID) == 0)
+			return true;
+	return false;
+}
+
+/* Room for the hello beside its own numbers and Noise's overhead. */
+#define HELLO_ROOM (LIMIT_HANDSHAKE_OUT - LIMIT_PREAMBLE - FRAME_HEADER - 96 - 64)
+
+static int write_hello(struct session *s, const wire_client_hello *client, int64_t now)
+{
+	wire_server_hello hello = {.version = FRAME_VERSION, .time = now};
+	struct credentials *c = credentials_take(s->board);
+	size_t room = HELLO_ROOM;
+	for (size_t i = 0; i < c->n && hello.certificates_count < LIMIT_VENDORS; i++) {
+		size_t n = strlen(c->all[i].token);
+		if (!wanted(client, &c->all[i]) || n + 4 > room)
+			continue;
+		memcpy(hello.certificates[hello.certificates_count++], c->all[i].token, n + 1);
+		room -= n + 4;
+	}
+	credentials_give_back(s->board, c);
+	if (hello.certificates_count == 0)
+		return E_UNKNOWN_VENDOR;
+	uint8_t bytes[LIMIT_HANDSHAKE_OUT];
+	size_t n;
+	int error = server_hello_write(&hello, bytes, sizeof(bytes), &n);
+	return error ? error : buffer_append(&s->hello, bytes, n);
+}
+
+static enum session_event greet(struct session *s, int64_t now)
+{
+	wire_client_hello hello;
+	size_t n;
+	int event = channel_next(&s->channel);
+	if (event == CHANNEL_WANT)
+		return SESSION_IDLE;
+	int error = event < 0 ? event : 0;
+	if (!error) {
+		const uint8_t *payload = channel_payload(&s->channel, &n);
+		error = client_hello_read(payload, n, &hello);
+	}
+	if (!error)
+		error = write_hello(s, &hello, now);
+	if (error) {
+		refuse(s, error);
+		return SESSION_CLOSE;
+	}
+	s->state = SESSION_ACCEPTING;
+	return SESSION_CRYPTO;
+}
+
+static enum session_event prove(struct session *s)
+{
+	int event = channel_next(&s->channel);
+	if (event == CHANNEL_WANT)
+		return SESSION_IDLE;
+	if (event < 0) {
+		close_with(s, event);
+		return SESSION_CLOSE;
+	}
+	s->state = SESSION_FINISHING;
+	return SESSION_CRYPTO;
+}
+
+void session_crypto(struct session *s)
+{
+	int error;
+	if (s->state == SESSION_ACCEPTING) {
+		error = channel_accept(&s->channel, s->hello.bytes, s->hello.used);
+		buffer_fini(&s->hello);
+		s->state = SESSION_PROVING;
+	} else {
+		error = channel_finish(&s->channel, &s->payload, &s->payload_n);
+		s->payload_waits = !error;
+		s->state = SESSION_OPEN;
+	}
+	if (error)
+		close_with(s, error);
+}
+
+/* --- requests --- */
+
+static void send(struct session *s, const wire_response *response)
+{
+	uint8_t bytes[LIMIT_RESPONSE];
+	size_t n;
+	int error = response_write(response, bytes, sizeof(bytes), &n);
+	if (!error)
+		error = channel_seal(&s->channel, bytes, n);
+	if (error)
+		close_with(s, error);
+}
+
+static enum session_event take_request(struct session *s, const uint8_t *bytes, size_t n, int64_t now,
+				       struct job **ret_job)
+{
+	wire_request request;
+	wire_response response;
+	struct job *job = NULL;
+	int error = request_read(bytes, n, &request);
+	channel_done(&s->channel);
+	if (error) {
+		rpc_refusal(0, error, 0, now, &response);
+		send(s, &response);
+		close_with(s, error);
+		return SESSION_CLOSE;
+	}
+	error = rpc_job(&request, channel_remote(&s->channel), &job);
+	if (!error && job) {
+		s->owed++;
+		*ret_job = job;
+		return SESSION_JOB;
+	}
+	if (error)
+		rpc_refusal(request.id, error, 0, now, &response);
+	else
+		rpc_instant(&request, now, &response);
+	send(s, &response);
+	return SESSION_IDLE;
+}
+
+/* One message at most; SESSION_JOB, SESSION_CLOSE, or SESSION_IDLE with *ret_more telling whether to go on.
+ */
+static enum session_event serve(struct session *s, int64_t now, struct job **ret_job, bool *ret_more)
+{
+	const uint8_t *payload = s->payload;
+	size_t n = s->payload_n;
+	*ret_more = false;
+	if (s->owed >= LIMIT_OWED)
+		return SESSION_IDLE;
+	if (s->payload_waits) {
+		s->payload_waits = false;
+		if (n == 0) {
+			channel_done(&s->channel);
+			*ret_more = true;
+			return SESSION_IDLE;
+		}
+	} else {
+		int event = channel_next(&s->channel);
+		if (event == CHANNEL_WANT)
+			return SESSION_IDLE;
+		int error = event < 0 ? event : channel_open(&s->channel, &payload, &n);
+		if (error) {
+			close_with(s, error);
+			return SESSION_CLOSE;
+		}
+	}
+	*ret_more = true;
+	return take_request(s, payload, n, now, ret_job);
+}
+
+enum session_event session_next(struct session *s, int64_t now, struct job **ret_job)
+{
+	bool more = true;
+	enum session_event event = SESSION_IDLE;
+	switch (s->state) {
+	case SESSION_GREETING:
+		return greet(s, now);
+	case SESSION_PROVING:
+		return prove(s);
+	case SESSION_ACCEPTING:
+	case SESSION_FINISHING:
+		return SESSION_CRYPTO;
+	case SESSION_CLOSING:
+		return SESSION_CLOSE;
+	case SESSION_OPEN:
+		while (more && event == SESSION_IDLE && s->state == SESSION_OPEN)
+			event = serve(s, now, ret_job, &more);
+		return s->state == SESSION_CLOSING ? SESSION_CLOSE : event;
+	}
+	return SESSION_CLOSE;
+}
+
+void session_answer(struct session *s, const struct job *job)
+{
+	wire_response response;
+	s->owed--;
+	if (s->state != SESSION_OPEN)
+		return;
+	rpc_response(job, &response);
+	send(s, &response);
+}
+
+void session_reject(struct session *s, const struct job *job, int code, unsigned retry_after, int64_t now)
+{
+	wire_response response;
+	s->owed--;
+	rpc_refusal(job->request_id, code, retry_after, now, &response);
+	send(s, &response);
+}
+
+bool session_reads(const struct session *s)
+{
+	return s->state != SESSION_ACCEPTING && s->state != SESSION_FINISHING &&
+	       s->state != SESSION_CLOSING && s->owed < LIMIT_OWED;
+}
+
+bool session_authenticated(const struct session *s)
+{
+	return s->state == SESSION_OPEN;
+}

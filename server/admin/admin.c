@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin.h"
+
+#include <microhttpd.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "exchange.h"
+#include "limits.h"
+#include "log.h"
+
+#define CONNECTIONS_MAX 128u
+#define IDLE_SECONDS 10u
+#define MEMORY_MAX ((size_t)32768)
+
+struct route {
+	const char *method;
+	const char *path;
+	void (*handle)(struct exchange *);
+	enum role role;
+	bool open;
+};
+
+static const struct route routes[] = {
+#define ROUTE(method, path, handler, role, open, summary) {method, path, handler, role, open},
+#include "routes.def"
+#undef ROUTE
+};
+
+#define ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+/* --- finding the route --- */
+
+/* Does the path fit? *ret_id: its last segment, for a route that ends in one. */
+static bool path_fits(const char *pattern, const char *path, const char **ret_id)
+{
+	size_t n = strlen(pattern);
+	*ret_id = NULL;
+	if (pattern[n - 1] != '*')
+		return strcmp(pattern, path) == 0;
+	if (strncmp(pattern, path, n - 1) != 0 || !path[n - 1] || strchr(path + n - 1, '/'))
+		return false;
+	*ret_id = path + n - 1;
+	return true;
+}
+
+/* The route of a request; NULL and the code of why not. A literal path is found before a pattern. */
+static const struct route *find_route(struct exchange *x, int *ret_code)
+{
+	const struct route *found = NULL;
+	*ret_code = E_NOT_FOUND;
+	for (size_t i = 0; i < ROUTES; i++) {
+		const char *id;
+		if (!path_fits(routes[i].path, x->path, &id) || (x->admin->status_only && !routes[i].open))
+			continue;
+		if (strcmp(routes[i].method, x->method) != 0) {
+			*ret_code = E_METHOD_NOT_ALLOWED;
+			continue;
+		}
+		if (!found || !id) {
+			found = &routes[i];
+			x->id = id;
+		}
+	}
+	return found;
+}
+
+static void audit_refusal(struct exchange *x)
+{
+	struct job *job = job_new(JOB_AUDIT, 0);
+	char text[160];
+	if (!job)
+		return;
+	snprintf(text, sizeof(text), "%s %s", x->method, x->path);
+	snprintf(job->actor, sizeof(job->actor), "uid:%u", (unsigned)x->peer.uid);
+	snprintf(job->installed, sizeof(job->installed), "%s", role_name(x->peer.role));
+	job->text = strdup(text);
+	if (lane_call(x->admin->settings.lane, job))
+		log_warning("a refused request could not be audited");
+	job_free(job);
+}
+
+static bool may_use(const struct exchange *x, const struct route *route)
+{
+	return (x->admin->status_only && route->open) || x->peer.role >= route->role;
+}
+
+static void dispatch(struct exchange *x)
+{
+	int code;
+	const struct route *route = find_route(x, &code);
+	if (!route) {
+		exchange_problem(x, code, x->path);
+	} else if (!may_use(x, route)) {
+		audit_refusal(x);
+		exchange_problem(x, E_NOT_PERMITTED, role_name(x->peer.role));
+	} else {
+		route->handle(x);
+	}
+}
+
+/* --- one request --- */
+
+static int socket_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	return info ? info->connect_fd : -1;
+}
+
+static struct exchange *begin(struct admin *admin, struct MHD_Connection *connection, const char *path,
+			      const char *method)
+{
+	uint8_t random[(CORRELATION_TEXT - 1) / 2];
+	struct exchange *x = calloc(1, sizeof(*x));
+	if (!x)
+		return NULL;
+	x->admin = admin;
+	x->connection = connection;
+	x->path = path;
+	x->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	x->peer = role_of_socket(socket_of(connection));
+	x->now = clock_wall(&admin->settings.clock);
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(x->request_id, sizeof(x->request_id), random, sizeof(random));
+	buffer_init(&x->body, LIMIT_TOKEN);
+	return x;
+}
+
+/* Both lengths at once is how requests are smuggled past a proxy. */
+static bool ambiguous(struct MHD_Connection *connection)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length") &&
+	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+static enum MHD_Result queue_reply(struct exchange *x)
+{
+	size_t n = x->reply ? strlen(x->reply) : 0;
+	struct MHD_Response *response = MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		return MHD_NO;
+	x->reply = NULL; /* the response's now */
+	if (x->content_type)
+		MHD_add_response_header(response, "Content-Type", x->content_type);
+	MHD_add_response_header(response, "X-Request-Id", x->request_id);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_n, void **state)
+{
+	struct exchange *x = *state;
+	(void)version;
+	if (!x) {
+		*state = begin(context, connection, path, method);
+		return *state ? MHD_YES : MHD_NO;
+	}
+	if (*upload_n) {
+		x->too_large |= buffer_append(&x->body, upload, *upload_n) != 0;
+		*upload_n = 0;
+		return MHD_YES;
+	}
+	if (x->reply)
+		return MHD_YES;
+	if (ambiguous(connection))
+		exchange_problem(x, E_BAD_REQUEST, "both Content-Length and Transfer-Encoding");
+	else if (x->too_large)
+		exchange_problem(x, E_TOO_LARGE, NULL);
+	else
+		dispatch(x);
+	return queue_reply(x);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct exchange *x = *state;
+	(void)context;
+	(void)connection;
+	(void)code;
+	if (!x)
+		return;
+	buffer_fini(&x->body);
+	free(x->reply);
+	free(x);
+	*state = NULL;
+}
+
+/* --- start and stop --- */
+
+int admin_start(const struct admin_settings *settings, int fd, bool status_only, struct admin **ret)
+{
+	struct admin *a = calloc(1, sizeof(*a));
+	if (!a)
+		return E_NO_MEMORY;
+	a->settings = *settings;
+	a->status_only = status_only;
+	a->started = clock_wall(&settings->clock);
+	int error = store_reader(settings->store, &a->reader);
+	if (!error) {
+		a->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, a,
+					     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+					     on_completed, NULL, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+					     MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
+					     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		error = a->daemon ? 0 : E_INTERNAL;
+	}
+	if (error) {
+		admin_stop(a);
+		return error;
+	}
+	*ret = a;
+	return 0;
+}
+
+void admin_stop(struct admin *a)
+{
+	if (!a)
+		return;
+	if (a->daemon)
+		MHD_stop_daemon(a->daemon);
+	store_close(a->reader);
+	catalog_free(&a->catalog);
+	free(a);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The management API on Unix sockets, by libmicrohttpd. Each socket has a thread and a reading store handle
+ * of its own, so that no listing ever touches the loop or the lane; changes go to the lane as jobs.
+ */
+#ifndef SERVER_ADMIN_H
+#define SERVER_ADMIN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "broker.h"
+#include "clock.h"
+#include "counters.h"
+#include "lane.h"
+
+#define ADMIN_LISTENERS_MAX 16
+
+/* What the API needs of the daemon. Everything is borrowed and outlives it. */
+struct admin_settings {
+	struct broker *broker; /* only its key, ledger, generation and fatal mark are looked at */
+	struct lane *lane;
+	struct store *store; /* for opening readers */
+	struct counters *counters;
+	struct clock clock;
+	const char *name;                           /* of the host, for people */
+	const char *listeners[ADMIN_LISTENERS_MAX]; /* addresses of the RPC port */
+	size_t n_listeners;
+	json_t *(*config)(void *context); /* items of /v1/config; thread-safe */
+	void *config_context;
+};
+
+struct admin;
+
+/*
+ * Serve a listening Unix socket, which becomes the API's. status_only: the open routes alone, for everybody.
+ * E_NO_MEMORY, E_INTERNAL, errors of the store.
+ */
+int admin_start(const struct admin_settings *, int fd, bool status_only, struct admin **ret);
+
+/* Finish what is under way and end the thread; NULL is allowed. */
+void admin_stop(struct admin *);
+
+#endif

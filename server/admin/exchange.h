@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request of the API and its reply, between the server and the handlers. Belongs to one socket's thread.
+ */
+#ifndef SERVER_EXCHANGE_H
+#define SERVER_EXCHANGE_H
+
+#include <jansson.h>
+
+#include "admin.h"
+#include "buffer.h"
+#include "catalog.h"
+#include "role.h"
+#include "store.h"
+
+#define PAGE_MAX 1000
+#define PAGE_USUAL 100
+
+/* One socket's server. */
+struct admin {
+	struct admin_settings settings;
+	struct MHD_Daemon *daemon;
+	struct store *reader;
+	struct catalog catalog; /* this thread's own */
+	unsigned long long generation;
+	bool status_only;
+	int64_t started;
+};
+
+struct exchange {
+	struct admin *admin;
+	struct MHD_Connection *connection;
+	struct peer peer;
+	const char *method;
+	const char *path;
+	const char *id; /* the last segment, for routes that have one */
+	struct buffer body;
+	int64_t now;
+	char request_id[CORRELATION_TEXT];
+	int too_large; /* the body was, and was thrown away */
+
+	int status;
+	const char *content_type;
+	char *reply; /* owned */
+};
+
+/* A query parameter, or NULL. Borrowed. */
+const char *exchange_query(const struct exchange *, const char *key);
+
+/* The request's limit and cursor. E_BAD_REQUEST. */
+int exchange_page(const struct exchange *, struct listing *);
+
+/* Reply with JSON, which is taken over; NULL gives 500. */
+void exchange_json(struct exchange *, int status, json_t *);
+
+/* Reply with text, which is taken over. */
+void exchange_text(struct exchange *, const char *content_type, char *);
+
+/* Reply with a problem (RFC 9457). detail: may be NULL. */
+void exchange_problem(struct exchange *, int code, const char *detail);
+
+/* The catalog as the store has it now. Errors of the store. */
+int exchange_catalog(struct exchange *, const struct catalog **ret);
+
+/* Put the job on the lane as this peer and wait. Replies with a problem itself and returns non-zero when it
+ * was refused. */
+int exchange_call(struct exchange *, struct job *);
+
+/* Members for JSON rows. A time of 0 is null. */
+void json_set_time(json_t *object, const char *key, int64_t time);
+void json_set_text(json_t *object, const char *key, const char *text);
+void json_set_number(json_t *object, const char *key, int64_t number);
+
+/* {"schema":1,"items":items,"next":cursor}; items is taken over. next: NULL at the end. */
+json_t *json_page(json_t *items, const char *next);
+
+/* The handlers of routes.def. */
+#define ROUTE(method, path, handler, role, open, summary) void handler(struct exchange *);
+#include "routes.def"
+#undef ROUTE
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The named checks behind health, status and doctor: what is wrong, or will be, and what to do about it. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "day.h"
+#include "error.h"
+#include "rfc3339.h"
+#include "status.h"
+
+#define ADMIN_NOTICE_DAYS 60 /* administrators hear of an end earlier than users (domain.md 8.10) */
+
+const char *severity_name(enum severity severity)
+{
+	static const char *const names[] = {"info", "warning", "error"};
+	return names[severity];
+}
+
+static void add(struct overview *o, int code, enum severity severity, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void add(struct overview *o, int code, enum severity severity, const char *format, ...)
+{
+	va_list args;
+	if (o->n_health == HEALTH_MAX)
+		return;
+	struct health_item *item = &o->health[o->n_health++];
+	item->code = code;
+	item->severity = severity;
+	snprintf(item->remedy, sizeof(item->remedy), "%s", error_row(code)->remedy);
+	va_start(args, format);
+	vsnprintf(item->message, sizeof(item->message), format, args);
+	va_end(args);
+}
+
+/* --- gathering --- */
+
+struct gathering {
+	struct overview *o;
+	int64_t now;
+};
+
+static int take_grant(const struct row *row, void *context)
+{
+	struct gathering *g = context;
+	struct overview *o = g->o;
+	struct catalog_grant grant;
+	if (o->n_grants == GRANT_ROWS_MAX || !catalog_grant(o->catalog, row->u.grant.num, &grant))
+		return 0;
+	o->grants[o->n_grants++] = (struct grant_now){
+		.grant = grant,
+		.count = row->u.grant.count,
+		.active = row->u.grant.active,
+		.reached = row->u.grant.reached,
+		.below_since = row->u.grant.below_since,
+		.state = catalog_term_state(grant.grant->nbf, grant_end(&grant.license->license, grant.grant),
+					    catalog_grace_end(grant.license, grant.grant), g->now),
+	};
+	return 0;
+}
+
+/* --- checks --- */
+
+static void check_end(struct overview *o, int code, const char *what, const char *id, int64_t end,
+		      int64_t now)
+{
+	char text[RFC3339_TEXT];
+	rfc3339_write(end, text);
+	if (now >= end)
+		add(o, code, SEVERITY_ERROR, "%s %s ended %s", what, id, text);
+	else if (now >= end - (int64_t)ADMIN_NOTICE_DAYS * DAY_SECONDS)
+		add(o, code, SEVERITY_WARNING, "%s %s ends %s", what, id, text);
+}
+
+static void check_licenses(struct overview *o, int64_t now)
+{
+	for (size_t i = 0; i < o->catalog->n_licenses; i++) {
+		const struct catalog_license *l = &o->catalog->licenses[i];
+		if (!l->certificate)
+			add(o, E_NOT_CERTIFIED, SEVERITY_ERROR,
+			    "this host holds no certificate for license %s", l->license.id);
+		check_end(o, E_LICENSE_ENDED, "license", l->license.id, l->license.exp, now);
+	}
+	for (size_t i = 0; i < o->catalog->n_certificates; i++) {
+		const struct catalog_certificate *c = &o->catalog->certificates[i];
+		check_end(o, E_CERTIFICATE_EXPIRED, "certificate for license", c->certificate.license,
+			  c->certificate.exp, now);
+	}
+	if (o->catalog->damaged)
+		add(o, E_STORE_CORRUPT, SEVERITY_ERROR, "%zu stored files do not verify any more",
+		    o->catalog->damaged);
+}
+
+static void check_grant(struct overview *o, const struct grant_now *g)
+{
+	const struct grant *grant = g->grant.grant;
+	int64_t need = grant->policy.threshold;
+	char text[RFC3339_TEXT];
+	if (grant->model != MODEL_VOLUME) {
+		add(o, E_MODEL_UNSUPPORTED, SEVERITY_WARNING, "grant %s is of model %s", grant->id,
+		    model_name(grant->model));
+		return;
+	}
+	if (g->count < need && g->reached) {
+		rfc3339_write(g->below_since + (int64_t)grant->policy.grace_days * DAY_SECONDS, text);
+		add(o, E_THRESHOLD_NOT_MET, SEVERITY_WARNING,
+		    "grant %s fell to %" PRId64 " of %" PRId64 "; renewals go on until %s", grant->id,
+		    g->count, need, g->below_since ? text : "the grace ends");
+	} else if (g->count < need) {
+		add(o, E_THRESHOLD_NOT_MET, SEVERITY_INFO, "grant %s counts %" PRId64 " of %" PRId64,
+		    grant->id, g->count, need);
+	}
+	if (grant->quantity && g->active >= grant->quantity)
+		add(o, E_QUANTITY_EXCEEDED, SEVERITY_WARNING,
+		    "grant %s has %" PRId64 " of %" PRId64 " places taken", grant->id, g->active,
+		    grant->quantity);
+}
+
+static bool serves(const struct overview *o)
+{
+	for (size_t i = 0; i < o->n_grants; i++)
+		if (o->grants[i].grant.license->certificate &&
+		    (strcmp(o->grants[i].state, "active") == 0 || strcmp(o->grants[i].state, "expired") == 0))
+			return true;
+	return false;
+}
+
+static const char *state_of(const struct overview *o)
+{
+	if (!serves(o))
+		return "unlicensed";
+	for (size_t i = 0; i < o->n_health; i++)
+		if (o->health[i].severity != SEVERITY_INFO)
+			return "degraded";
+	return "ok";
+}
+
+static void check_all(struct overview *o, const struct broker *broker, int64_t now)
+{
+	int fatal = atomic_load(&broker->fatal);
+	if (fatal)
+		add(o, fatal, SEVERITY_ERROR, "the store cannot be written: %s", error_text(fatal));
+	if (o->catalog->n_certificates == 0)
+		add(o, E_NOT_CERTIFIED, SEVERITY_ERROR, "no vendor has certified this host yet");
+	if (o->catalog->n_licenses == 0)
+		add(o, E_LICENSE_MISSING, SEVERITY_ERROR, "no license is installed");
+	check_licenses(o, now);
+	for (size_t i = 0; i < o->n_grants; i++)
+		check_grant(o, &o->grants[i]);
+	o->state = state_of(o);
+}
+
+int overview_gather(struct exchange *x, struct overview **ret)
+{
+	struct overview *o = calloc(1, sizeof(*o));
+	struct listing grants = {.kind = LIST_GRANT, .now = x->now};
+	struct gathering g = {o, x->now};
+	if (!o)
+		return E_NO_MEMORY;
+	int error = exchange_catalog(x, &o->catalog);
+	if (!error)
+		error = store_page(x->admin->reader, &grants, take_grant, &g);
+	if (!error)
+		error = store_devices(x->admin->reader, &o->devices);
+	if (error) {
+		free(o);
+		return error;
+	}
+	check_all(o, x->admin->settings.broker, x->now);
+	*ret = o;
+	return 0;
+}
+
+json_t *overview_health(const struct overview *o)
+{
+	json_t *items = json_array();
+	for (size_t i = 0; i < o->n_health; i++) {
+		const struct health_item *item = &o->health[i];
+		json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:s}", "code", error_name(item->code),
+						       "severity", severity_name(item->severity), "message",
+						       item->message, "remedy", item->remedy));
+	}
+	return items;
+}

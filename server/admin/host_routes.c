@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host itself: its keys, its certificates, its request for one. */
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "armour.h"
+#include "base64url.h"
+#include "day.h"
+#include "error.h"
+#include "exchange.h"
+
+#define ENDING_SECONDS (60 * 86400)
+
+static json_t *certificate_row(const struct catalog_certificate *c, int64_t now)
+{
+	const struct certificate *cert = &c->certificate;
+	char key[PASERK_PUBLIC_TEXT];
+	json_t *row = json_object();
+	json_t *products = json_array();
+	for (size_t i = 0; i < cert->n_products; i++)
+		json_array_append_new(products, json_string(cert->products[i]));
+	paserk_public_write(cert->vendor, key);
+	json_set_text(row, "id", cert->head.jti);
+	json_set_text(row, "vendor", c->vendor);
+	json_set_text(row, "vendor_key", key);
+	json_set_text(row, "org", cert->org);
+	json_set_text(row, "license", cert->license);
+	json_object_set_new(row, "products", products);
+	json_set_time(row, "not_before", cert->nbf);
+	json_set_time(row, "expires", cert->exp);
+	json_set_text(row, "state",
+		      now >= cert->exp                    ? "ended"
+		      : now >= cert->exp - ENDING_SECONDS ? "ending"
+							  : "ok");
+	return row;
+}
+
+void host_show(struct exchange *x)
+{
+	const struct broker *b = x->admin->settings.broker;
+	const struct catalog *catalog;
+	char sign[PASERK_PUBLIC_TEXT];
+	char fixed[64];
+	char ledger[32];
+	int error = exchange_catalog(x, &catalog);
+	if (error) {
+		exchange_problem(x, error, NULL);
+		return;
+	}
+	json_t *certificates = json_array();
+	for (size_t i = 0; i < catalog->n_certificates; i++)
+		json_array_append_new(certificates, certificate_row(&catalog->certificates[i], x->now));
+	paserk_public_write(b->key->public, sign);
+	base64url_write(b->key->fixed.public, NOISE_KEY, fixed, sizeof(fixed));
+	base64url_write(b->ledger, LEDGER_ID, ledger, sizeof(ledger));
+	exchange_json(x, MHD_HTTP_OK,
+		      json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o}", "schema", 1, "name",
+				x->admin->settings.name, "id", b->key->id, "sign", sign, "static", fixed,
+				"ledger", ledger, "certificates", certificates));
+}
+
+void host_request(struct exchange *x)
+{
+	const struct broker *b = x->admin->settings.broker;
+	struct host_request request = {0};
+	char *token = NULL;
+	char *text = NULL;
+	request.head.iat = x->now;
+	memcpy(request.head.iss, b->key->id, sizeof(request.head.iss));
+	claims_jti(request.head.jti);
+	memcpy(request.sign, b->key->public, PASETO_PUBLIC);
+	memcpy(request.fixed, b->key->fixed.public, NOISE_KEY);
+	memcpy(request.ledger, b->ledger, LEDGER_ID);
+	strncpy(request.name, x->admin->settings.name, LIMIT_HOSTNAME);
+	int error = host_request_sign(&request, b->key->sign, &token);
+	if (!error)
+		error = armour_write(token_host_request.label, token, &text);
+	free(token);
+	if (error)
+		exchange_problem(x, error, NULL);
+	else
+		exchange_text(x, "text/plain; charset=utf-8", text);
+}
+
+static json_t *installed_row(const struct catalog_certificate *c, bool new_vendor)
+{
+	json_t *row = certificate_row(c, 0);
+	json_set_number(row, "schema", 1);
+	json_object_set_new(row, "new_vendor", json_boolean(new_vendor));
+	return row;
+}
+
+static void reply_installed(struct exchange *x, const struct job *job)
+{
+	const struct catalog *catalog;
+	int error = exchange_catalog(x, &catalog);
+	for (size_t i = 0; !error && i < catalog->n_certificates; i++) {
+		if (strcmp(catalog->certificates[i].certificate.license, job->installed) == 0) {
+			exchange_json(x, MHD_HTTP_CREATED,
+				      installed_row(&catalog->certificates[i], job->new_vendor));
+			return;
+		}
+	}
+	exchange_problem(x, error ? error : E_INTERNAL, NULL);
+}
+
+/* The body as a NUL-ended text in a job of this kind; NULL after a problem was replied. */
+static struct job *body_job(struct exchange *x, enum job_kind kind)
+{
+	struct job *job = job_new(kind, 0);
+	if (job)
+		job->text = strndup((const char *)x->body.bytes, x->body.used);
+	if (job && job->text && x->body.used)
+		return job;
+	job_free(job);
+	exchange_problem(x, x->body.used ? E_NO_MEMORY : E_BAD_REQUEST,
+			 x->body.used ? NULL : "the body is empty");
+	return NULL;
+}
+
+void host_install(struct exchange *x)
+{
+	const char *key = exchange_query(x, "vendor_key");
+	struct job *job = body_job(x, JOB_INSTALL_CERTIFICATE);
+	if (!job)
+		return;
+	if (key && paserk_public_read(key, strlen(key), job->vendor_key)) {
+		exchange_problem(x, E_KEY_INVALID, "vendor_key");
+	} else {
+		job->vendor_strict = key != NULL;
+		if (exchange_call(x, job) == 0)
+			reply_installed(x, job);
+	}
+	job_free(job);
+}
+
+/* --- licenses --- */
+
+static const char *license_state(const struct catalog_license *l, int64_t now)
+{
+	return catalog_term_state(l->license.nbf, l->license.exp,
+				  l->license.exp + (int64_t)l->license.grace_days * DAY_SECONDS, now);
+}
+
+static json_t *license_row(const struct catalog_license *l, int64_t now)
+{
+	json_t *row = json_object();
+	json_set_text(row, "id", l->license.id);
+	json_set_text(row, "vendor", l->vendor);
+	json_set_text(row, "org", l->license.org);
+	json_set_text(row, "org_name", l->license.org_name);
+	json_set_number(row, "serial", l->license.serial);
+	json_set_text(row, "state", license_state(l, now));
+	json_set_time(row, "not_before", l->license.nbf);
+	json_set_time(row, "expires", l->license.exp);
+	json_set_time(row, "installed", l->installed);
+	return row;
+}
+
+static json_t *grant_detail(const struct license *license, const struct grant *grant)
+{
+	json_t *row = json_object();
+	json_t *plans = json_array();
+	for (size_t i = 0; i < grant->n_plans; i++)
+		json_array_append_new(plans, json_string(grant->plans[i]));
+	json_set_text(row, "id", grant->id);
+	json_set_text(row, "product", grant->product);
+	json_set_text(row, "model", model_name(grant->model));
+	json_object_set_new(row, "quantity", grant->quantity ? json_integer(grant->quantity) : json_null());
+	json_set_number(row, "threshold", grant->policy.threshold);
+	json_set_time(row, "expires", grant_end(license, grant));
+	json_object_set_new(row, "plans", plans);
+	return row;
+}
+
+static json_t *license_detail(const struct catalog_license *l, int64_t now)
+{
+	json_t *row = license_row(l, now);
+	json_t *grants = json_array();
+	json_t *products = json_array();
+	for (size_t i = 0; i < l->license.n_grants; i++)
+		json_array_append_new(grants, grant_detail(&l->license, &l->license.grants[i]));
+	for (size_t i = 0; i < l->license.n_products; i++)
+		json_array_append_new(products, product_write(&l->license.products[i]));
+	json_set_number(row, "schema", 1);
+	json_set_number(row, "hosts_max", l->license.hosts_max);
+	json_object_set_new(row, "grants", grants);
+	json_object_set_new(row, "products", products);
+	return row;
+}
+
+void license_list(struct exchange *x)
+{
+	const struct catalog *catalog;
+	int error = exchange_catalog(x, &catalog);
+	if (error) {
+		exchange_problem(x, error, NULL);
+		return;
+	}
+	json_t *items = json_array();
+	for (size_t i = 0; i < catalog->n_licenses; i++) {
+		json_t *row = license_row(&catalog->licenses[i], x->now);
+		json_set_number(row, "grants", (int64_t)catalog->licenses[i].license.n_grants);
+		json_array_append_new(items, row);
+	}
+	exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
+}
+
+/* Reply with one license by its id. */
+static void reply_license(struct exchange *x, const char *id, int status)
+{
+	const struct catalog *catalog;
+	int error = exchange_catalog(x, &catalog);
+	for (size_t i = 0; !error && i < catalog->n_licenses; i++) {
+		if (strcmp(catalog->licenses[i].license.id, id) == 0) {
+			exchange_json(x, status, license_detail(&catalog->licenses[i], x->now));
+			return;
+		}
+	}
+	exchange_problem(x, error ? error : E_NOT_FOUND, id);
+}
+
+void license_show(struct exchange *x)
+{
+	reply_license(x, x->id, MHD_HTTP_OK);
+}
+
+void license_install(struct exchange *x)
+{
+	struct job *job = body_job(x, JOB_INSTALL_LICENSE);
+	if (!job)
+		return;
+	if (exchange_call(x, job) == 0)
+		reply_license(x, job->installed, MHD_HTTP_CREATED);
+	job_free(job);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prometheus text (exposition format 0.0.4): the counters of counters.def, and gauges of what the store
+ * knows. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "lane.h"
+#include "status.h"
+
+static const struct {
+	size_t offset;
+	const char *kind;
+	const char *metric;
+	const char *label;
+	const char *help;
+} rows[] = {
+#define COUNTER(field, kind, metric, label, help)                                                            \
+	{offsetof(struct counters, field), kind, metric, label, help},
+#include "counters.def"
+#undef COUNTER
+};
+
+static void head(FILE *out, const char *metric, const char *kind, const char *help)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", metric, help, metric, kind);
+}
+
+static void write_counters(FILE *out, const struct counters *counters)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const atomic_llong *value = (const atomic_llong *)((const char *)counters + rows[i].offset);
+		if (i == 0 || strcmp(rows[i].metric, rows[i - 1].metric) != 0)
+			head(out, rows[i].metric, rows[i].kind, rows[i].help);
+		fprintf(out, rows[i].label[0] ? "%s{%s} %lld\n" : "%s%s %lld\n", rows[i].metric,
+			rows[i].label, atomic_load(value));
+	}
+}
+
+/* One row for each code of errors.def that has occurred. */
+static void write_codes(FILE *out, const char *metric, const char *help,
+			const atomic_llong codes[COUNTERS_CODES])
+{
+	size_t n;
+	const struct error_row *table = error_table(&n);
+	head(out, metric, "counter", help);
+	for (size_t i = 0; i < n; i++) {
+		long long value = atomic_load(&codes[table[i].number]);
+		if (value)
+			fprintf(out, "%s{reason=\"%s\"} %lld\n", metric, table[i].name, value);
+	}
+}
+
+/* A gauge with one row a grant; ids are slugs, so they need no escaping. */
+static void write_grants(FILE *out, const struct overview *o, const char *metric, const char *help,
+			 int64_t (*value)(const struct grant_now *))
+{
+	head(out, metric, "gauge", help);
+	for (size_t i = 0; i < o->n_grants; i++) {
+		const struct grant_now *g = &o->grants[i];
+		fprintf(out, "%s{product=\"%s\",license=\"%s\",grant=\"%s\"} %" PRId64 "\n", metric,
+			g->grant.grant->product, g->grant.license->license.id, g->grant.grant->id, value(g));
+	}
+}
+
+static int64_t grant_count(const struct grant_now *g)
+{
+	return g->count;
+}
+
+static int64_t grant_active(const struct grant_now *g)
+{
+	return g->active;
+}
+
+static int64_t grant_threshold(const struct grant_now *g)
+{
+	return g->grant.grant->policy.threshold;
+}
+
+static int64_t grant_expiry(const struct grant_now *g)
+{
+	return grant_end(&g->grant.license->license, g->grant.grant);
+}
+
+static void write_gauges(FILE *out, struct exchange *x, const struct overview *o)
+{
+	head(out, "muster_build_info", "gauge", "The version, as a label.");
+	fprintf(out, "muster_build_info{version=\"%s\"} 1\n", MUSTER_VERSION);
+	head(out, "muster_start_time_seconds", "gauge", "When the daemon started, in Unix time.");
+	fprintf(out, "muster_start_time_seconds %" PRId64 "\n", x->admin->started);
+	head(out, "muster_devices", "gauge", "Devices on record.");
+	fprintf(out, "muster_devices %" PRId64 "\n", o->devices);
+	head(out, "muster_store_queue_length", "gauge", "Jobs that wait for the store.");
+	fprintf(out, "muster_store_queue_length %zu\n", lane_depth(x->admin->settings.lane));
+	write_grants(out, o, "muster_grant_devices", "Devices in the grant's counting window.", grant_count);
+	write_grants(out, o, "muster_grant_threshold", "Devices that the grant needs.", grant_threshold);
+	write_grants(out, o, "muster_grant_leases", "Leases of the grant in force.", grant_active);
+	write_grants(out, o, "muster_grant_expiry_timestamp_seconds", "End of the grant in Unix time.",
+		     grant_expiry);
+}
+
+void metrics_show(struct exchange *x)
+{
+	struct overview *o;
+	char *text = NULL;
+	size_t n;
+	int error = overview_gather(x, &o);
+	FILE *out = error ? NULL : open_memstream(&text, &n);
+	if (!out) {
+		exchange_problem(x, error ? error : E_NO_MEMORY, NULL);
+		return;
+	}
+	write_gauges(out, x, o);
+	write_counters(out, x->admin->settings.counters);
+	write_codes(out, "muster_refusals_total", "Products refused, by code.",
+		    x->admin->settings.counters->refusals);
+	write_codes(out, "muster_connection_faults_total", "Connections closed because of a fault, by code.",
+		    x->admin->settings.counters->closures);
+	fclose(out);
+	free(o);
+	exchange_text(x, "text/plain; version=0.0.4; charset=utf-8", text);
+}

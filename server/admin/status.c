@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status.h"
+
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64url.h"
+#include "error.h"
+#include "rfc3339.h"
+
+static json_t *grant_row(const struct grant_now *g)
+{
+	const struct grant *grant = g->grant.grant;
+	json_t *row = json_object();
+	json_set_text(row, "grant", grant->id);
+	json_set_text(row, "license", g->grant.license->license.id);
+	json_set_text(row, "product", grant->product);
+	json_set_text(row, "model", model_name(grant->model));
+	json_set_text(row, "state", g->state);
+	json_object_set_new(row, "quantity", grant->quantity ? json_integer(grant->quantity) : json_null());
+	json_set_number(row, "count", g->count);
+	json_set_number(row, "threshold", grant->policy.threshold);
+	json_set_number(row, "active", g->active);
+	json_set_time(row, "expires", grant_end(&g->grant.license->license, grant));
+	json_set_time(row, "below_since", g->below_since);
+	return row;
+}
+
+/* The product's totals over all its grants; a grant without a quantity makes the total open (null). */
+static json_t *product_row(const struct overview *o, const struct product *product)
+{
+	int64_t total = 0;
+	int64_t used = 0;
+	bool open = false;
+	for (size_t i = 0; i < o->n_grants; i++) {
+		const struct grant_now *g = &o->grants[i];
+		if (strcmp(g->grant.grant->product, product->id) != 0)
+			continue;
+		open |= g->grant.grant->quantity == 0;
+		total += g->grant.grant->quantity;
+		used += g->active;
+	}
+	json_t *row = json_object();
+	json_set_text(row, "product", product->id);
+	json_set_text(row, "name", product->name);
+	json_object_set_new(row, "total", open ? json_null() : json_integer(total));
+	json_set_number(row, "assigned", used);
+	json_set_number(row, "in_use", used);
+	json_object_set_new(row, "available",
+			    open ? json_null() : json_integer(total > used ? total - used : 0));
+	return row;
+}
+
+static json_t *product_rows(const struct overview *o)
+{
+	json_t *rows = json_array();
+	for (size_t i = 0; i < o->n_grants; i++) {
+		bool seen = false;
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = strcmp(o->grants[j].grant.grant->product, o->grants[i].grant.grant->product) ==
+			       0;
+		if (!seen)
+			json_array_append_new(rows, product_row(o, o->grants[i].grant.product));
+	}
+	return rows;
+}
+
+static json_t *host_row(const struct exchange *x, const struct catalog *catalog)
+{
+	const struct admin_settings *s = &x->admin->settings;
+	char ledger[32];
+	json_t *row = json_object();
+	base64url_write(s->broker->ledger, LEDGER_ID, ledger, sizeof(ledger));
+	json_set_text(row, "name", s->name);
+	json_set_text(row, "id", s->broker->key->id);
+	json_set_text(row, "org", catalog->n_certificates ? catalog->certificates[0].certificate.org : NULL);
+	json_set_text(row, "ledger", ledger);
+	return row;
+}
+
+void status_show(struct exchange *x)
+{
+	struct overview *o;
+	int error = overview_gather(x, &o);
+	if (error) {
+		exchange_problem(x, error, NULL);
+		return;
+	}
+	const struct admin_settings *s = &x->admin->settings;
+	json_t *listeners = json_array();
+	json_t *grants = json_array();
+	for (size_t i = 0; i < s->n_listeners; i++)
+		json_array_append_new(listeners, json_string(s->listeners[i]));
+	for (size_t i = 0; i < o->n_grants; i++)
+		json_array_append_new(grants, grant_row(&o->grants[i]));
+	json_t *status = json_pack("{s:i, s:s, s:s, s:o, s:o}", "schema", 1, "state", o->state, "version",
+				   MUSTER_VERSION, "host", host_row(x, o->catalog), "listeners", listeners);
+	json_set_time(status, "started", x->admin->started);
+	json_set_number(status, "uptime_s", x->now - x->admin->started);
+	json_set_number(status, "devices", o->devices);
+	json_object_set_new(status, "health", overview_health(o));
+	json_object_set_new(status, "products", product_rows(o));
+	json_object_set_new(status, "grants", grants);
+	free(o);
+	exchange_json(x, MHD_HTTP_OK, status);
+}
+
+void health_show(struct exchange *x)
+{
+	struct overview *o;
+	int error = overview_gather(x, &o);
+	if (error) {
+		exchange_problem(x, error, NULL);
+		return;
+	}
+	bool degraded = strcmp(o->state, "degraded") == 0;
+	json_t *health =
+		json_pack("{s:i, s:s, s:o}", "schema", 1, "state", o->state, "health", overview_health(o));
+	free(o);
+	exchange_json(x, degraded ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, health);
+}
+
+void config_show(struct exchange *x)
+{
+	const struct admin_settings *s = &x->admin->settings;
+	exchange_json(x, MHD_HTTP_OK,
+		      json_pack("{s:i, s:o}", "schema", 1, "items", s->config(s->config_context)));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an administrator sees first: one gathering of facts that status, health, doctor and metrics share. */
+#ifndef SERVER_STATUS_H
+#define SERVER_STATUS_H
+
+#include "exchange.h"
+
+#define GRANT_ROWS_MAX 1024
+#define HEALTH_MAX 64
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
+
+/* One grant now: what the license says and what the store counts. */
+struct grant_now {
+	struct catalog_grant grant;
+	int64_t count;
+	int64_t active;
+	int64_t reached;
+	int64_t below_since;
+	const char *state;
+};
+
+/* One finding, for people and programs. */
+struct health_item {
+	int code;
+	enum severity severity;
+	char message[240];
+	char remedy[200];
+};
+
+struct overview {
+	const struct catalog *catalog;
+	struct grant_now grants[GRANT_ROWS_MAX];
+	size_t n_grants;
+	int64_t devices;
+	struct health_item health[HEALTH_MAX];
+	size_t n_health;
+	const char *state; /* ok, degraded, unlicensed */
+};
+
+/* Gather. *ret: freed by the caller with free(). Errors of the store. */
+int overview_gather(struct exchange *, struct overview **ret);
+
+/* The health items as a JSON array. */
+json_t *overview_health(const struct overview *);
+
+const char *severity_name(enum severity);
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* musterd: build the objects bottom-up, run, tear down top-down. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#ifdef WITH_SYSTEMD
+#include <systemd/sd-daemon.h>
+#else
+#define sd_notify(unset, text) ((void)(text))
+#endif
+
+#include "admin.h"
+#include "config.h"
+#include "error.h"
+#include "host_key.h"
+#include "log.h"
+#include "net.h"
+#include "store.h"
+
+#define DEFAULT_CONFIG "/etc/muster/musterd.conf"
+#define SOCKET_BACKLOG 128
+
+/* Everything that lives as long as the daemon, in the order in which it is made. */
+struct daemon {
+	const char *config_path;
+	pthread_mutex_t config_lock; /* the API shows it from its own threads */
+	struct config *config;
+	char name[LIMIT_HOSTNAME + 1];
+	struct net *net;
+	int lock;
+	struct host_key *key;
+	struct store *store;
+	struct counters counters;
+	struct broker broker;
+	bool broker_open;
+	struct lane *lane;
+	int sockets[2];
+	struct admin *admins[2];
+};
+
+/* --- starting, step by step; each says itself what went wrong --- */
+
+/* One line, with what it was about and the system's reason when there is one. */
+static int complain(int code, const char *what)
+{
+	int reason = errno;
+	const struct error_row *row = error_row(code);
+	bool system = (code == E_IO || code == E_CANNOT_CREATE || code == E_STORE_IO) && reason;
+	log_error("%s: %s: %s%s%s; %s", row->name, what, row->text, system ? ": " : "",
+		  system ? strerror(reason) : "", row->remedy);
+	return code;
+}
+
+static int open_state_dir(struct daemon *d)
+{
+	const char *dir = config_text(d->config, CONFIG_SERVER_STATE_DIR);
+	char path[PATH_MAX];
+	struct stat st;
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return complain(E_CANNOT_CREATE, dir);
+	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
+		return complain(E_CANNOT_CREATE, dir);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return complain(E_INSECURE, dir);
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (d->lock < 0)
+		return complain(E_CANNOT_CREATE, path);
+	if (flock(d->lock, LOCK_EX | LOCK_NB))
+		return complain(E_STORE_BUSY, dir);
+	return 0;
+}
+
+static int open_key(struct daemon *d)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/host.key", config_text(d->config, CONFIG_SERVER_STATE_DIR));
+	int error = host_key_open(path, &d->key);
+	return error ? complain(error, path) : 0;
+}
+
+static int open_store(struct daemon *d)
+{
+	char url[PATH_MAX];
+	const char *wish = config_text(d->config, CONFIG_STORE_URL);
+	if (*wish)
+		snprintf(url, sizeof(url), "%s", wish);
+	else
+		snprintf(url, sizeof(url), "sqlite:%s/muster.db",
+			 config_text(d->config, CONFIG_SERVER_STATE_DIR));
+	umask(077);
+	int error = store_open(url, &d->store);
+	if (!error)
+		error = broker_open(&d->broker, d->store, d->key, &d->counters);
+	d->broker_open = !error;
+	return error ? complain(error, url) : 0;
+}
+
+static struct net_limits limits_of(const struct config *c)
+{
+	return (struct net_limits){
+		.max_connections = (uint32_t)config_number(c, CONFIG_LIMITS_CONNECTIONS),
+		.max_unauthenticated = (uint32_t)config_number(c, CONFIG_LIMITS_UNAUTHENTICATED),
+		.handshakes_per_second = (uint32_t)config_number(c, CONFIG_LIMITS_HANDSHAKES),
+		.handshakes_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_SOURCE),
+		.new_devices_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_ENROL),
+		.idle_seconds = (uint32_t)config_number(c, CONFIG_LIMITS_IDLE),
+	};
+}
+
+static void apply_config(struct daemon *d)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+	struct net_limits limits = limits_of(d->config);
+	log_level_read(config_text(d->config, CONFIG_LOG_LEVEL), &level);
+	log_level_set(level);
+	if (d->net)
+		net_limit(d->net, &limits);
+	atomic_store(&d->broker.renew_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RENEW));
+	atomic_store(&d->broker.retry_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RETRY));
+}
+
+static void on_reload(void *context)
+{
+	struct daemon *d = context;
+	struct config *fresh;
+	sd_notify(0, "RELOADING=1");
+	if (config_load(d->config_path, &fresh)) {
+		log_error("configuration not reloaded; the old one stays in force");
+	} else {
+		enum config_id id = config_differs(d->config, fresh);
+		if (id != CONFIG_COUNT)
+			log_warning("key needs a restart to change key=%s", config_name(id));
+		pthread_mutex_lock(&d->config_lock);
+		struct config *old = d->config;
+		d->config = fresh;
+		pthread_mutex_unlock(&d->config_lock);
+		config_free(old);
+		apply_config(d);
+		log_info("configuration reloaded");
+	}
+	sd_notify(0, "READY=1");
+}
+
+static void on_tick(void *context)
+{
+	(void)context;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+static json_t *on_config(void *context)
+{
+	struct daemon *d = context;
+	pthread_mutex_lock(&d->config_lock);
+	json_t *items = config_items(d->config);
+	pthread_mutex_unlock(&d->config_lock);
+	return items;
+}
+
+static int open_net(struct daemon *d)
+{
+	struct net_settings settings = {
+		.broker = &d->broker,
+		.counters = &d->counters,
+		.clock = clock_system(),
+		.limits = limits_of(d->config),
+		.on_reload = on_reload,
+		.on_tick = on_tick,
+		.context = d,
+	};
+	char address[NET_ADDRESS_TEXT];
+	int error = net_open(&settings, &d->net);
+	if (error)
+		return complain(error, "event loop");
+	for (size_t i = 0; config_word(d->config, CONFIG_SERVER_LISTEN, i, address, sizeof(address)); i++) {
+		error = net_listen(d->net, address);
+		if (error)
+			return complain(error, address);
+	}
+	return 0;
+}
+
+/* Is somebody serving on this socket? A dead daemon's socket file may be replaced, a living one's not. */
+static bool socket_lives(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool lives = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return lives;
+}
+
+static int bind_socket(const char *path, mode_t mode, const char *group, int *ret)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const struct group *entry = group ? getgrnam(group) : NULL;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return complain(E_CONFIG_INVALID, path);
+	strcpy(address.sun_path, path);
+	if (socket_lives(&address)) {
+		errno = EADDRINUSE;
+		return complain(E_CANNOT_CREATE, path);
+	}
+	unlink(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, SOCKET_BACKLOG)) {
+		complain(E_CANNOT_CREATE, path);
+		if (fd >= 0)
+			close(fd);
+		return E_CANNOT_CREATE;
+	}
+	/* The file was made for nobody but us (umask); now it is opened to whom it is for. */
+	if ((entry && chown(path, (uid_t)-1, entry->gr_gid)) || chmod(path, mode))
+		log_warning("socket rights could not be set path=%s reason=\"%s\"", path, strerror(errno));
+	*ret = fd;
+	return 0;
+}
+
+static int open_admin(struct daemon *d)
+{
+	static const struct {
+		enum config_id path;
+		mode_t mode;
+		const char *group;
+		bool status_only;
+	} sockets[2] = {{CONFIG_ADMIN_SOCKET, 0660, "muster", false},
+			{CONFIG_ADMIN_STATUS_SOCKET, 0666, NULL, true}};
+	struct admin_settings settings = {
+		.broker = &d->broker,
+		.lane = d->lane,
+		.store = d->store,
+		.counters = &d->counters,
+		.clock = clock_system(),
+		.name = d->name,
+		.config = on_config,
+		.config_context = d,
+	};
+	settings.n_listeners = net_addresses(d->net, settings.listeners);
+	for (size_t i = 0; i < 2; i++) {
+		const char *path = config_text(d->config, sockets[i].path);
+		int error = bind_socket(path, sockets[i].mode, sockets[i].group, &d->sockets[i]);
+		if (error)
+			return error;
+		error = admin_start(&settings, d->sockets[i], sockets[i].status_only, &d->admins[i]);
+		if (error) {
+			close(d->sockets[i]);
+			unlink(path);
+			return complain(error, path);
+		}
+	}
+	return 0;
+}
+
+static int open_lane(struct daemon *d)
+{
+	struct clock clock = clock_system();
+	int error = lane_start(&d->broker, &clock, net_batch_done, d->net, &d->lane);
+	if (error)
+		return complain(error, "store thread");
+	net_attach(d->net, d->lane);
+	return 0;
+}
+
+static void set_name(struct daemon *d)
+{
+	const char *wish = config_text(d->config, CONFIG_SERVER_NAME);
+	if (*wish)
+		snprintf(d->name, sizeof(d->name), "%s", wish);
+	else if (gethostname(d->name, sizeof(d->name) - 1))
+		snprintf(d->name, sizeof(d->name), "localhost");
+}
+
+/* Ports first: when they are taken, nothing has been made yet. */
+static int start(struct daemon *d)
+{
+	static int (*const steps[])(struct daemon *) = {open_net,   open_state_dir, open_key,
+							open_store, open_lane,      open_admin};
+	int error = 0;
+	set_name(d);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
+		error = steps[i](d);
+	return error;
+}
+
+static void announce(const struct daemon *d)
+{
+	const char *addresses[NET_LISTENERS_MAX];
+	char line[NET_LISTENERS_MAX * (NET_ADDRESS_TEXT + 1)] = "";
+	size_t n = net_addresses(d->net, addresses);
+	for (size_t i = 0; i < n; i++) {
+		strcat(line, i ? " " : "");
+		strcat(line, addresses[i]);
+	}
+	log_info("ready version=%s listen=\"%s\" host=%s", MUSTER_VERSION, line, d->key->id);
+	sd_notify(0, "READY=1");
+}
+
+static void stop(struct daemon *d)
+{
+	sd_notify(0, "STOPPING=1");
+	for (size_t i = 0; i < 2; i++) {
+		if (d->admins[i]) {
+			admin_stop(d->admins[i]); /* closes the socket */
+			unlink(config_text(d->config, i ? CONFIG_ADMIN_STATUS_SOCKET : CONFIG_ADMIN_SOCKET));
+		}
+	}
+	if (d->lane)
+		lane_stop(d->lane);
+	if (d->net)
+		net_close(d->net);
+	if (d->broker_open)
+		broker_close(&d->broker);
+	store_close(d->store);
+	host_key_free(d->key);
+	if (d->lock >= 0)
+		close(d->lock);
+}
+
+static int exit_code(int error)
+{
+	return error ? error_row(error)->exit : 0;
+}
+
+static int run(struct daemon *d)
+{
+	apply_config(d);
+	int error = start(d);
+	if (!error) {
+		apply_config(d);
+		announce(d);
+		error = net_run(d->net);
+		log_info("stopped");
+	}
+	stop(d);
+	return exit_code(error);
+}
+
+/* --- the command line --- */
+
+static int usage(FILE *out, int code)
+{
+	fprintf(out, "Usage: musterd [--config FILE] [--check-config] [--version]\n"
+		     "The activation host. Keys of the configuration: musterd.conf(5).\n");
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"check-config", no_argument, NULL, 'k'},
+						{"version", no_argument, NULL, 'v'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	static struct daemon d = {.lock = -1, .config_lock = PTHREAD_MUTEX_INITIALIZER};
+	bool check_only = false;
+	int option;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'c')
+			d.config_path = optarg;
+		else if (option == 'k')
+			check_only = true;
+		else if (option == 'v')
+			return printf("musterd %s\n", MUSTER_VERSION) < 0;
+		else
+			return option == 'h' ? usage(stdout, 0) : usage(stderr, 64);
+	}
+	if (optind < argc)
+		return usage(stderr, 64);
+	if (!d.config_path && access(DEFAULT_CONFIG, F_OK) == 0)
+		d.config_path = DEFAULT_CONFIG;
+	if (sodium_init() < 0)
+		return exit_code(E_INTERNAL);
+#ifndef __SANITIZE_ADDRESS__       /* whose leak check traces the process */
+	prctl(PR_SET_DUMPABLE, 0); /* keys are in memory */
+#endif
+	int error = config_load(d.config_path, &d.config);
+	if (error)
+		return exit_code(error);
+	int code = check_only ? 0 : run(&d);
+	config_free(d.config);
+	return code;
+}

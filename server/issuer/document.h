@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signed files on their way in and out of a command. Out means --output FILE or standard output; what the
+ * command says about the file then goes to the other place: standard output, or standard error. Main thread.
+ */
+#ifndef ISSUER_DOCUMENT_H
+#define ISSUER_DOCUMENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "failure.h"
+#include "token.h"
+
+/* Read a file of one kind. *ret_token: freed by the caller. E_WRONG_TYPE: a whole block, but of another kind.
+ */
+int document_load(const struct token_kind *, const char *path, char **ret_token, struct failure *);
+
+/*
+ * Tell why opening a token with a key failed. where: the claim at fault, or "". A token that names another
+ * key than the one it was checked with is E_WRONG_VENDOR rather than E_SIGNATURE_INVALID. Returns the code.
+ */
+int document_refused(struct failure *, int error, const char *path, const char *token,
+		     const uint8_t public[PASETO_PUBLIC], const char *where);
+
+/*
+ * Write the signed file. summary (borrowed): what --json says about it; without --output the two become one
+ * document, printed here, with the armoured text as "file". The vendor's own files are never overwritten.
+ */
+int document_give(const struct invocation *, const struct token_kind *, const char *token, json_t *summary,
+		  struct failure *);
+
+/* Remove what document_give wrote, because what belongs to it could not be kept. */
+void document_withdraw(const struct invocation *);
+
+/* Where a line for people about the file goes; NULL: nowhere, because of --json. */
+FILE *document_notes(const struct invocation *);
+
+/* With --json and --output: print the summary, whose reference is taken. Otherwise only take it. */
+void document_end(const struct invocation *, json_t *summary);
+
+#endif

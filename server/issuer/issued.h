@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A license of this vendor, named on the command line by its id in the ledger or by its file. Main thread. */
+#ifndef ISSUER_ISSUED_H
+#define ISSUER_ISSUED_H
+
+#include "vendor.h"
+
+struct issued {
+	struct license license;
+	char *token;
+};
+
+/*
+ * Find and verify it. A name with '/' in it, "-", or that of an existing file is a file; anything else is an
+ * id. *ret: freed with issued_fini, also after an error. E_NOT_FOUND, errors of document_load, license_open
+ * and document_refused.
+ */
+int issued_find(const struct vendor *, const char *which, struct issued *ret, struct failure *);
+
+/* The same by its id only: the newest serial in the ledger. */
+int issued_by_id(const struct vendor *, const char *id, struct issued *ret, struct failure *);
+
+void issued_fini(struct issued *);
+
+#endif

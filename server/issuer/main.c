@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* muster-issuer: the vendor's program. Its command table is here; each noun has its own file of commands. */
+#include <sodium.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "commands.h"
+#include "error.h"
+
+#define END                                                                                                  \
+	{                                                                                                    \
+		NULL, NULL, NULL, 0                                                                          \
+	}
+#define OUTPUT                                                                                               \
+	{                                                                                                    \
+		"output", "FILE", "where to write it; default standard output", 'o'                          \
+	}
+#define PASSPHRASE                                                                                           \
+	{                                                                                                    \
+		"passphrase", "-|@FILE", "of the vendor's key: from standard input or a file", 0             \
+	}
+
+static const struct command_option globals[] = {
+	{"dir", "DIR", "the vendor's folder; default .", 0}, {"json", NULL, "answer as JSON", 0}, END};
+
+static const struct command_option init_options[] = {
+	{"vendor", "NAME", "the vendor's name, for people", 0},
+	PASSPHRASE,
+	{"no-passphrase", NULL, "leave the key unprotected (for tests and demonstrations)", 0},
+	{"memory", "MIB", "memory that each guess of the passphrase costs; default 256", 0},
+	{"passes", "N", "passes over that memory; default 3", 0},
+	END};
+
+static const struct command_option add_options[] = {
+	{"name", "NAME", "the product's name, for people", 0},
+	{"plan", "ID[:NAME]", "a part that can be switched by itself; repeatable", 0},
+	{"conflict", "A:B", "plans that exclude each other; repeatable", 0},
+	{"requires", "A:B", "plan A needs plan B; repeatable", 0},
+	{"version-from", "V", "first version covered", 0},
+	{"version-to", "V", "last version covered; 7 covers 7.9", 0},
+	{"grace", "DAYS", "use without activation at first; default 30d", 0},
+	{"prompt", "DAYS", "of these, until the user is told; default 25d", 0},
+	{"on-expiry", "WHAT", "then: notice (default) or reduced", 0},
+	END};
+
+static const struct command_option export_options[] = {OUTPUT, PASSPHRASE, END};
+
+static const struct command_option issue_options[] = {
+	{"org", "ID", "the organisation's id", 0},
+	{"org-name", "NAME", "its name, for people", 0},
+	{"from", "DATE", "first day; default today", 0},
+	{"until", "DATE", "end of the term", 0},
+	{"hosts", "N", "how many activation hosts; default 1", 0},
+	{"id", "ID", "the license's id; default ORG and random characters", 0},
+	{"grace", "DAYS", "after the end; default 30d", 0},
+	{"grant", "K=V,...", "an entitlement; repeatable; 'help' lists the keys", 0},
+	OUTPUT,
+	PASSPHRASE,
+	END};
+
+static const struct command_option show_options[] = {{"output", "FILE", "write the signed file again", 'o'},
+						     END};
+
+static const struct command_option certify_options[] = {
+	{"license", "FILE|ID", "the license that the host is to serve", 0},
+	{"days", "N", "end sooner than the license and its grace", 0},
+	{"share", "GRANT=N", "split a grant between hosts (not in this version)", 0},
+	OUTPUT,
+	PASSPHRASE,
+	END};
+
+static const struct command_option verify_options[] = {
+	{"key", "KEY|@FILE", "the key that must have signed it (k4.public...)", 0}, END};
+
+static const struct command commands[] = {
+	{"init", "", 0, 0, "make a vendor: key pair and ledger", init_options, init_run},
+	{"product add", "ID", 1, 1, "describe a product", add_options, product_add_run},
+	{"product list", "", 0, 0, "list the products", NULL, product_list_run},
+	{"product export", "ID", 1, 1, "sign the product file", export_options, product_export_run},
+	{"license issue", "", 0, 0, "sign a license for an organisation", issue_options, license_issue_run},
+	{"license list", "", 0, 0, "list the licenses", NULL, license_list_run},
+	{"license show", "ID|FILE", 1, 1, "show all of a license", show_options, license_show_run},
+	{"host certify", "REQUEST", 1, 1, "sign a host's certificate", certify_options, host_certify_run},
+	{"host list", "", 0, 0, "list the certified hosts", NULL, host_list_run},
+	{"verify", "FILE", 1, 1, "check any signed file", verify_options, verify_run},
+	{NULL, NULL, 0, 0, NULL, NULL, NULL}};
+
+static const struct program program = {
+	.name = "muster-issuer",
+	.about = "sign licenses, product files and host certificates",
+	.version = MUSTER_VERSION,
+	.globals = globals,
+	.commands = commands,
+};
+
+/* Keys are in memory: no core dumps; and what is made without a mode of its own is for the owner only. */
+static void keep_private(void)
+{
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+	umask(077);
+}
+
+int main(int argc, char **argv)
+{
+	struct issuer issuer = {.now = time(NULL)};
+	if (sodium_init() < 0) {
+		fputs("muster-issuer: libsodium cannot be started\n", stderr);
+		return 1;
+	}
+	keep_private();
+	int code = command_main(&program, argc, argv, &issuer);
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("muster-issuer: standard output");
+		return code ? code : error_row(E_IO)->exit;
+	}
+	return code;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The foreground service that keeps this machine activated: renew what is due, sleep until the next is due,
+ * and again. It ends with 0 when it is told to (SIGTERM or SIGINT).
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define SLEEP_MAX 300 /* seconds: other programs change the state, and a suspended machine does not count */
+#define SLEEP_MIN 1
+#define EXIT_NOT_PERMITTED 77
+#define EXIT_CONFIGURATION 78
+
+static struct muster *interrupted; /* the handle that a signal cancels */
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stopping = 1;
+	if (interrupted)
+		muster_cancel(interrupted);
+}
+
+/* The signals are open only while a call waits on the network or the agent sleeps, so that none is lost
+ * between. */
+static void catch_signals(sigset_t *ret_open)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t both;
+	sigemptyset(&both);
+	sigaddset(&both, SIGTERM);
+	sigaddset(&both, SIGINT);
+	sigprocmask(SIG_BLOCK, &both, ret_open);
+	sigdelset(ret_open, SIGTERM);
+	sigdelset(ret_open, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+}
+
+static void say_outcomes(const struct cli *cli)
+{
+	for (int i = 0; i < muster_outcome_count(cli->m); i++) {
+		char number[16];
+		const char *name = "";
+		int code = -muster_outcome_code(cli->m, i);
+		snprintf(number, sizeof(number), "%d", code);
+		muster_explain(number, &name, NULL, NULL, NULL);
+		printf("%s: %s%s%s\n", muster_outcome_product(cli->m, i), muster_outcome_what(cli->m, i),
+		       *name ? ": " : "", name);
+	}
+	fflush(stdout);
+}
+
+/* One pass. Returns the exit code of its error, or 0. */
+static int pass(struct cli *cli, const sigset_t *open_signals)
+{
+	sigset_t closed;
+	sigprocmask(SIG_SETMASK, open_signals, &closed);
+	int error = stopping ? 0 : muster_renew(cli->m, NULL, 1, 0);
+	sigprocmask(SIG_SETMASK, &closed, NULL);
+	if (stopping)
+		return 0;
+	say_outcomes(cli);
+	return error ? print_error(cli) : 0;
+}
+
+static void sleep_until_due(struct cli *cli, const sigset_t *open_signals)
+{
+	long long due = -1;
+	if (muster_next_due(cli->m, &due) || due < 0 || due > SLEEP_MAX)
+		due = SLEEP_MAX;
+	struct timespec wait = {.tv_sec = due < SLEEP_MIN ? SLEEP_MIN : due};
+	if (!stopping)
+		ppoll(NULL, 0, &wait, open_signals);
+}
+
+int verb_agent(struct invocation *inv)
+{
+	struct cli cli = {0};
+	sigset_t open_signals;
+	bool once = invocation_has(inv, "once");
+	int code = settings_apply(&cli, inv);
+	if (code) {
+		muster_free(cli.m);
+		return code;
+	}
+	interrupted = cli.m;
+	catch_signals(&open_signals);
+	do {
+		code = pass(&cli, &open_signals);
+		/* These do not mend by themselves. */
+		if (code == EXIT_NOT_PERMITTED || code == EXIT_CONFIGURATION)
+			break;
+		if (!once && !stopping)
+			sleep_until_due(&cli, &open_signals);
+	} while (!once && !stopping);
+	interrupted = NULL;
+	muster_free(cli.m);
+	return stopping ? 0 : code;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "error.h"
+#include "folder.h"
+#include "muster.h"
+
+/* --- the handle --- */
+
+static int64_t wall_clock(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static uint32_t draw_any(void *context, uint32_t bound)
+{
+	(void)context;
+	return randombytes_uniform(bound);
+}
+
+const char *muster_version(void)
+{
+	return MUSTER_VERSION;
+}
+
+struct muster *muster_new(void)
+{
+	if (sodium_init() < 0)
+		return NULL;
+	struct muster *m = calloc(1, sizeof(*m));
+	struct outcome *outcomes = calloc(LIMIT_PRODUCTS, sizeof(*outcomes));
+	if (!m || !outcomes) {
+		free(m);
+		free(outcomes);
+		return NULL;
+	}
+	m->outcomes = outcomes;
+	m->wall = wall_clock;
+	m->draw = draw_any;
+	return m;
+}
+
+void muster_free(struct muster *m)
+{
+	if (!m)
+		return;
+	options_fini(&m->options);
+	free(m->outcomes);
+	free(m);
+}
+
+int muster_set(struct muster *m, const char *option, const char *value)
+{
+	fault_clear(&m->fault);
+	return options_set(&m->options, option, value, &m->fault);
+}
+
+const char *muster_option(int index, int *ret_repeatable)
+{
+	size_t n;
+	const struct option_row *rows = option_rows(&n);
+	if (index < 0 || (size_t)index >= n)
+		return NULL;
+	if (ret_repeatable)
+		*ret_repeatable = rows[index].repeatable;
+	return rows[index].name;
+}
+
+void muster_cancel(struct muster *m)
+{
+	m->cancelled = 1;
+}
+
+void muster_begin(struct muster *m)
+{
+	fault_clear(&m->fault);
+	m->steps.n = 0;
+	m->n_outcomes = 0;
+	m->cancelled = 0;
+}
+
+struct deadline muster_deadline(struct muster *m, int deadline_ms)
+{
+	return deadline_in(deadline_ms > 0 ? deadline_ms : options_timeout(&m->options), &m->cancelled);
+}
+
+struct outcome *muster_outcome(struct muster *m, const char *product)
+{
+	for (size_t i = 0; i < m->n_outcomes; i++)
+		if (strcmp(m->outcomes[i].product, product) == 0)
+			return &m->outcomes[i];
+	if (m->n_outcomes == LIMIT_PRODUCTS)
+		return NULL;
+	struct outcome *o = &m->outcomes[m->n_outcomes++];
+	memset(o, 0, sizeof(*o));
+	memcpy(o->product, product, strnlen(product, LIMIT_ID));
+	o->what = "failed";
+	return o;
+}
+
+/* --- the files of a verb --- */
+
+static int load_trust(struct work *w)
+{
+	struct muster *m = w->m;
+	int error = 0;
+	for (size_t i = 0; i < options_count(&m->options, OPTION_VENDOR_KEY) && !error; i++)
+		error = trust_add_key(&w->trust, options_at(&m->options, OPTION_VENDOR_KEY, i), &m->fault);
+	return error ? error : trust_load(&w->trust, options_text(&m->options, OPTION_PRODUCTS), &m->fault);
+}
+
+/* A device key is made once, by whoever holds the lock. */
+static int make_device(struct work *w)
+{
+	struct fault *f = &w->m->fault;
+	int lock = w->lock;
+	int error = lock >= 0 ? 0 : folder_lock(w->folder, w->deadline, &lock, f);
+	if (error)
+		return error;
+	error = device_load(w->folder, &w->device, f);
+	if (error == E_NOT_FOUND || error == E_STATE_TAMPERED)
+		error = device_make(w->folder, &w->device, f);
+	if (w->lock < 0)
+		folder_unlock(lock);
+	return error;
+}
+
+static int load_device(struct work *w, enum work_mode mode)
+{
+	int error = device_load(w->folder, &w->device, &w->m->fault);
+	if (error == E_NOT_FOUND)
+		error = make_device(w);
+	if (error != E_STATE_TAMPERED)
+		return error;
+	w->damaged = true;
+	if (mode == WORK_HEAL)
+		return make_device(w);
+	return mode == WORK_READ ? 0 : error;
+}
+
+/*
+ * A new state in place of a damaged one. What other documents prove is taken over: leases carry the vendor's
+ * and the host's signatures and this device's id, so the mark, the organisation and the serials can be had
+ * from them.
+ */
+static void heal(struct work *w)
+{
+	struct stored_lease *lease = malloc(sizeof(*lease));
+	struct fault ignored;
+	memset(w->state, 0, sizeof(*w->state));
+	for (size_t i = 0; lease && i < w->trust.n_products; i++) {
+		const struct trust_product *p = &w->trust.products[i];
+		const char *id = p->file.product.id;
+		if (leasefile_read(w->folder, id, p->vendor->public, w->device->id, lease, &ignored))
+			continue;
+		struct record *r = state_need(w->state, id, p->vendor->pid);
+		if (!r)
+			continue;
+		r->wanted = true;
+		r->serial = lease->lease.serial;
+		state_raise(w->state, lease->lease.head.iat);
+		struct pin *pin = state_pin(w->state, p->vendor->pid);
+		memcpy(pin->org, lease->lease.org, sizeof(pin->org));
+	}
+	free(lease);
+	work_clock(w);
+	w->state->tampered = w->clock.now;
+	w->damaged = false;
+}
+
+static int load_state(struct work *w, enum work_mode mode)
+{
+	int error = w->device ? state_load(w->folder, w->device, w->state, &w->m->fault) : E_STATE_TAMPERED;
+	if (!error && !w->damaged)
+		return 0;
+	if (error && error != E_STATE_TAMPERED)
+		return error;
+	w->damaged = true;
+	if (mode == WORK_HEAL)
+		heal(w);
+	return mode == WORK_WRITE ? error : 0;
+}
+
+/* As a machine that was never here before, when the real one's files cannot be had. */
+static int peek(struct work *w)
+{
+	struct fault ignored;
+	int error = device_load(w->folder, &w->device, &ignored);
+	if (!error && state_load(w->folder, w->device, w->state, &ignored) == 0)
+		return 0;
+	memset(w->state, 0, sizeof(*w->state));
+	if (w->device)
+		return 0;
+	w->device = sodium_malloc(sizeof(*w->device));
+	if (!w->device)
+		return fault_code(&w->m->fault, E_NO_MEMORY);
+	memset(w->device, 0, sizeof(*w->device));
+	noise_pair_make(&w->device->fixed);
+	return 0;
+}
+
+static int open_files(struct work *w, enum work_mode mode)
+{
+	struct fault *f = &w->m->fault;
+	int error = load_trust(w);
+	if (error || mode == WORK_PEEK)
+		return error ? error : peek(w);
+	error = folder_make(w->folder, f);
+	if (!error && mode != WORK_READ)
+		error = folder_lock(w->folder, w->deadline, &w->lock, f);
+	if (!error)
+		error = load_device(w, mode);
+	if (!error)
+		error = load_state(w, mode);
+	return error;
+}
+
+int work_open(struct work *w, struct muster *m, enum work_mode mode, struct deadline deadline)
+{
+	memset(w, 0, sizeof(*w));
+	w->m = m;
+	w->deadline = deadline;
+	w->lock = -1;
+	w->folder = options_text(&m->options, OPTION_STATE);
+	w->state = calloc(1, sizeof(*w->state));
+	if (!w->state)
+		return fault_code(&m->fault, E_NO_MEMORY);
+	int error = open_files(w, mode);
+	if (error)
+		return error;
+	/* What was said while looking (no key file yet) is no error of the verb. */
+	fault_clear(&m->fault);
+	work_clock(w);
+	return 0;
+}
+
+void work_close(struct work *w)
+{
+	device_free(w->device);
+	free(w->state);
+	trust_fini(&w->trust);
+	if (w->lock >= 0)
+		folder_unlock(w->lock);
+}
+
+int work_save(struct work *w)
+{
+	return state_save(w->folder, w->device, w->state, &w->m->fault);
+}
+
+void work_clock(struct work *w)
+{
+	w->clock = machine_clock(w->m->wall(), w->state->mark, trust_floor(&w->trust));
+}
+
+/* --- one product --- */
+
+struct record *work_record(struct work *w, const struct trust_product *p, bool *made)
+{
+	bool there = state_record(w->state, p->file.product.id) != NULL;
+	struct record *r = state_need(w->state, p->file.product.id, p->vendor->pid);
+	bool changed = r && (!there || !r->first_call);
+	if (changed)
+		r->first_call = w->clock.now;
+	if (changed && made)
+		*made = true;
+	return r;
+}
+
+static void take_lease(struct machine *m, const struct lease *lease)
+{
+	m->leased = true;
+	m->iat = lease->head.iat;
+	m->exp = lease->exp;
+	m->renew_after = lease->renew_after;
+	m->on_expiry = lease->on_expiry;
+}
+
+/* Does the lease on disk hold, and is it the one that the state knows? 0, E_NOT_FOUND, or what is wrong. */
+static int read_lease(struct work *w, const struct record *r, const struct trust_product *p,
+		      struct stored_lease *lease, struct fault *f)
+{
+	if (!p)
+		return fault_set(f, E_NO_PRODUCT_FILE, "%s",
+				 w->trust.ignored[0] ? w->trust.ignored
+						     : "no file in the products folder is for it");
+	int error = leasefile_read(w->folder, r->product, p->vendor->public, w->device->id, lease, f);
+	if (error == E_NOT_FOUND)
+		return r->serial ? fault_set(f, E_STATE_TAMPERED, "the lease file is gone") : error;
+	if (!error && lease->lease.serial < r->serial)
+		return fault_set(f, E_STATE_TAMPERED, "the lease file is older than the state");
+	if (!error && w->state->tampered && r->stored < w->state->tampered)
+		return fault_set(f, E_STATE_TAMPERED, "the state was changed by another hand");
+	return error;
+}
+
+struct machine work_machine(struct work *w, const struct record *r, const struct trust_product *p,
+			    struct stored_lease *ret_lease, struct fault *f)
+{
+	struct stored_lease own;
+	struct stored_lease *lease = ret_lease ? ret_lease : &own;
+	struct machine m = {
+		.wanted = r->wanted,
+		.first_call = r->first_call,
+		.grace_days = p ? p->file.grace_days : 0,
+		.prompt_days = p ? p->file.prompt_days : 0,
+		.retry_minutes = r->retry_minutes,
+		.tried = r->tried,
+		.failures = r->failures,
+		.answered = r->refusal.answered,
+		.retry_after = r->refusal.retry_after,
+	};
+	fault_clear(f);
+	m.tampered = w->damaged || (w->state->tampered && r->stored < w->state->tampered);
+	if (!w->device)
+		return m;
+	m.seed = device_seed(w->device, r->product);
+	int error = read_lease(w, r, p, lease, f);
+	if (!error)
+		take_lease(&m, &lease->lease);
+	if (error == E_NOT_FOUND)
+		fault_clear(f);
+	m.tampered |= error == E_STATE_TAMPERED;
+	return m;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A point on the monotonic clock up to which a call may wait, and the waiting itself. Not shared, but for the
+ * flag. */
+#ifndef CLIENT_DEADLINE_H
+#define CLIENT_DEADLINE_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+
+struct deadline {
+	int64_t at;                             /* milliseconds of the monotonic clock */
+	const volatile sig_atomic_t *cancelled; /* may be NULL; not zero: stop waiting */
+};
+
+/* Milliseconds of the monotonic clock. */
+int64_t deadline_clock(void);
+
+/* The point `ms` milliseconds from now. */
+struct deadline deadline_in(int ms, const volatile sig_atomic_t *cancelled);
+
+/* The sooner of the deadline and `ms` milliseconds from now. */
+struct deadline deadline_within(struct deadline, int ms);
+
+/* Milliseconds left; 0 when it is over or cancelled. */
+int deadline_left(struct deadline);
+
+/* poll(2) until something is ready or the deadline is over. More than 0: how many are ready; 0: over; E_IO.
+ */
+int deadline_poll(struct deadline, struct pollfd *, size_t n);
+
+#endif

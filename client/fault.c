@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fault.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void fault_clear(struct fault *f)
+{
+	memset(f, 0, sizeof(*f));
+}
+
+int fault_set(struct fault *f, int code, const char *format, ...)
+{
+	va_list args;
+	fault_clear(f);
+	f->code = code;
+	va_start(args, format);
+	vsnprintf(f->detail, sizeof(f->detail), format, args);
+	va_end(args);
+	return code;
+}
+
+int fault_code(struct fault *f, int code)
+{
+	fault_clear(f);
+	f->code = code;
+	return code;
+}
+
+int fault_system(struct fault *f, int code, const char *path)
+{
+	int saved = errno;
+	char text[128];
+	return fault_set(f, code, "%s: %s", path, strerror_r(saved, text, sizeof(text)));
+}
+
+void fault_add(struct fault *f, const char *format, ...)
+{
+	va_list args;
+	size_t used = strlen(f->detail);
+	if (used)
+		used += (size_t)snprintf(f->detail + used, sizeof(f->detail) - used, "; ");
+	if (used >= sizeof(f->detail))
+		return;
+	va_start(args, format);
+	vsnprintf(f->detail + used, sizeof(f->detail) - used, format, args);
+	va_end(args);
+}
+
+bool numbers_value(const struct numbers *n, const char *name, int64_t *ret)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+		bool told;
+	} rows[] = {
+		{"have", n->have, n->have || n->need},     {"need", n->need, n->need != 0},
+		{"used", n->used, n->used || n->quantity}, {"quantity", n->quantity, n->quantity != 0},
+		{"until", n->until, n->until != 0},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].name, name) != 0 || !rows[i].told)
+			continue;
+		*ret = rows[i].value;
+		return true;
+	}
+	return false;
+}

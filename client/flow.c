@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "apply.h"
+#include "error.h"
+#include "rfc3339.h"
+
+/* How much one reason for failure is worth telling instead of NO_HOST. */
+enum rank { RANK_NONE, RANK_BUSY, RANK_ANSWERED };
+
+struct flow {
+	struct work *w;
+	const struct trust_key *vendor;
+	struct deadline deadline;
+	struct call call; /* the products without a final answer yet */
+	char names[LIMIT_LINES][LIMIT_ID + 1];
+	struct fault best; /* the most telling reason why there is none */
+	enum rank rank;
+	bool fatal; /* this machine failed, not the host: stop */
+	struct visit visit;
+	wire_request request;
+	wire_response response;
+};
+
+static const char *const done_words[CALL_KINDS] = {"activated", "renewed", "released"};
+
+/* --- what is worth telling, and whether to go on --- */
+
+static void consider(struct flow *flow, const struct fault *f, enum rank rank)
+{
+	if (rank <= flow->rank)
+		return;
+	flow->best = *f;
+	flow->rank = rank;
+}
+
+/* A trusted host's refusal is final, unless it speaks of its own trouble, which another host need not have.
+ */
+static bool is_final(int code)
+{
+	const struct error_row *row = error_row(code);
+	return row->retry != RETRY_NEXT && row->http < 500;
+}
+
+/* A product has its final answer: fault NULL for success. */
+static void finish_want(struct flow *flow, const char *product, const struct fault *f)
+{
+	struct outcome *o = muster_outcome(flow->w->m, product);
+	size_t i = 0;
+	if (o) {
+		o->what = f ? "failed" : done_words[flow->call.kind];
+		fault_clear(&o->fault);
+		if (f)
+			o->fault = *f;
+	}
+	while (i < flow->call.n && strcmp(flow->call.wants[i].product, product) != 0)
+		i++;
+	if (i == flow->call.n)
+		return;
+	flow->call.n--;
+	memmove(&flow->call.wants[i], &flow->call.wants[i + 1],
+		(flow->call.n - i) * sizeof(flow->call.wants[0]));
+}
+
+/* --- requests --- */
+
+static void fill_device(struct work *w, wire_device *device)
+{
+	struct utsname os;
+	const char *name = options_text(&w->m->options, OPTION_HOSTNAME);
+	char own[LIMIT_HOSTNAME + 1] = "";
+	memcpy(device->sign, w->device->sign_public, sizeof(device->sign));
+	if (!name && gethostname(own, sizeof(own) - 1) == 0)
+		name = endpoint_name_ok(own) ? own : "";
+	snprintf(device->hostname, sizeof(device->hostname), "%s", name ? name : "");
+	snprintf(device->agent, sizeof(device->agent), "%s", options_text(&w->m->options, OPTION_AGENT));
+	if (uname(&os) == 0)
+		snprintf(device->os, sizeof(device->os), "%.20s %.24s %.16s", os.sysname, os.release,
+			 os.machine);
+}
+
+static void fill_once(const struct ledger *l, wire_once *once)
+{
+	memcpy(once->token, l->token, TOKEN_ID);
+	memcpy(once->ratchet.bytes, l->ratchet, l->ratchet_n);
+	once->ratchet.size = (pb_size_t)l->ratchet_n;
+	once->counter = l->counter;
+}
+
+static pb_size_t fill_wants(const struct call *call, wire_want *out)
+{
+	for (size_t i = 0; i < call->n; i++) {
+		const struct want *want = &call->wants[i];
+		memcpy(out[i].product, want->product, sizeof(want->product));
+		memcpy(out[i].version, want->version, sizeof(want->version));
+		memcpy(out[i].plans, want->plans, sizeof(want->plans));
+		out[i].plans_count = (pb_size_t)want->n_plans;
+		out[i].lease_serial = want->serial;
+	}
+	return (pb_size_t)call->n;
+}
+
+static void fill_request(struct flow *flow, const struct ledger *l)
+{
+	wire_request *r = &flow->request;
+	memset(r, 0, sizeof(*r));
+	if (l->call.kind == CALL_RELEASE) {
+		r->which_call = muster_v1_Request_release_tag;
+		r->call.release.has_once = r->call.release.has_device = true;
+		fill_once(l, &r->call.release.once);
+		fill_device(flow->w, &r->call.release.device);
+		memcpy(r->call.release.product, l->call.wants[0].product, sizeof(r->call.release.product));
+	} else if (l->call.kind == CALL_RENEW) {
+		r->which_call = muster_v1_Request_renew_tag;
+		r->call.renew.has_once = r->call.renew.has_device = true;
+		fill_once(l, &r->call.renew.once);
+		fill_device(flow->w, &r->call.renew.device);
+		r->call.renew.wants_count = fill_wants(&l->call, r->call.renew.wants);
+	} else {
+		r->which_call = muster_v1_Request_activate_tag;
+		r->call.activate.has_once = r->call.activate.has_device = true;
+		fill_once(l, &r->call.activate.once);
+		fill_device(flow->w, &r->call.activate.device);
+		r->call.activate.wants_count = fill_wants(&l->call, r->call.activate.wants);
+	}
+}
+
+/* --- answers --- */
+
+/* The result of one product. settling: of an older call, which says nothing of what is asked now. */
+static void take_result(struct flow *flow, const struct applied *a, const struct want *want, bool settling)
+{
+	struct work *w = flow->w;
+	struct fault f;
+	fault_clear(&f);
+	enum apply_end end = apply_result(w, &flow->visit, a, want, &flow->response, &f);
+	if (end == APPLY_FATAL) {
+		flow->fatal = true;
+		w->m->fault = f;
+		return;
+	}
+	bool final = end == APPLY_DONE || (end == APPLY_REFUSED && is_final(f.code));
+	if (!final && !settling) {
+		consider(flow, &f, RANK_ANSWERED);
+		return;
+	}
+	struct record *r = state_record(w->state, want->product);
+	if (end != APPLY_DONE && r)
+		apply_failure(w, r, &f, true);
+	if (!settling)
+		finish_want(flow, want->product, end == APPLY_DONE ? NULL : &f);
+}
+
+static int take_answer(struct flow *flow, struct ledger *l, bool repeat, bool settling)
+{
+	const wire_response *response = &flow->response;
+	const struct applied a = {.kind = l->call.kind, .repeat = repeat};
+	if (response->which_result != muster_v1_Response_answer_tag ||
+	    response->result.answer.counter > INT64_MAX)
+		return E_MALFORMED;
+	for (size_t i = 0; i < l->call.n && !flow->fatal; i++)
+		take_result(flow, &a, &l->call.wants[i], settling);
+	if (flow->fatal)
+		return flow->w->m->fault.code;
+	l->ratchet_n = response->result.answer.ratchet.size;
+	memcpy(l->ratchet, response->result.answer.ratchet.bytes, l->ratchet_n);
+	l->counter = response->result.answer.counter;
+	l->pending = false;
+	return 0;
+}
+
+/* The call as a whole was refused. When it is known that nothing was done, the token is used up. */
+static int take_refusal(struct flow *flow, struct ledger *l, const struct fault *f, bool settling)
+{
+	l->pending = f->code == E_STORE_UNKNOWN || f->code == E_INTERNAL || f->code == E_TIMEOUT;
+	if (settling)
+		return f->code;
+	if (!is_final(f->code)) {
+		consider(flow, f, RANK_ANSWERED);
+		return f->code;
+	}
+	while (flow->call.n) {
+		struct record *r = state_record(flow->w->state, flow->call.wants[0].product);
+		if (r)
+			apply_failure(flow->w, r, f, true);
+		finish_want(flow, flow->call.wants[0].product, f);
+	}
+	return f->code;
+}
+
+static int save(struct flow *flow)
+{
+	int error = work_save(flow->w);
+	flow->fatal |= error != 0;
+	return error;
+}
+
+static int transfer(struct flow *flow, struct ledger *l, struct fault *f)
+{
+	fill_request(flow, l);
+	int error = dialog_call(&flow->visit.dialog, &flow->request, &flow->response);
+	if (error)
+		return fault_set(f, error, "%s", error_text(error));
+	if (flow->response.time > 0 && flow->response.time <= RFC3339_MAX)
+		state_raise(flow->w->state, flow->response.time);
+	work_clock(flow->w);
+	return 0;
+}
+
+/* Send the ledger's pending call and take what comes. Its token is on disk when the first byte leaves. */
+static int send_pending(struct flow *flow, struct ledger *l, bool repeat, bool settling, struct fault *f)
+{
+	l->used = flow->w->clock.now;
+	int error = save(flow);
+	if (!error)
+		error = transfer(flow, l, f);
+	if (error)
+		return error;
+	if (apply_status(&flow->response.status, flow->response.correlation, f))
+		error = take_refusal(flow, l, f, settling);
+	else
+		error = take_answer(flow, l, repeat, settling);
+	if (error && !f->code)
+		fault_set(f, error, "%s", error_text(error));
+	int saved = flow->fatal ? 0 : save(flow);
+	return error ? error : saved;
+}
+
+static void make_pending(struct flow *flow, struct ledger *l)
+{
+	for (size_t i = 0; i < flow->call.n; i++) {
+		const struct record *r = state_record(flow->w->state, flow->call.wants[i].product);
+		flow->call.wants[i].serial = r ? r->serial : 0;
+	}
+	randombytes_buf(l->token, TOKEN_ID);
+	l->call = flow->call;
+	l->pending = true;
+}
+
+/* All that is said to one trusted host: first an older call that was left without an answer, then ours. */
+static int converse(struct flow *flow, struct fault *f)
+{
+	struct ledger *l = state_ledger(flow->w->state, flow->visit.certificate.ledger);
+	bool repeat = l->pending && call_same(&l->call, &flow->call);
+	if (l->pending && !repeat) {
+		int error = send_pending(flow, l, true, true, f);
+		if (error && (l->pending || flow->fatal))
+			return error;
+		fault_clear(f);
+	}
+	if (!repeat)
+		make_pending(flow, l);
+	return send_pending(flow, l, repeat, false, f);
+}
+
+/* --- going from host to host --- */
+
+/* A lease may only be given back where it was had. */
+static int check_ledger(struct flow *flow, struct fault *f)
+{
+	if (flow->call.kind != CALL_RELEASE)
+		return 0;
+	struct work *w = flow->w;
+	struct stored_lease *lease = malloc(sizeof(*lease));
+	struct fault ignored;
+	int error = 0;
+	if (!lease)
+		return fault_code(f, E_NO_MEMORY);
+	if (leasefile_read(w->folder, flow->call.wants[0].product, flow->vendor->public, w->device->id, lease,
+			   &ignored) == 0 &&
+	    memcmp(lease->certificate.ledger, flow->visit.certificate.ledger, LEDGER_ID) != 0)
+		error = fault_set(f, E_LEDGER_MISMATCH, "the lease is of another ledger");
+	free(lease);
+	return error;
+}
+
+static int visit_one(struct flow *flow, const struct candidate *c, struct deadline share, struct step *step,
+		     struct fault *f)
+{
+	struct work *w = flow->w;
+	const char *org = options_text(&w->m->options, OPTION_ORG);
+	for (size_t i = 0; i < flow->call.n; i++)
+		memcpy(flow->names[i], flow->call.wants[i].product, sizeof(flow->names[i]));
+	struct visit_terms terms = {
+		.vendor = flow->vendor,
+		.org = org ? org : state_pin(w->state, flow->vendor->pid)->org,
+		.products = (const char(*)[LIMIT_ID + 1]) flow->names,
+		.n_products = flow->call.n,
+	};
+	int error = visit_open(&flow->visit, w, c, &terms, share, step, f);
+	if (error == E_BUSY || error == E_STOPPING)
+		consider(flow, f, RANK_BUSY);
+	if (error == E_PRODUCT_UNKNOWN)
+		consider(flow, f, RANK_ANSWERED);
+	if (error)
+		return error;
+	int64_t told = flow->visit.dialog.hello.time;
+	if (told > 0 && told <= RFC3339_MAX)
+		state_raise(w->state, told);
+	work_clock(w);
+	error = check_ledger(flow, f);
+	return error ? error : converse(flow, f);
+}
+
+static void go_to(struct flow *flow, const struct candidate *c, struct deadline share)
+{
+	struct fault f;
+	char target[ENDPOINT_TEXT];
+	int64_t began = deadline_clock();
+	struct step *step = steps_add(&flow->w->m->steps, c->source, c->host.host, c->host.port);
+	fault_clear(&f);
+	int error = visit_one(flow, c, share, step, &f);
+	/* Products that the host refused, while it served others, leave the step as it is. */
+	if (!error && flow->call.n)
+		error = flow->best.code;
+	if (error && error == flow->best.code && !f.detail[0])
+		f = flow->best;
+	visit_step(step, error, &f, began);
+	visit_close(&flow->visit);
+	if (flow->fatal && !flow->w->m->fault.code)
+		fault_set(&flow->w->m->fault, error, "%s", endpoint_write(&c->host, target));
+}
+
+/* Every host that was tried, with its own reason. */
+static void list_steps(const struct steps *steps, size_t from, struct fault *f)
+{
+	for (size_t i = from; i < steps->n; i++) {
+		const struct step *s = &steps->rows[i];
+		struct endpoint at = {.port = s->port};
+		char name[ENDPOINT_TEXT];
+		if (!s->result)
+			continue;
+		snprintf(at.host, sizeof(at.host), "%.*s", LIMIT_HOSTNAME, s->target);
+		fault_add(f, "%s: %s (%s)", s->port ? endpoint_write(&at, name) : s->target,
+			  error_name(s->result), s->reason);
+	}
+}
+
+/* No host gave these products a final answer. */
+static void give_up(struct flow *flow, size_t first_step)
+{
+	struct work *w = flow->w;
+	struct fault f = flow->best;
+	if (flow->rank == RANK_NONE)
+		fault_set(&f, E_NO_HOST, "%s", w->m->cancelled ? "the call was cancelled" : "");
+	else
+		f.detail[0] = 0;
+	list_steps(&w->m->steps, first_step, &f);
+	if (!f.detail[0])
+		fault_add(&f, "%s",
+			  "no host and no domain is configured, and this machine is in no DNS domain");
+	while (flow->call.n) {
+		struct record *r = state_record(w->state, flow->call.wants[0].product);
+		if (r)
+			apply_failure(w, r, &f, flow->rank == RANK_ANSWERED);
+		finish_want(flow, flow->call.wants[0].product, &f);
+	}
+}
+
+static int run(struct flow *flow)
+{
+	struct work *w = flow->w;
+	struct candidate c;
+	size_t first_step = w->m->steps.n;
+	const struct pin pin = *state_pin(w->state, flow->vendor->pid);
+	struct discover *d = malloc(sizeof(*d));
+	if (!d)
+		return fault_code(&w->m->fault, E_NO_MEMORY);
+	visit_discover(d, w, &pin, flow->deadline);
+	while (flow->call.n && !flow->fatal && deadline_left(flow->deadline) > 0 && discover_next(d, &c))
+		go_to(flow, &c, visit_share(flow->deadline, d));
+	free(d);
+	if (flow->fatal)
+		return w->m->fault.code;
+	if (flow->call.n == 0)
+		return 0;
+	give_up(flow, first_step);
+	return work_save(w);
+}
+
+int flow_run(struct work *w, const struct trust_key *vendor, const struct call *call,
+	     struct deadline deadline)
+{
+	struct flow *flow = calloc(1, sizeof(*flow));
+	if (!flow)
+		return fault_code(&w->m->fault, E_NO_MEMORY);
+	flow->w = w;
+	flow->vendor = vendor;
+	flow->call = *call;
+	flow->deadline = deadline;
+	int error = run(flow);
+	free(flow);
+	return error;
+}

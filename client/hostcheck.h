@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is this the right host? Decided from what it showed in the handshake, before anything is told to it. Pure;
+ * any thread. */
+#ifndef CLIENT_HOSTCHECK_H
+#define CLIENT_HOSTCHECK_H
+
+#include "certificate.h"
+#include "fault.h"
+#include "message.h"
+
+/* What the host must be. */
+struct hostcheck {
+	const uint8_t *vendor; /* PASETO_PUBLIC bytes: the pinned key of the products' vendor */
+	const uint8_t *remote; /* NOISE_KEY bytes: the static key that it proved */
+	const char *org;       /* the pinned organisation; "" for any */
+	const char (*products)[LIMIT_ID + 1];
+	size_t n_products;
+	int64_t now; /* the time to judge by */
+};
+
+/*
+ * Find the certificate that proves it, in this order of checks. E_UNKNOWN_VENDOR: it showed none;
+ * E_HOST_UNTRUSTED: none of those shown is signed by the vendor; E_NOT_YET_VALID, E_CERTIFICATE_EXPIRED;
+ * E_PRODUCT_UNKNOWN: it covers none of the products; E_WRONG_ORG; E_WRONG_HOST: the certificate is for
+ * another static key.
+ */
+int hostcheck_run(const struct hostcheck *, const wire_server_hello *, struct certificate *ret,
+		  struct fault *);
+
+#endif

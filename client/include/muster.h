@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libmuster: activate this machine with the activation host of its organisation, keep it activated, and say
+ * what it is.
+ *
+ * A call returns 0, or a negative code whose positive number is a row of 'muster explain'; muster_error_...
+ * then has the code's name, text and remedy and the numbers behind it. Calls that use the network take a
+ * deadline in milliseconds; 0 or less stands for the option timeout_ms.
+ *
+ * Threads: a handle belongs to one thread at a time; different handles may be used at once, also on one state
+ * directory. muster_version, muster_explain and muster_cancel may be called from any thread, muster_cancel
+ * from a signal handler too.
+ *
+ * The library reads no environment variable, prints nothing, starts no thread and no process and installs no
+ * signal handler. Its descriptors are close-on-exec.
+ *
+ * Strings: every "const char *" that is returned is borrowed. It lives until the next call that changes its
+ * owner (the handle or the status it was asked of), at most until that is freed. Arguments are copied. Never
+ * NULL unless said. Times are seconds since 1970 in UTC; 0 stands for "none".
+ */
+#ifndef MUSTER_H
+#define MUSTER_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define MUSTER_API __attribute__((visibility("default")))
+#else
+#define MUSTER_API
+#endif
+
+/* One user of the library: its options, its last error, the trace of its last discovery. */
+struct muster;
+
+/* What is known of every product at one instant. */
+struct muster_status;
+
+/* The library's version, such as "0.1.0". Lives for ever. */
+MUSTER_API const char *muster_version(void);
+
+/* A new handle with the built-in options; NULL without memory. No file is touched before the first verb. */
+MUSTER_API struct muster *muster_new(void);
+
+/* Free a handle and wipe its secrets; NULL is allowed. */
+MUSTER_API void muster_free(struct muster *m);
+
+/*
+ * Set an option by its name. A repeatable one (host, domain, vendor_key) gets one more value with each call.
+ * A value of NULL brings back the built-in default. The names:
+ *
+ *   state            directory of this machine's key, state and leases (/var/lib/muster)
+ *   products         folder with .product files and trusted .pub files (/etc/muster/products)
+ *   host             activation host: NAME, NAME:PORT or [ADDRESS]:PORT (repeatable)
+ *   domain           DNS domain to look for _muster._tcp in (repeatable)
+ *   vendor_key       a vendor's k4.public... key to trust besides the folder's (repeatable)
+ *   dns              ADDRESS:PORT of the resolver to ask instead of the system's
+ *   timeout_ms       deadline of a call that gives none, 100 to 600000 (10000)
+ *   org              the only organisation whose hosts are accepted; also lets the machine move to it
+ *   hostname         name to tell the host instead of the machine's own
+ *   agent            name and version of the calling program, to tell the host
+ *   plans            plans wanted by the next muster_activate, "a,b"
+ *   product_version  version of the calling product, to be checked against the license
+ *
+ * Codes: CONFIG_INVALID (no such option, or a wrong value; the detail says which), NO_MEMORY.
+ */
+MUSTER_API int muster_set(struct muster *m, const char *option, const char *value);
+
+/*
+ * Option names one after the other: index from 0; NULL behind the last one. *ret_repeatable: 1 when it may be
+ * given more than once (may be NULL). Live for ever.
+ */
+MUSTER_API const char *muster_option(int index, int *ret_repeatable);
+
+/*
+ * Activate a product. 0: it is licensed now, or was already (a renewal that is due is then tried, and its
+ * failure does not matter). Codes: NO_PRODUCT_FILE, NO_HOST (muster_step_... has each host's reason), BUSY,
+ * or the host's refusal such as THRESHOLD_NOT_MET; INSECURE, CANNOT_CREATE, IO, STATE_LOCKED for the state
+ * directory.
+ */
+MUSTER_API int muster_activate(struct muster *m, const char *product, int deadline_ms);
+
+/*
+ * Renew one product, or with NULL every one that was ever asked for. only_if_due: 1 leaves alone what is not
+ * due. 0: all that were tried are licensed. Otherwise the code of the first that is not; muster_outcome_...
+ * has each product's own. Codes as muster_activate, NOT_ACTIVATED, and STATE_TAMPERED, which only
+ * muster_activate heals.
+ */
+MUSTER_API int muster_renew(struct muster *m, const char *product, int only_if_due, int deadline_ms);
+
+/* Give a product's place back and forget its lease. Codes as muster_renew. The lease stays when no host
+ * confirms. */
+MUSTER_API int muster_release(struct muster *m, const char *product, int deadline_ms);
+
+/*
+ * Try each step of discovery as an activation would, up to proving each host's certificate, without telling
+ * any host who asks. 0: at least one host can serve; otherwise NO_HOST. The steps are at muster_step_...
+ */
+MUSTER_API int muster_where(struct muster *m, int deadline_ms);
+
+/*
+ * Seconds until the next renewal or repeated request is due: 0 for now, -1 for never. Reads the state only.
+ * Codes of the state directory as in muster_activate.
+ */
+MUSTER_API int muster_next_due(struct muster *m, long long *ret_seconds);
+
+/* Make the call that another thread (or the interrupted one) is in return soon, with TIMEOUT. */
+MUSTER_API void muster_cancel(struct muster *m);
+
+/* --- the last call's outcome, product by product --- */
+
+/* How many products the last verb dealt with. */
+MUSTER_API int muster_outcome_count(const struct muster *m);
+
+/* Of one of them: its id; 0 or its code; and one of "activated", "renewed", "licensed" (nothing to do),
+ * "released", "failed". */
+MUSTER_API const char *muster_outcome_product(const struct muster *m, int index);
+MUSTER_API int muster_outcome_code(const struct muster *m, int index);
+MUSTER_API const char *muster_outcome_what(const struct muster *m, int index);
+
+/* --- the last error --- */
+
+/* Its number (positive), or 0 when the last call succeeded. */
+MUSTER_API int muster_error_number(const struct muster *m);
+
+/* Its stable name such as "THRESHOLD_NOT_MET", what happened, and what to do about it; "" after success. */
+MUSTER_API const char *muster_error_name(const struct muster *m);
+MUSTER_API const char *muster_error_text(const struct muster *m);
+MUSTER_API const char *muster_error_remedy(const struct muster *m);
+
+/* What it was about: a file, a host, an option; "" for none. */
+MUSTER_API const char *muster_error_detail(const struct muster *m);
+
+/* The id of this conversation in the host's log; "" for none. */
+MUSTER_API const char *muster_error_correlation(const struct muster *m);
+
+/* A number behind it: "have", "need", "used", "quantity" or "until" (a time). Returns 1 and sets *ret, or 0.
+ */
+MUSTER_API int muster_error_value(const struct muster *m, const char *name, long long *ret);
+
+/* Seconds that the host asks to wait before the next try; 0: the usual interval. */
+MUSTER_API int muster_error_retry_after(const struct muster *m);
+
+/* The exit code of a command that ends with it; 0 after success. */
+MUSTER_API int muster_error_exit(const struct muster *m);
+
+/* --- the steps of the last discovery --- */
+
+MUSTER_API int muster_step_count(const struct muster *m);
+
+/* Where the host's name came from: "host", "domain", "search" (the machine's own domains) or "cache" (last
+ * good host). */
+MUSTER_API const char *muster_step_source(const struct muster *m, int index);
+
+/* What was asked: a host's name or a DNS name; the address it led to ("" for none) and the port (0 for none).
+ */
+MUSTER_API const char *muster_step_target(const struct muster *m, int index);
+MUSTER_API const char *muster_step_address(const struct muster *m, int index);
+MUSTER_API int muster_step_port(const struct muster *m, int index);
+
+/* "OK" or the name of its error; the reason in words; and how long it took in milliseconds. */
+MUSTER_API const char *muster_step_result(const struct muster *m, int index);
+MUSTER_API const char *muster_step_reason(const struct muster *m, int index);
+MUSTER_API int muster_step_ms(const struct muster *m, int index);
+
+/* --- what this machine is --- */
+
+/*
+ * Read the state of every product in the products folder or the state directory; no network. The first call
+ * for a product begins its first grace. *ret: freed with muster_status_free. Codes of the state directory as
+ * in muster_activate.
+ */
+MUSTER_API int muster_status(struct muster *m, struct muster_status **ret);
+MUSTER_API void muster_status_free(struct muster_status *s);
+
+/* The device id; "" when the key file is damaged. */
+MUSTER_API const char *muster_status_device(const struct muster_status *s);
+
+/* 1 when this machine's clock is too far from the last trusted time, which is then used in its place. */
+MUSTER_API int muster_status_clock_suspect(const struct muster_status *s);
+
+/* The number of products; the functions below take an index below it. */
+MUSTER_API int muster_status_count(const struct muster_status *s);
+
+/* The index of a product by its id, or -1. */
+MUSTER_API int muster_status_find(const struct muster_status *s, const char *product);
+
+MUSTER_API const char *muster_status_product(const struct muster_status *s, int index);
+
+/* The product's name for people, from its product file; "" when there is none. */
+MUSTER_API const char *muster_status_name(const struct muster_status *s, int index);
+
+/* "unlicensed", "grace", "licensed", "overdue", "expired", "reduced" or "tampered". */
+MUSTER_API const char *muster_status_state(const struct muster_status *s, int index);
+
+/* Of the lease: its model, its end, when renewal begins, its organisation; "" and 0 without a lease. */
+MUSTER_API const char *muster_status_model(const struct muster_status *s, int index);
+MUSTER_API long long muster_status_expires(const struct muster_status *s, int index);
+MUSTER_API long long muster_status_renew_after(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_org(const struct muster_status *s, int index);
+
+/* The end of the first grace; 0 once the product has a lease. */
+MUSTER_API long long muster_status_grace_ends(const struct muster_status *s, int index);
+
+/* The host that answered last, NAME:PORT; "" for none. */
+MUSTER_API const char *muster_status_host(const struct muster_status *s, int index);
+
+/* The lease's plans; which is below muster_status_plans. */
+MUSTER_API int muster_status_plans(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_plan(const struct muster_status *s, int index, int which);
+
+/* The grant's count when it was last told, and what it needs; both 0 when it does not count. */
+MUSTER_API long long muster_status_have(const struct muster_status *s, int index);
+MUSTER_API long long muster_status_need(const struct muster_status *s, int index);
+
+/* What the last try ended with: 0 or the positive number, its name and its text; "" after success. */
+MUSTER_API int muster_status_error_number(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_error_name(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_error_text(const struct muster_status *s, int index);
+
+/* A number behind it, as muster_error_value. */
+MUSTER_API int muster_status_error_value(const struct muster_status *s, int index, const char *name,
+					 long long *ret);
+
+/* 1 when a person should be told: the grace or the lease is about to end, or has. */
+MUSTER_API int muster_status_prompt(const struct muster_status *s, int index);
+
+/* The exit code of a status command for this product: 0, 1 tampered, 2 grace or overdue, 3 unlicensed, 4
+ * ended. */
+MUSTER_API int muster_status_exit(const struct muster_status *s, int index);
+
+/* --- codes --- */
+
+/*
+ * Look a code up by its name ("BUSY") or number ("3"). Returns its number, or 0 when there is none. Any
+ * output may be NULL; the strings live for ever.
+ */
+MUSTER_API int muster_explain(const char *code, const char **ret_name, const char **ret_text,
+			      const char **ret_remedy, int *ret_exit);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "leasefile.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "armour.h"
+#include "error.h"
+#include "file.h"
+#include "folder.h"
+
+#define LEASES "leases"
+#define FILE_MAX 16384
+#define LEASE_MODE 0600
+
+/* The product is a slug: no '/', and it does not begin with a dot. */
+static int path_of(const char *folder, const char *product, char out[PATH_MAX], struct fault *f)
+{
+	int n = snprintf(out, PATH_MAX, "%s/" LEASES "/%s.lease", folder, product);
+	return n < 0 || n >= PATH_MAX ? fault_set(f, E_IO, "%s: the path is too long", folder) : 0;
+}
+
+static int verify(const char *text, size_t n, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+		  const uint8_t device[DEVICE_ID], struct stored_lease *ret)
+{
+	char *lease = NULL;
+	char *certificate = NULL;
+	int error = armour_read(token_lease.label, text, n, &lease);
+	if (!error)
+		error = armour_read(token_certificate.label, text, n, &certificate);
+	if (!error && strlen(lease) > LIMIT_LEASE)
+		error = E_TOO_LARGE;
+	if (!error)
+		error = lease_verify(lease, certificate, vendor, product, device, &ret->lease,
+				     &ret->certificate);
+	if (!error)
+		memcpy(ret->token, lease, strlen(lease) + 1);
+	free(lease);
+	free(certificate);
+	return error;
+}
+
+int leasefile_read(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+		   const uint8_t device[DEVICE_ID], struct stored_lease *ret, struct fault *f)
+{
+	char path[PATH_MAX];
+	char *text;
+	size_t n;
+	int error = path_of(folder, product, path, f);
+	if (error)
+		return error;
+	error = file_read(path, FILE_MAX, &text, &n);
+	if (error == E_IO)
+		return errno == ENOENT ? E_NOT_FOUND : fault_system(f, error, path);
+	if (!error) {
+		error = verify(text, n, product, vendor, device, ret);
+		free(text);
+	}
+	if (error == E_NO_MEMORY)
+		return fault_code(f, error);
+	return error ? fault_set(f, E_STATE_TAMPERED, "%s: %s", path, error_text(error)) : 0;
+}
+
+static int join(const char *lease_token, const char *certificate_token, char **ret)
+{
+	char *lease = NULL;
+	char *certificate = NULL;
+	char *both = NULL;
+	if (!armour_write(token_lease.label, lease_token, &lease) &&
+	    !armour_write(token_certificate.label, certificate_token, &certificate)) {
+		size_t room = strlen(lease) + strlen(certificate) + 1;
+		both = malloc(room);
+		if (both)
+			snprintf(both, room, "%s%s", lease, certificate);
+	}
+	free(lease);
+	free(certificate);
+	*ret = both;
+	return both ? 0 : E_NO_MEMORY;
+}
+
+int leasefile_write(const char *folder, const char *product, const char *lease_token,
+		    const char *certificate_token, struct fault *f)
+{
+	char path[PATH_MAX];
+	char leases[PATH_MAX];
+	char *text;
+	int error = path_of(folder, product, path, f);
+	if (!error && folder_path(folder, LEASES, leases, sizeof(leases)))
+		error = fault_set(f, E_IO, "%s: the path is too long", folder);
+	if (!error)
+		error = folder_make(leases, f);
+	if (error)
+		return error;
+	error = join(lease_token, certificate_token, &text);
+	if (error)
+		return fault_code(f, error);
+	error = file_replace(path, text, strlen(text), LEASE_MODE);
+	free(text);
+	return error ? fault_system(f, error == E_STORE_FULL ? E_IO : error, path) : 0;
+}
+
+int leasefile_remove(const char *folder, const char *product, struct fault *f)
+{
+	char path[PATH_MAX];
+	int error = path_of(folder, product, path, f);
+	if (error)
+		return error;
+	return unlink(path) && errno != ENOENT ? fault_system(f, E_IO, path) : 0;
+}

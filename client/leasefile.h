@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leases/PRODUCT.lease of the state directory: the lease's block, then the block of the certificate behind
+ * it. Any thread. */
+#ifndef CLIENT_LEASEFILE_H
+#define CLIENT_LEASEFILE_H
+
+#include "fault.h"
+#include "lease.h"
+
+/* A lease as it lies there, verified. */
+struct stored_lease {
+	struct lease lease;
+	struct certificate certificate;
+	char token[LIMIT_LEASE + 1];
+};
+
+/*
+ * Read and verify by the vendor's key, for this product and device. E_NOT_FOUND: there is none;
+ * E_STATE_TAMPERED: it does not verify; E_IO; E_NO_MEMORY.
+ */
+int leasefile_read(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+		   const uint8_t device[DEVICE_ID], struct stored_lease *ret, struct fault *);
+
+/* Replace it, atomically. E_IO, E_CANNOT_CREATE, E_NO_MEMORY. */
+int leasefile_write(const char *folder, const char *product, const char *lease_token,
+		    const char *certificate_token, struct fault *);
+
+/* Remove it; a missing one is as good. E_IO. */
+int leasefile_remove(const char *folder, const char *product, struct fault *);
+
+#endif

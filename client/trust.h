@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this machine trusts: the vendors' public keys and the products they signed, as the administrator's
+ * folder (and the application) has them. Read anew for each call; any thread, not shared.
+ */
+#ifndef CLIENT_TRUST_H
+#define CLIENT_TRUST_H
+
+#include <stddef.h>
+
+#include "fault.h"
+#include "paserk.h"
+#include "product.h"
+
+#define TRUST_KEYS 32
+
+struct trust_key {
+	uint8_t public[PASETO_PUBLIC];
+	char pid[PASERK_ID_TEXT];
+};
+
+struct trust_product {
+	struct product_file file;
+	const struct trust_key *vendor; /* borrowed from the trust */
+};
+
+struct trust {
+	struct trust_key keys[TRUST_KEYS];
+	size_t n_keys;
+	struct trust_product *products; /* sorted by id */
+	size_t n_products;
+	char ignored[256]; /* why a product file was left out; "": none was */
+};
+
+/*
+ * Trust a key that the application gave as k4.public text. Call it before trust_load. E_KEY_INVALID,
+ * E_TOO_LARGE.
+ */
+int trust_add_key(struct trust *, const char *text, struct fault *);
+
+/*
+ * Read a folder's *.pub and *.product files into a trust that is zero but for added keys; freed with
+ * trust_fini, also after an error. A missing folder holds nothing. A product file that no key signed is left
+ * out. E_INSECURE: the folder or one of the files is owned or writable by others; E_DUPLICATE: two files for
+ * one product; E_KEY_INVALID; E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or TRUST_KEYS.
+ */
+int trust_load(struct trust *, const char *folder, struct fault *);
+void trust_fini(struct trust *);
+
+/* A product by its id, borrowed, or NULL. */
+const struct trust_product *trust_find(const struct trust *, const char *product);
+
+/* The latest date that a vendor has signed into a product file: the clock cannot be before it. 0: none. */
+int64_t trust_floor(const struct trust *);
+
+#endif

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import harness  # noqa: E402
+
+
+@pytest.fixture
+def folder():
+    """A short path: Unix sockets allow about 100 characters."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def hosts(folder):
+    """Make hosts that are stopped at the end, whatever happens."""
+    made = []
+
+    def make(*args, **more):
+        made.append(harness.Host(folder, *args, **more))
+        return made[-1]
+
+    yield make
+    for host in made:
+        host.kill()
+
+
+@pytest.fixture
+def vendor(folder):
+    return harness.Vendor(folder)
+
+
+@pytest.fixture
+def host(hosts, vendor):
+    """A licensed host with threshold 1."""
+    host = hosts().start()
+    host.install(vendor)
+    return host

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was acknowledged is in the database, whatever happened to the daemon; what is repeated happens once."""
+import os
+import random
+import sqlite3
+import threading
+import time
+
+import pytest
+from harness import Host
+from wire import Client, Device
+
+CLIENTS = 6
+KILLS = 10
+
+
+def vendor_key(vendor):
+    return (vendor.dir / "vendor.pub").read_text().strip()
+
+
+class Load(threading.Thread):
+    """Activates new devices, each on a new connection, and notes the ones that were acknowledged."""
+
+    def __init__(self, port, key):
+        super().__init__(daemon=True)
+        self.port, self.key = port, key
+        self.acknowledged = []
+        self.stop = False
+
+    def run(self):
+        end = time.monotonic() + 30
+        while not self.stop and time.monotonic() < end:
+            try:
+                client = Client(self.port, self.key, timeout=5).connect()
+                result = client.activate()
+                if result.status.code == 0 and result.lease:
+                    self.acknowledged.append(client.device.id)
+                client.close()
+            except Exception:
+                return  # the host is gone
+
+
+def stored_devices(host):
+    import base64
+    with sqlite3.connect(host.state / "muster.db") as db:
+        rows = db.execute("SELECT d.id FROM device d JOIN activation a ON a.device = d.num WHERE a.state = 2").fetchall()
+    return {base64.urlsafe_b64encode(row[0]).decode().rstrip("=") for row in rows}
+
+
+def test_ten_kills_under_load(host, vendor):
+    """kill -9 shows a crash of the process; a power cut is shown by the fault tests of the Trust work."""
+    key = vendor_key(vendor)
+    acknowledged = set()
+    for _ in range(KILLS):
+        loads = [Load(host.port, key) for _ in range(CLIENTS)]
+        for load in loads:
+            load.start()
+        time.sleep(random.uniform(0.2, 0.6))
+        host.kill()
+        for load in loads:
+            load.stop = True
+            load.join(timeout=20)
+            acknowledged.update(load.acknowledged)
+        host.start()
+        assert acknowledged <= stored_devices(host)
+        doctor = host.json("doctor")
+        assert doctor["ok"], doctor
+    assert len(acknowledged) > KILLS
+    assert host.count() == len(stored_devices(host))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_repeated_request_is_one_activation(host, vendor, restart):
+    key = vendor_key(vendor)
+    token = os.urandom(16)
+    device = Device()
+    first = Client(host.port, key, device).connect()
+    request = first.request(["acme-cad"], token=token)
+    one = first.call(request)
+    if restart:
+        host.kill()
+        host.start()
+    device.ratchet, device.counter = b"", 0  # the answer was lost
+    two = Client(host.port, key, device).connect().call(request)
+    assert one.answer == two.answer  # the same bytes, lease and ratchet
+    assert host.count() == 1
+    rows = host.json("audit", "list")["items"]
+    assert [row["action"] for row in rows].count("activation.granted") == 1
+    items = host.json("activation", "list")["items"]
+    assert len(items) == 1 and items[0]["serial"] == 1
+
+
+def test_a_wrong_ratchet_is_served_and_audited(host, vendor):
+    client = Client(host.port, vendor_key(vendor)).connect()
+    client.activate()
+    result = client.activate(ratchet=b"x" * 16, counter=9)
+    assert result.status.code == 0 and result.lease
+    rows = host.json("audit", "list")["items"]
+    assert [row["action"] for row in rows].count("ratchet.mismatch") == 1
+
+
+def test_memory_store_serves_and_forgets(folder, hosts, vendor):
+    host = hosts(config="[store]\nurl = memory:\n").start()
+    host.install(vendor)
+    assert Client(host.port, vendor_key(vendor)).connect().activate().status.code == 0
+    assert host.count() == 1
+    assert host.stop() == 0
+    assert not (host.state / "muster.db").exists()
+    assert isinstance(host, Host)

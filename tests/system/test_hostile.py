@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Strange bytes against the real daemon: each is refused and counted by its code, and honest clients are served on."""
+import random
+import re
+import socket
+import time
+
+import nacl.signing
+import pytest
+from harness import PRODUCT, Machine, Vendor, run, wait_for
+from wire import PREAMBLE, Client, Refused
+
+
+def key_of(vendor):
+    return (vendor.dir / "vendor.pub").read_text().strip()
+
+
+def faults(host):
+    """Connections closed because of a fault, by code."""
+    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
+    return {code: int(n) for code, n in re.findall(r'muster_connection_faults_total\{reason="(\w+)"\} (\d+)', text)}
+
+
+def serves(host, vendor):
+    return Client(host.port, key_of(vendor)).connect().activate().status.code == 0
+
+
+def closed(sock, seconds=8):
+    """What the host sends before it closes."""
+    sock.settimeout(seconds)
+    data = b""
+    try:
+        while part := sock.recv(4096):
+            data += part
+    except ConnectionResetError:
+        pass
+    return data
+
+
+def connect(host):
+    return socket.create_connection(("127.0.0.1", host.port), timeout=10)
+
+
+@pytest.fixture
+def host(hosts, vendor):
+    """A host without per-source penalties in the way: all of these tests come from one address."""
+    host = hosts().start()
+    host.install(vendor)
+    return host
+
+
+def test_foreign_bytes_get_no_answer(host, vendor):
+    for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01", bytes(random.randbytes(65536))):
+        sock = connect(host)
+        try:
+            sock.sendall(garbage)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert closed(sock) == b""
+    assert faults(host) == {"MALFORMED": 2, "TOO_LARGE": 1}
+    assert wait_for(lambda: serves_or_none(host, vendor), what="service after penalties")
+
+
+def serves_or_none(host, vendor):
+    try:
+        return serves(host, vendor)
+    except Refused:
+        return None
+
+
+def test_newer_version_is_refused_in_clear(host):
+    sock = connect(host)
+    sock.sendall(b"MUST\x02\x03\x01\x00")
+    data = closed(sock)
+    assert data[:8] == b"MUST\x01\x01\x02\x00" and data[10:12] == b"\x00\x02"
+
+
+def test_oversized_hello_is_refused_from_its_header(host):
+    sock = connect(host)
+    sock.sendall(PREAMBLE + b"\xff\xff")
+    data = closed(sock)
+    assert data[6] == 2 and data[10:12] == b"\x00\x04"
+
+
+@pytest.mark.parametrize("bytes_sent", [b"", b"MUST", PREAMBLE, PREAMBLE + b"\x00\x40half"])
+def test_silence_and_half_a_frame_meet_the_deadline(host, vendor, bytes_sent):
+    sock = connect(host)
+    sock.sendall(bytes_sent)
+    begin = time.monotonic()
+    assert serves(host, vendor)  # meanwhile
+    assert closed(sock) == b""
+    assert time.monotonic() - begin < 6
+    assert faults(host)["TIMEOUT"] >= 1
+
+
+def test_every_byte_of_the_handshake_counts(host, vendor):
+    """One flipped bit in each byte of the client's two messages: never an answer to a request."""
+    key = key_of(vendor)
+    lengths = {}
+    Client(host.port, key, tamper=lambda i, data: lengths.setdefault(i, len(data)) and data).connect().close()
+    points = [(message, at) for message in (0, 1) for at in range(lengths[message])]
+    for message, at in random.Random(1).sample(points, 60):
+        def flip(index, data, message=message, at=at):
+            if index != message:
+                return data
+            return data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + data[at + 1:]
+        try:
+            client = Client(host.port, key, tamper=flip, timeout=8).connect()
+            client.send(client.request(["acme-cad"]))
+            client.receive()
+        except Refused:
+            continue
+        except Exception:
+            continue
+        raise AssertionError(f"byte {at} of message {message} was changed and nobody noticed")
+    wait_for(lambda: serves_or_none(host, vendor), seconds=40, what="service after penalties")
+
+
+def test_replayed_handshake_is_worth_nothing(host, vendor):
+    sent = []
+    Client(host.port, key_of(vendor), tamper=lambda i, data: sent.append(data) or data).connect().activate()
+    sock = connect(host)
+    sock.sendall(sent[0])
+    time.sleep(0.3)
+    try:
+        sock.sendall(sent[1] + sent[2])
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    closed(sock)
+    assert faults(host)["HANDSHAKE_FAILED"] == 1
+    assert host.count() == 1
+
+
+def test_unknown_vendor_is_refused_before_any_crypto(host):
+    stranger = nacl.signing.SigningKey.generate()
+    import base64
+    key = "k4.public." + base64.urlsafe_b64encode(bytes(stranger.verify_key)).decode().rstrip("=")
+    with pytest.raises(Refused) as refused:
+        Client(host.port, key).connect()
+    assert refused.value.code == 7
+    assert faults(host)["UNKNOWN_VENDOR"] == 1
+
+
+def test_bad_requests_are_answered(host, vendor):
+    client = Client(host.port, key_of(vendor)).connect()
+    request = client.request(["acme-cad"])
+    request.activate.device.ClearField("sign")
+    assert client.call(request).status.code == 101
+    assert client.call(client.request(["No Slug"])).status.code == 101
+    assert client.call(client.request(["acme-cad", "acme-cad"])).status.code == 101
+    client.send(type("Raw", (), {"SerializeToString": lambda self: b"\xff\xff\xff"})())
+    assert client.receive().status.code == 1
+    assert serves(host, vendor)
+
+
+def test_a_crowd_of_idle_connections_does_not_shut_others_out(host, vendor):
+    crowd = [connect(host) for _ in range(300)]
+    assert serves(host, vendor)
+    for sock in crowd:
+        sock.close()
+
+
+def test_source_budget_refuses_politely(hosts, folder, vendor):
+    host = hosts(config="[limits]\nhandshakes_per_source = 5\n").start()
+    host.install(vendor)
+    served = 0
+    with pytest.raises(Refused) as refused:
+        for _ in range(10):
+            served += serves(host, vendor)
+    assert served == 5 and refused.value.code == 3 and 5 <= refused.value.retry <= 60
+
+
+def test_new_devices_are_limited_per_source(hosts, vendor):
+    host = hosts(config="[limits]\nnew_devices_per_source = 3\n").start()
+    host.install(vendor)
+    codes = [Client(host.port, key_of(vendor)).connect().activate().status.code for _ in range(5)]
+    assert codes == [0, 0, 0, 49, 49]
+    assert host.status()["devices"] == 3
+
+
+def test_over_the_limit_new_ones_are_refused_and_old_ones_served(hosts, vendor):
+    host = hosts(config="[limits]\nmax_connections = 10\n").start()
+    host.install(vendor)
+    old = [Client(host.port, key_of(vendor)).connect() for _ in range(10)]
+    with pytest.raises(Refused) as refused:
+        Client(host.port, key_of(vendor)).connect()
+    assert refused.value.code == 3
+    assert old[0].activate().status.code == 0
+
+
+def test_the_command_says_who_is_not_trusted(folder, hosts, host, vendor):
+    """A host of another vendor, a lease changed on disk: each with its own code."""
+    other = Vendor(folder, "Other", product="other-cad")
+    machine = Machine(folder, "m", vendor.products, "--host", f"127.0.0.1:{host.port}")
+    done = machine("activate", other.product)
+    assert done.returncode == 69 and "UNKNOWN_VENDOR" in done.stderr
+    machine.activate(check=True)
+    lease = machine.state / "leases" / f"{PRODUCT}.lease"
+    text = lease.read_text()
+    at = text.index("v4.public.") + 60
+    lease.write_text(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1:])
+    status = machine.status()
+    assert status["state"] == "tampered" or status["last_error"]["code"] in ("SIGNATURE_INVALID", "STATE_TAMPERED")

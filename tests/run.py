@@ -53,7 +53,8 @@ def count(pattern, output):
 def cmocka(totals, folder):
     for source in sorted((ROOT / "tests" / folder).glob("test_*.c")):
         start = time.monotonic()
-        output, code = run([str(BUILD / "tests" / folder / source.stem)], PROGRAM_SECONDS)
+        program = BUILD / "tests" / folder / source.stem
+        output, code = run([str(program)], PROGRAM_SECONDS) if program.exists() else (f"{program} is not built", 127)
         passed = count(r"\[  PASSED  \] (\d+) test", output)
         failed = len(re.findall(r"^\[  FAILED  \] \S+$", output, re.M))
         skipped = count(r"\[  SKIPPED \] (\d+) test", output)

@@ -94,6 +94,26 @@ int broker_audit(struct broker *b, int64_t now, const char *actor, const char *a
 	return error;
 }
 
+int broker_threshold(struct broker *b, int64_t now, int64_t grant, const char *id,
+		     const struct threshold_mark *before, const struct threshold_mark *after, int64_t have,
+		     int64_t need)
+{
+	struct effect effect = {.kind = EFFECT_THRESHOLD,
+				.grant = grant,
+				.at = now,
+				.u.threshold = {after->reached, after->below_since}};
+	const char *action = !before->reached     ? "threshold.reached"
+			     : after->below_since ? "threshold.below"
+						  : "threshold.recovered";
+	if (before->reached == after->reached && before->below_since == after->below_since)
+		return 0;
+	int error = store_apply(b->store, &effect);
+	if (error || (need <= 1 && !before->below_since))
+		return error;
+	return broker_audit(b, now, "host", action, id,
+			    json_pack("{s:I, s:I}", "have", (json_int_t)have, "need", (json_int_t)need));
+}
+
 void broker_tally(struct broker *b, const char *what, int64_t grant)
 {
 	for (size_t i = 0; i < b->n_tallies; i++) {
@@ -147,7 +167,10 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_t now)
 {
 	b->n_tallies = 0;
-	int error = store_begin(b->store);
+	int error = b->catalog_stale ? load_catalog(b)
+				     : 0; /* it could not be loaded after the batch that changed it */
+	if (!error)
+		error = store_begin(b->store);
 	if (error)
 		return error;
 	for (size_t i = 0; i < n && !error; i++)
@@ -155,9 +178,11 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 	if (!error)
 		error = flush_tallies(b, now);
 	if (!error)
-		return store_commit(b->store);
-	store_rollback(b->store);
-	b->catalog_stale = false;
+		error = store_commit(b->store);
+	else
+		store_rollback(b->store);
+	if (error)
+		b->catalog_stale = false; /* nothing was changed */
 	return error;
 }
 
@@ -171,10 +196,36 @@ static void fail(struct broker *b, struct job **jobs, size_t n, int error)
 		atomic_store(&b->fatal, error);
 }
 
+/* Counted when it is durable, so that a batch that is undone and run again counts once. */
+static void count_line(struct counters *counters, const struct job *job, const struct job_line *line)
+{
+	if (line->answer.code) {
+		counter_add(&counters->refused, 1);
+		counter_code(counters->refusals, line->answer.code);
+	} else if (job->kind == JOB_RELEASE) {
+		counter_add(&counters->released, 1);
+	} else {
+		counter_add(line->renewal ? &counters->renewed : &counters->granted, 1);
+	}
+}
+
+static void count(struct counters *counters, const struct job *job)
+{
+	bool asks = job->kind == JOB_ACTIVATE || job->kind == JOB_RENEW || job->kind == JOB_RELEASE;
+	if (job->mismatched)
+		counter_add(&counters->mismatched, 1);
+	if (job->repeated)
+		counter_add(&counters->repeated, 1);
+	for (size_t i = 0; asks && !job->repeated && i < job->n_lines; i++)
+		count_line(counters, job, &job->lines[i]);
+}
+
 static void finish(struct broker *b, struct job **jobs, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		count(b->counters, jobs[i]);
 		signer_sign(b, jobs[i]);
+	}
 	if (b->catalog_stale) {
 		int error = load_catalog(b);
 		if (error)

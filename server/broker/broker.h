@@ -59,6 +59,19 @@ void broker_run(struct broker *, struct job **jobs, size_t n, int64_t now);
 int broker_audit(struct broker *, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail /* taken over; NULL is out of memory */);
 
+/* When a grant's threshold was first met, and since when the count is below it; 0: never. */
+struct threshold_mark {
+	int64_t reached;
+	int64_t below_since;
+};
+
+/* Store the marks of a grant when they changed, and audit it; reaching a threshold of one is
+ * nothing to audit.
+ */
+int broker_threshold(struct broker *, int64_t now, int64_t grant, const char *id,
+		     const struct threshold_mark *before, const struct threshold_mark *after, int64_t have,
+		     int64_t need);
+
 /* Count an event of the day; flushed once a batch. */
 void broker_tally(struct broker *, const char *what, int64_t grant);
 

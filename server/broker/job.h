@@ -32,6 +32,7 @@ struct job_line {
 
 	struct answer_line answer;
 	int notices[LIMIT_NOTICES];
+	bool renewal;      /* a lease replaces a lease */
 	char *lease;       /* owned by the job; NULL: refused */
 	char *certificate; /* owned by the job */
 };
@@ -59,11 +60,12 @@ struct job {
 	bool vendor_strict;
 
 	/* what came of it */
-	int code;       /* 0, or why nothing was done */
-	char fault[96]; /* for E_CLAIM_INVALID: the claim */
-	int64_t now;    /* host's time of the decision */
-	bool enrolled;  /* a new device came in */
-	bool repeated;  /* the answer is that of the last request */
+	int code;        /* 0, or why nothing was done */
+	char fault[96];  /* for E_CLAIM_INVALID: the claim */
+	int64_t now;     /* host's time of the decision */
+	bool enrolled;   /* a new device came in */
+	bool repeated;   /* the answer is that of the last request */
+	bool mismatched; /* its ratchet did not fit */
 	uint8_t ratchet[RATCHET];
 	uint64_t counter;
 	char installed[LIMIT_ID + 1]; /* id of the license installed or certified */

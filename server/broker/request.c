@@ -32,7 +32,7 @@ static uint64_t digest(const struct job *job)
 	const char *products[LIMIT_LINES];
 	for (size_t i = 0; i < job->n_lines; i++)
 		products[i] = job->lines[i].product;
-	return answer_digest(products, job->n_lines);
+	return answer_digest(job->kind == JOB_RELEASE, products, job->n_lines);
 }
 
 /* --- exactly once --- */
@@ -55,13 +55,12 @@ static bool repeat(struct work *w)
 	w->job->repeated = true;
 	ratchet_make(w->b->key->ratchet, w->job->device, r->counter, r->token, w->job->ratchet);
 	broker_tally(w->b, "repeated", 0);
-	counter_add(&w->b->counters->repeated, 1);
 	return true;
 }
 
 static int mismatch(struct work *w)
 {
-	counter_add(&w->b->counters->mismatched, 1);
+	w->job->mismatched = true;
 	return broker_audit(w->b, w->now, "host", "ratchet.mismatch", w->id,
 			    json_pack("{s:s, s:I, s:I}", "hostname", w->job->hostname, "shown",
 				      (json_int_t)w->job->shown.counter, "expected",
@@ -96,26 +95,11 @@ static bool changes_holding(const struct work *w, size_t i)
 	return c && memcmp(&c->holding, &w->verdicts[i].holding, sizeof(c->holding)) != 0;
 }
 
-static int audit_threshold(struct work *w, const struct candidate *c, const struct verdict *v)
-{
-	const char *action = !c->reached                         ? "threshold.reached"
-			     : v->below_since && !c->below_since ? "threshold.below"
-								 : "threshold.recovered";
-	return broker_audit(
-		w->b, w->now, "host", action, c->id,
-		json_pack("{s:I, s:I}", "have", (json_int_t)v->have, "need", (json_int_t)v->need));
-}
-
 static int store_threshold(struct work *w, const struct candidate *c, const struct verdict *v)
 {
-	if (v->reached == c->reached && v->below_since == c->below_since)
-		return 0;
-	int error = apply(w, (struct effect){.kind = EFFECT_THRESHOLD,
-					     .grant = c->grant,
-					     .u.threshold = {v->reached, v->below_since}});
-	if (error || c->policy.threshold <= 1) /* a threshold of one is none: not worth a line */
-		return error;
-	return audit_threshold(w, c, v);
+	struct threshold_mark before = {c->reached, c->below_since};
+	struct threshold_mark after = {v->reached, v->below_since};
+	return broker_threshold(w->b, w->now, c->grant, c->id, &before, &after, v->have, v->need);
 }
 
 static json_t *detail(const struct work *w, size_t i)
@@ -149,22 +133,16 @@ static int record(struct work *w, size_t i)
 	int64_t grant = c ? c->grant : 0;
 	char actor[DEVICE_ID_TEXT + 8] = "device:";
 	strcat(actor, w->id);
-	if (v->code == 0 && w->job->kind == JOB_RELEASE) {
-		counter_add(&w->b->counters->released, 1);
+	if (v->code == 0 && w->job->kind == JOB_RELEASE)
 		return broker_audit(w->b, w->now, actor, "activation.released", w->id, detail(w, i));
-	}
 	if (v->code == 0 && v->renewal) {
-		counter_add(&w->b->counters->renewed, 1);
 		broker_tally(w->b, "renewed", grant);
 		return 0;
 	}
 	if (v->code == 0) {
-		counter_add(&w->b->counters->granted, 1);
 		broker_tally(w->b, "granted", grant);
 		return broker_audit(w->b, w->now, actor, "activation.granted", w->id, detail(w, i));
 	}
-	counter_add(&w->b->counters->refused, 1);
-	counter_code(w->b->counters->refusals, v->code);
 	broker_tally(w->b, error_name(v->code), grant);
 	if (changes_holding(w, i) && c->holding.state == HOLDING_NONE)
 		return broker_audit(w->b, w->now, actor, "activation.refused", w->id, detail(w, i));
@@ -200,6 +178,7 @@ static void answer_line_from(const struct work *w, size_t i)
 		.retry_minutes = v->retry_minutes,
 	};
 	memcpy(line->notices, v->notices, sizeof(line->notices));
+	line->renewal = v->renewal;
 	if (v->code || w->job->kind == JOB_RELEASE)
 		return;
 	line->answer.issued = w->now;
@@ -267,6 +246,7 @@ static int store_all(struct work *w)
 int request_run(struct broker *b, struct job *job, int64_t now)
 {
 	struct work w = {.b = b, .job = job, .now = now};
+	job->repeated = job->mismatched = job->enrolled = false; /* of a run that was undone */
 	memcpy(w.asker.id, job->device, DEVICE_ID);
 	w.asker.hostname = job->hostname;
 	w.asker.os = job->os;

@@ -12,8 +12,8 @@ struct mark {
 	const char *id;
 	int64_t have;
 	int64_t need;
-	int64_t reached;
-	int64_t below_since;
+	struct threshold_mark before;
+	struct threshold_mark after;
 };
 
 struct sweep {
@@ -29,12 +29,14 @@ static int watch(const struct row *row, void *context)
 	struct catalog_grant g;
 	if (!catalog_grant(&s->b->catalog, row->u.grant.num, &g) || g.grant->model != MODEL_VOLUME)
 		return 0;
-	struct mark m = {row->u.grant.num,          g.grant->id,          row->u.grant.count,
-			 g.grant->policy.threshold, row->u.grant.reached, row->u.grant.below_since};
-	policy_watch(m.have, g.grant->policy.threshold, s->now, &m.reached, &m.below_since);
-	if (m.reached != row->u.grant.reached || m.below_since != row->u.grant.below_since)
-		if (s->n < LIMIT_GRANTS)
-			s->marks[s->n++] = m;
+	struct threshold_mark before = {row->u.grant.reached, row->u.grant.below_since};
+	struct threshold_mark after = before;
+	policy_watch(row->u.grant.count, g.grant->policy.threshold, s->now, &after.reached,
+		     &after.below_since);
+	bool changed = after.reached != before.reached || after.below_since != before.below_since;
+	if (changed && s->n < LIMIT_GRANTS)
+		s->marks[s->n++] = (struct mark){row->u.grant.num,          g.grant->id, row->u.grant.count,
+						 g.grant->policy.threshold, before,      after};
 	return 0;
 }
 
@@ -50,17 +52,7 @@ int sweep_run(struct broker *b, struct job *job, int64_t now)
 	int error = store_page(b->store, &grants, watch, s);
 	for (size_t i = 0; i < s->n && !error; i++) {
 		const struct mark *m = &s->marks[i];
-		struct effect effect = {.kind = EFFECT_THRESHOLD,
-					.grant = m->grant,
-					.at = now,
-					.u.threshold = {m->reached, m->below_since}};
-		error = store_apply(b->store, &effect);
-		if (!error)
-			error = broker_audit(b, now, "host",
-					     m->below_since ? "threshold.below" : "threshold.recovered",
-					     m->id,
-					     json_pack("{s:I, s:I}", "have", (json_int_t)m->have, "need",
-						       (json_int_t)m->need));
+		error = broker_threshold(b, now, m->grant, m->id, &m->before, &m->after, m->have, m->need);
 	}
 	free(s);
 	return error;

@@ -36,11 +36,13 @@ enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const
 	return RATCHET_MISMATCH;
 }
 
-uint64_t answer_digest(const char *const *products, size_t n)
+uint64_t answer_digest(bool release, const char *const *products, size_t n)
 {
 	crypto_generichash_state state;
 	uint8_t hash[crypto_generichash_BYTES_MIN];
+	uint8_t kind = release;
 	crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+	crypto_generichash_update(&state, &kind, 1);
 	for (size_t i = 0; i < n; i++)
 		crypto_generichash_update(&state, (const uint8_t *)products[i], strlen(products[i]) + 1);
 	crypto_generichash_final(&state, hash, sizeof(hash));

@@ -50,7 +50,7 @@ struct answer_line {
 };
 
 /* The digest of what was asked: a repeat must ask the same. products: n borrowed ids. */
-uint64_t answer_digest(const char *const *products, size_t n);
+uint64_t answer_digest(bool release, const char *const *products, size_t n);
 
 /* Write an answer; returns its size (always fits LIMIT_LINES lines). */
 size_t answer_write(uint64_t digest, const struct answer_line *lines, size_t n, uint8_t out[ANSWER_MAX]);

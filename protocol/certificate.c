@@ -153,6 +153,7 @@ int host_request_open(const char *token, size_t n, struct host_request *ret, str
 {
 	struct claims own;
 	struct claims *c = fault ? fault : &own;
+	char pid[PASERK_ID_TEXT];
 	json_t *claims;
 	*c = (struct claims){0};
 	*ret = (struct host_request){0};
@@ -167,6 +168,9 @@ int host_request_open(const char *token, size_t n, struct host_request *ret, str
 	if (error)
 		return error;
 	read_request(c, claims, ret);
+	paserk_pid_write(ret->sign, pid);
+	if (!c->error && strcmp(ret->head.iss, pid) != 0)
+		claims_fault(c, "iss");
 	json_decref(claims);
 	return c->error;
 }

@@ -107,6 +107,13 @@ int lease_open(const char *token, size_t n, const uint8_t host[PASETO_PUBLIC], s
 	return c->error;
 }
 
+/* The vendor bounds what its hosts may sign; a bound also rules out leases without an end. */
+static bool longer_than_certified(const struct lease *lease, const struct certificate *cert)
+{
+	int64_t most = (int64_t)cert->lease_days_max * 86400;
+	return most && (!lease->exp || lease->exp - lease->head.iat > most);
+}
+
 int lease_verify(const char *lease_token, const char *certificate_token, const uint8_t vendor[PASETO_PUBLIC],
 		 const char *product, const uint8_t device[DEVICE_ID], struct lease *ret,
 		 struct certificate *ret_cert)
@@ -122,6 +129,8 @@ int lease_verify(const char *lease_token, const char *certificate_token, const u
 	error = certificate_at(ret_cert, ret->head.iat);
 	if (error)
 		return error;
+	if (longer_than_certified(ret, ret_cert))
+		return E_CLAIM_INVALID;
 	paserk_pid_write(vendor, pid);
 	paserk_pid_write(ret_cert->sign, host);
 	if (strcmp(ret->vendor, pid) != 0)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replays files, and the files of folders, through one fuzz target: `fuzz_frame tests/fuzz/corpus/frame`. */
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "fuzz.h"
+
+#define FILE_MAX (1 << 20)
+
+static int replay_file(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	uint8_t *room = malloc(FILE_MAX);
+	if (!file || !room) {
+		fprintf(stderr, "%s: cannot be read\n", path);
+		free(room);
+		if (file)
+			fclose(file);
+		return 1;
+	}
+	size_t n = fread(room, 1, FILE_MAX, file);
+	fclose(file);
+	/* A copy of exactly this size, so that a read behind the end is seen. */
+	uint8_t *data = malloc(n ? n : 1);
+	if (data) {
+		memcpy(data, room, n);
+		LLVMFuzzerTestOneInput(data, n);
+	}
+	free(room);
+	free(data);
+	return data ? 0 : 1;
+}
+
+static int replay_folder(const char *path, size_t *count)
+{
+	DIR *folder = opendir(path);
+	int failed = !folder;
+	struct dirent *entry;
+	while (folder && (entry = readdir(folder)) != NULL) {
+		char name[4096];
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		failed |= replay_file(name);
+		(*count)++;
+	}
+	if (folder)
+		closedir(folder);
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	size_t count = 0;
+	int failed = sodium_init() < 0;
+	LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
+	for (int i = 1; i < argc; i++) {
+		struct stat st;
+		if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode)) {
+			failed |= replay_folder(argv[i], &count);
+		} else {
+			failed |= replay_file(argv[i]);
+			count++;
+		}
+	}
+	printf("%s: %zu inputs replayed\n", argv[0], count);
+	return failed || count == 0;
+}

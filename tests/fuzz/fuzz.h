@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput; libFuzzer drives it when it
+ * is built with clang, and driver.c replays its corpus in `make test`.
+ */
+#ifndef TESTS_FUZZ_H
+#define TESTS_FUZZ_H
+
+#include <sodium.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "paseto.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* Results go here, so that no compiler drops the call that made them. */
+static volatile size_t fuzz_sink;
+
+static inline void fuzz_use(size_t value)
+{
+	fuzz_sink = fuzz_sink + value;
+}
+
+static inline void fuzz_use_text(const char *text)
+{
+	fuzz_use(strlen(text));
+}
+
+/* A promise that holds for every input. */
+static inline void fuzz_require(int holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* The key pair of a one-letter seed: 'v' the vendor, 'h' the host. The corpora are made for these. */
+static inline void fuzz_keys(char letter, uint8_t public[PASETO_PUBLIC], uint8_t secret[PASETO_SECRET])
+{
+	uint8_t seed[crypto_sign_SEEDBYTES];
+	memset(seed, letter, sizeof(seed));
+	crypto_sign_seed_keypair(public, secret, seed);
+}
+
+/* The input as the payload of a token that the right key signed; NULL when it is too large. */
+static inline char *fuzz_sign(const uint8_t *data, size_t n, const char *typ,
+			      const uint8_t secret[PASETO_SECRET])
+{
+	char *token = NULL;
+	return paseto_sign(secret, data, n, "", typ, &token) ? NULL : token;
+}
+
+#endif

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Hand-made inputs for the fuzz targets: /usr/bin/python3 tests/fuzz/seeds.py FOLDER writes FOLDER/fuzz_<target>/<name>. The kept
+corpora grew out of these: see README.md here.
+"""
+
+import copy
+import json
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+
+import examples  # noqa: E402
+import independent as ind  # noqa: E402
+
+VENDOR = ind.signing_key(b"v" * 32)  # as fuzz.h has them
+HOST = ind.signing_key(b"h" * 32)
+
+
+def payload(claims):
+    return json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def own(kind):
+    """The example's claims, for the keys of the fuzz targets."""
+    claims = copy.deepcopy(examples.CLAIMS[kind])
+    vendor, host = ind.public_of(VENDOR), ind.public_of(HOST)
+    claims["iss"] = ind.k4_pid(host if kind in ("lease", "host-request") else vendor)
+    if kind == "certificate":
+        claims["vendor"] = ind.k4_public(vendor)
+    if kind in ("certificate", "host-request"):
+        claims["host"]["sign"] = ind.k4_public(host)
+    if kind == "lease":
+        claims["vendor"] = ind.k4_pid(vendor)
+    return claims
+
+
+def without(claims, *keys):
+    return {k: v for k, v in claims.items() if k not in keys}
+
+
+def claims_seeds(kind):
+    full = own(kind)
+    yield "full", payload(full)
+    yield "crit", payload({**full, "crit": ["future"]})
+    yield "twice", payload(full)[:-1] + b',"typ":"muster.' + kind.encode() + b'"}'
+    yield "cut", payload(full)[:-9]
+    yield "array", b"[1]"
+    yield "wrong-type", payload({**full, "typ": "muster.other"})
+    if kind == "license":
+        yield "short", payload({**without(full, "hosts_max", "grace_days"), "grants": [], "products": []})
+        grants = [{"id": f"g{i}", "product": "acme-cad", "model": m} for i, m in
+                  enumerate(("volume", "pool", "device", "user", "shared"))]
+        yield "models", payload({**full, "grants": grants})
+        yield "no-product", payload({**full, "products": []})
+    if kind == "lease":
+        yield "perpetual", payload(without(full, "exp", "renew_after", "count", "plans"))
+    if kind == "product":
+        yield "plain", payload({**full, "product": {"id": "a", "name": "A"}})
+
+
+def tokens():
+    for kind in ("lease", "license"):
+        yield kind, ind.token_sign(VENDOR, own(kind), "k4.pid.footer")
+
+
+def paseto_seeds():
+    for kind, token in tokens():
+        yield kind, b"\0" + token.encode()
+    yield "no-footer", b"\0" + ind.paseto_sign(VENDOR, b"{}", b"", b"muster.lease").encode()
+    yield "local", b"\0v4.local.AAAA.AAAA"
+    yield "public-key", b"\0" + ind.k4_public(ind.public_of(VENDOR)).encode()
+    yield "secret-key", b"\0" + ind.k4_secret(VENDOR).encode()
+    yield "pid", b"\0" + ind.k4_pid(ind.public_of(VENDOR)).encode()
+    yield "payload", b"\1" + payload(own("lease"))
+
+
+def armour_seeds():
+    for kind, token in tokens():
+        label = kind.upper()
+        lines = "\n".join(token[i:i + 64] for i in range(0, len(token), 64))
+        block = f"-----BEGIN MUSTER {label}-----\n{lines}\n-----END MUSTER {label}-----\n"
+        yield kind, block.encode()
+        yield kind + "-bare", token.encode()
+        yield kind + "-crlf", ("Dear customer,\r\n\r\n  " + block.replace("\n", "\r\n  ") + "\r\n-- \r\nAcme").encode()
+        yield kind + "-cut", block[:-20].encode()
+    yield "request", b"-----BEGIN MUSTER HOST REQUEST-----\nv4.public.AAAA\n-----END MUSTER HOST REQUEST-----"
+    yield "two", b"-----BEGIN MUSTER LEASE-----\n-----END MUSTER LEASE-----\n-----BEGIN MUSTER LICENSE-----\nx"
+
+
+def connection():
+    """The four flights between the fuzz targets' own keys (secrets of bytes 1, 2, 3, 4), with empty hellos."""
+    client = ind.Peer(True, b"\1" * 32, b"\3" * 32)
+    host = ind.Peer(False, b"\2" * 32, b"\4" * 32)
+    first = client.start(b"")
+    _, second = host.accept(first, b"hello")
+    client.answer(second)
+    third = client.confirm(b"request")
+    host.finish(third)
+    return first, second, third, host.seal(b"answer"), client.seal(b"ping")
+
+
+def frame_seeds():
+    first, second, third, *_ = connection()
+    yield "first", first
+    yield "second", second
+    yield "third", third
+    yield "refusal", ind.refusal(3, 600)
+    yield "unknown", ind.refusal(999, 1)
+    yield "version", b"MUST\x02\x03\x01\x00"
+    yield "oversize", ind.PREAMBLE + b"\xff\xff"
+
+
+def noise_seeds():
+    first, second, third, answer, _ = connection()
+    yield "first", b"\0" + first[10:]
+    yield "second", b"\1" + second[10:]
+    yield "third", b"\2" + third[2:]
+    yield "sealed", b"\3" + answer[2:]
+    for i, point in enumerate((bytes(32), b"\1" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f")):
+        yield f"weak-{i}", b"\0" + point
+
+
+def channel_seeds():
+    first, second, third, answer, ping = connection()
+    yield "host", b"\1\0" + first + third
+    yield "host-bytewise", b"\1\1" + first
+    yield "client", b"\0\0" + second
+    yield "client-pieces", b"\0\7" + second
+    yield "client-refused", b"\0\0" + ind.refusal(3, 600)
+    yield "client-refused-oddly", b"\0\5" + ind.refusal(41, 1)
+    yield "host-garbage", b"\1\0GET / HTTP/1.1\r\n\r\n"
+    yield "host-oversize", b"\1\0" + ind.PREAMBLE + b"\x10\x01"
+    yield "open-host", b"\3\0" + ping
+    yield "open-host-twice", b"\3\3" + ping + ping
+    yield "open-client", b"\2\0" + answer
+    yield "talk-host", b"\5\0" + b"anything"
+    yield "talk-client", b"\4\0"
+
+
+def message_seeds(pb):
+    request = pb.Request(id=1, activate=pb.Activate(
+        once=pb.Once(token=bytes(range(16)), ratchet=bytes(16), counter=1),
+        device=pb.Device(sign=bytes(32), hostname="pc\u00e6", os="Debian", agent="muster", components=[pb.Component(kind=1)]),
+        wants=[pb.Want(product="acme-cad", version="7.1", plans=["modeler"], lease_serial=1)]))
+    result = pb.Result(product="acme-cad", status=pb.Status(code=41, have=1, need=25), lease="v4.public.x",
+                       certificate="v4.public.y", have=1, need=25, renew_minutes=1, retry_minutes=2, notices=[1, 2])
+    rows = [(0, "client", pb.ClientHello(version=1, vendors=[bytes(33)])),
+            (1, "server", pb.ServerHello(version=1, certificates=["v4.public.x"], time=1)),
+            (2, "activate", request), (2, "renew", pb.Request(renew=pb.Renew.FromString(request.activate.SerializeToString()))),
+            (2, "release", pb.Request(release=pb.Release(product="p"))),
+            (2, "policy", pb.Request(get_policy=pb.GetPolicy(product="p"))), (2, "ping", pb.Request(ping=pb.Ping(echo=b"x"))),
+            (3, "answer", pb.Response(id=1, time=1, correlation="c", answer=pb.Answer(results=[result], ratchet=b"r", counter=1))),
+            (3, "policy-answer", pb.Response(policy=pb.Policy(have=1))), (3, "pong", pb.Response(pong=pb.Pong(echo=b"x")))]
+    for kind, name, message in rows:
+        yield name, bytes([kind]) + message.SerializeToString()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        messages = list(message_seeds(ind.protobuf_module(folder)))
+    sets = {"frame": frame_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
+            "paseto": paseto_seeds(), "armour": armour_seeds(),
+            "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
+    sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease")})
+    for target, seeds in sets.items():
+        os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
+        for name, data in seeds:
+            with open(os.path.join(sys.argv[1], "fuzz_" + target, name), "wb") as f:
+                f.write(data)
+
+
+if __name__ == "__main__":
+    main()

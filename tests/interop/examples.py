@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One organisation with fixed keys: the claims behind the vectors, the interoperability tests and PROTOCOL.md's example."""
+
+from independent import b64, device_id, k4_pid, k4_public, public_of, signing_key, x25519_pair
+
+# Seeds anybody can type; never use them for anything but tests.
+VENDOR = signing_key(b"muster test vendor ed25519 seed.")
+HOST = signing_key(b"muster test host ed25519 seed...")
+DEVICE_SIGN = signing_key(b"muster test device ed25519 seed.")
+HOST_STATIC = b"muster test host x25519 secret.."
+DEVICE_STATIC = b"muster test device x25519 secret"
+HOST_EPHEMERAL = b"muster test host ephemeral key.."
+DEVICE_EPHEMERAL = b"muster test device ephemeral key"
+
+VENDOR_PID = k4_pid(public_of(VENDOR))
+HOST_PID = k4_pid(public_of(HOST))
+DEVICE = device_id(x25519_pair(DEVICE_STATIC).public.data, public_of(DEVICE_SIGN))
+LEDGER = bytes(range(16))
+SALT = bytes(range(100, 132))
+NOW = 1795456800  # 2026-11-23T18:00:00Z
+
+
+def head(kind, iss, jti):
+    return {"typ": "muster." + kind, "ver": 1, "iss": iss, "iat": "2026-11-23T18:00:00Z", "jti": jti}
+
+
+HOST_NAME = {"sign": k4_public(public_of(HOST)), "static": b64(x25519_pair(HOST_STATIC).public.data),
+             "name": "lic1.fjord.example"}
+PRODUCT = {"id": "acme-cad", "name": "Acme CAD", "versions": {"from": "6.0", "to": "7"},
+           "plans": [{"id": "modeler", "name": "Modeler"},
+                     {"id": "render", "name": "Render", "requires": ["modeler"]},
+                     {"id": "viewer", "conflicts": ["modeler", "render"]}]}
+POLICY = {"threshold": 25, "window_days": 30, "lease_days": 180, "renew_minutes": 10080, "retry_minutes": 120, "grace_days": 30,
+          "devices_per_user": 5, "hardware_tolerance": 60, "overage": "deny", "on_expiry": "notice", "enrol": "open"}
+
+CLAIMS = {
+    "product": {**head("product", VENDOR_PID, "AAAAAAAAAAAAAAAAAAAAAA"), "product": PRODUCT, "grace_days": 30, "prompt_days": 25,
+                "on_expiry": "reduced"},
+    "license": {**head("license", VENDOR_PID, "BBBBBBBBBBBBBBBBBBBBBA"), "id": "fjord-1", "serial": 1,
+                "org": {"id": "fjord", "name": "Fj\u00f8rd AS"}, "nbf": "2026-11-23T18:00:00Z", "exp": "2030-01-01T00:00:00Z",
+                "hosts_max": 2, "grace_days": 30,
+                "grants": [{"id": "cad-volume", "product": "acme-cad", "model": "volume", "nbf": "2026-11-23T18:00:00Z",
+                            "policy": POLICY},
+                           {"id": "cad-pool", "product": "acme-cad", "model": "pool", "quantity": 50,
+                            "nbf": "2027-01-01T00:00:00Z", "exp": "2028-01-01T00:00:00Z",
+                            "cancel_until": "2027-01-15T00:00:00Z", "plans": ["modeler", "render"],
+                            "policy": {**POLICY, "threshold": 1, "lease_days": 0, "renew_minutes": 0, "overage": "allow+report",
+                                       "on_expiry": "reduced", "enrol": "key"}}],
+                "products": [PRODUCT, {"id": "acme-sim", "name": "Acme Sim", "plans": []}]},
+    "certificate": {**head("certificate", VENDOR_PID, "CCCCCCCCCCCCCCCCCCCCCA"), "vendor": k4_public(public_of(VENDOR)),
+                    "host": HOST_NAME, "ledger": b64(LEDGER), "org": "fjord", "license": "fjord-1", "products": ["acme-cad"],
+                    "lease_days_max": 180, "usages": ["rpc", "lease"], "fp_salt": b64(SALT), "nbf": "2026-11-23T18:00:00Z",
+                    "exp": "2030-01-31T00:00:00Z"},
+    "lease": {**head("lease", HOST_PID, "DDDDDDDDDDDDDDDDDDDDDA"), "vendor": VENDOR_PID, "product": "acme-cad", "model": "volume",
+              "device": b64(DEVICE), "plans": ["modeler", "render"], "exp": "2027-05-22T18:00:00Z",
+              "renew_after": "2026-11-30T18:00:00Z", "grant": "cad-volume", "license": "fjord-1", "org": "fjord",
+              "count": {"have": 25, "need": 25}, "serial": 1, "on_expiry": "notice"},
+    "host-request": {**head("host-request", HOST_PID, "EEEEEEEEEEEEEEEEEEEEEA"), "host": HOST_NAME, "ledger": b64(LEDGER)},
+}

@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The house rules that a compiler does not check: floors (floors.txt), lengths, SPDX lines, blanks at line ends, layout, and
+codes of errors.def that nobody uses (a warning). Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
+"""
+
+import fnmatch
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+FILE_LINES = 800
+FUNCTION_LINES = 80
+SOURCES = {".c", ".h", ".py", ".sh", ".proto", ".def", ".sql"}
+NAMED_SOURCES = {"Makefile", "floors.txt"}
+OTHERS = {".md", ".txt", ".service", ".socket", ".json", ".yml", ".yaml", ".conf", ".options", ".map", ".in"}
+SKIP_FOLDERS = {".git", "build", "__pycache__", "corpus", ".pytest_cache"}
+FORMATTED = {".c", ".h"}
+
+
+class Lint:
+    def __init__(self, root):
+        self.root = pathlib.Path(root).resolve()
+        self.problems = 0
+        self.files = sorted(p for p in self.root.rglob("*") if p.is_file() and not SKIP_FOLDERS & set(
+            p.relative_to(self.root).parts[:-1]) and not any(
+                part.startswith("build") for part in p.relative_to(self.root).parts[:-1]))
+
+    def name(self, path):
+        return path.relative_to(self.root).as_posix()
+
+    def problem(self, path, line, text):
+        print(f"{self.name(path)}:{line}: {text}")
+        self.problems += 1
+
+    def note(self, text):
+        print(text)
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def is_source(path):
+    if path.suffix in SOURCES or path.name in NAMED_SOURCES:
+        return True
+    return path.suffix == "" and text_of(path)[:2] == "#!"
+
+
+# --- lengths, SPDX, blanks ---
+
+def check_file(lint, path):
+    lines = text_of(path).split("\n")
+    if is_source(path):
+        if not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:3]):
+            lint.problem(path, 1, "no SPDX line: add 'SPDX-License-Identifier: Apache-2.0'")
+        if len(lines) - 1 > FILE_LINES:
+            lint.problem(path, FILE_LINES, f"{len(lines) - 1} lines; a file has at most {FILE_LINES}")
+    if is_source(path) or path.suffix in OTHERS:
+        for i, line in enumerate(lines, 1):
+            if line != line.rstrip():
+                lint.problem(path, i, "blanks at the end of the line")
+        if lines[-1] != "":
+            lint.problem(path, len(lines), "no newline at the end of the file")
+
+
+def check_functions(lint, path):
+    """From the opening brace in column 0 to the closing one. Bodies only: initialisers end with '};'."""
+    start = None
+    for i, line in enumerate(text_of(path).split("\n"), 1):
+        if line == "{":
+            start = i
+        elif line == "}" and start:
+            if i - start - 1 > FUNCTION_LINES:
+                lint.problem(path, start, f"a function of {i - start - 1} lines; at most {FUNCTION_LINES}")
+            start = None
+
+
+# --- floors ---
+
+class Floors:
+    def __init__(self, path):
+        self.floors, self.outside, self.libc = {}, [], []
+        for i, line in enumerate(text_of(path).split("\n"), 1):
+            words = line.split()
+            if not words or words[0].startswith("#"):
+                continue
+            if words[0] == "floor" and len(words) > 1:
+                self.floors[words[1]] = words[2:]
+            elif words[0] == "outside" and len(words) > 2:
+                self.outside.append((words[1], words[2:]))
+            elif words[0] == "libc":
+                self.libc.extend(words[1:])
+            else:
+                raise SystemExit(f"{path}:{i}: no such row: {words[0]}")
+
+    @staticmethod
+    def match(name, pattern):
+        """Like a file name: * does not cross a slash."""
+        names, patterns = name.split("/"), pattern.split("/")
+        return len(names) == len(patterns) and all(fnmatch.fnmatchcase(n, p) for n, p in zip(names, patterns))
+
+    def outside_problem(self, file, header):
+        if any(self.match(header, pattern) for pattern in self.libc):
+            return None
+        rows = [files for pattern, files in self.outside if self.match(header, pattern)]
+        if not rows:
+            return f"<{header}> is in no row of floors.txt"
+        if any(self.match(file, pattern) for files in rows for pattern in files):
+            return None
+        return f"<{header}> may be included by {' '.join(f for files in rows for f in files)} only"
+
+    def allowed(self, floor, target):
+        folder = target.rpartition("/")[0]
+        return any(target == what or self.match(folder, what) for what in self.floors[floor])
+
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"]+)[>"]')
+
+
+def owners(lint):
+    """Which of our headers has which name: base name -> paths."""
+    table = {}
+    for path in lint.files:
+        if path.suffix in {".h", ".def", ".inc"}:
+            table.setdefault(path.name, []).append(lint.name(path))
+    return table
+
+
+def generated(header):
+    return header.endswith((".pb.h", ".inc"))
+
+
+def quoted_problem(floors, floor, header, candidates):
+    """A header in quotes: is one of the files of that name within the floor?"""
+    if generated(header):
+        return None if "gen" in floors.floors[floor] else f'"{header}" is generated and not for {floor}'
+    same = [c for c in candidates if c == header or c.endswith("/" + header)]
+    if not same:
+        return f'"{header}" is not in the tree'
+    if any(floors.allowed(floor, c) for c in same):
+        return None
+    return f'{floor} may not include {" or ".join(same)} (floors.txt)'
+
+
+def check_includes(lint, floors, path, table):
+    name = lint.name(path)
+    floor = name.rpartition("/")[0]
+    for i, line in enumerate(text_of(path).split("\n"), 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        if floor not in floors.floors:
+            lint.problem(path, i, f"the folder {floor or '.'} has no row in floors.txt")
+            return
+        header = found.group(2)
+        if found.group(1) == "<":
+            problem = floors.outside_problem(name, header)
+        else:
+            problem = quoted_problem(floors, floor, header, table.get(header.rpartition("/")[2], []))
+        if problem:
+            lint.problem(path, i, problem)
+
+
+# --- layout ---
+
+def check_format(lint, paths):
+    tool = shutil.which("clang-format") or shutil.which("clang-format-14")
+    if not tool:
+        lint.note("layout: SKIP, reason: clang-format is not installed")
+        return
+    if not (lint.root / ".clang-format").exists() or not paths:
+        return
+    done = subprocess.run([tool, "--style=file", "--dry-run", "--ferror-limit=0", *map(str, paths)], cwd=lint.root,
+                          capture_output=True, text=True, check=False)
+    seen = set()
+    for line in done.stderr.split("\n"):
+        found = re.match(r"(.+?):(\d+):\d+: (?:warning|error): code should be clang-formatted", line)
+        if found and found.group(1) not in seen:
+            seen.add(found.group(1))
+            lint.problem(pathlib.Path(found.group(1)), int(found.group(2)), "not as clang-format has it; run clang-format -i")
+
+
+# --- errors.def ---
+
+def check_errors(lint):
+    table = lint.root / "protocol" / "errors.def"
+    if not table.exists():
+        return
+    code = "\n".join(text_of(p) for p in lint.files if p.suffix in {".c", ".h", ".def"} and p != table and not lint.name(
+        p).startswith("tests/"))
+    for i, line in enumerate(text_of(table).split("\n"), 1):
+        found = re.match(r"ERR\(\d+, (\w+),", line)
+        if found and not re.search(rf'\bE_{found.group(1)}\b|"{found.group(1)}"', code):
+            lint.note(f"protocol/errors.def:{i}: warning: nobody uses {found.group(1)}")
+
+
+def main():
+    lint = Lint(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[2])
+    floors = Floors(lint.root / "tests" / "lint" / "floors.txt")
+    table = owners(lint)
+    for path in lint.files:
+        check_file(lint, path)
+        if path.suffix in FORMATTED:
+            check_functions(lint, path)
+        if path.suffix in FORMATTED | {".def"}:
+            check_includes(lint, floors, path, table)
+    check_format(lint, [p for p in lint.files if p.suffix in FORMATTED])
+    check_errors(lint)
+    if lint.problems:
+        print(f"{lint.problems} problems")
+    return 1 if lint.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one network source may do, with a clock of our own. */
+#include "fixture.h"
+
+#include <arpa/inet.h>
+
+#include "source.h"
+
+#define MINUTE 60000
+#define HOUR 3600000
+
+static struct sources *sources;
+static const struct source_limits usual = {
+	.handshakes_per_minute = 60, .new_devices_per_hour = 3, .at_once = 5};
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_true(sodium_init() >= 0);
+	sources = sources_new(&usual);
+	return sources == NULL;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sources_free(sources);
+	return 0;
+}
+
+static struct source *find(const char *text, int64_t now)
+{
+	struct sockaddr_storage address = {0};
+	struct sockaddr_in *four = (struct sockaddr_in *)&address;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
+	if (inet_pton(AF_INET, text, &four->sin_addr) == 1)
+		four->sin_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1)
+		six->sin6_family = AF_INET6;
+	return sources_find(sources, (struct sockaddr *)&address, now);
+}
+
+static void test_one_address_is_one_source(void **state)
+{
+	(void)state;
+	struct source *a = find("192.0.2.1", 0);
+	assert_non_null(a);
+	assert_ptr_equal(find("192.0.2.1", 5), a);
+	assert_ptr_not_equal(find("192.0.2.2", 5), a);
+	assert_ptr_equal(find("::ffff:192.0.2.1", 5), a); /* the same machine on a listener for both */
+	struct source *b = find("2001:db8:1:2::1", 0);
+	assert_ptr_equal(find("2001:db8:1:2:ffff:ffff:ffff:ffff", 0), b);
+	assert_ptr_not_equal(find("2001:db8:1:3::1", 0), b);
+	assert_null(find("not an address", 0));
+}
+
+/* 192.0.2.1 as the first bytes of an IPv6 prefix is another source. */
+static void test_families_do_not_collide(void **state)
+{
+	(void)state;
+	assert_ptr_not_equal(find("192.0.2.1", 0), find("c000:0201::", 0));
+}
+
+static void test_handshakes_fill_up_with_time(void **state)
+{
+	(void)state;
+	struct source *s = find("192.0.2.1", 0);
+	for (int i = 0; i < 60; i++) {
+		assert_true(source_enter(sources, s, 0));
+		source_leave(s);
+	}
+	assert_false(source_enter(sources, s, 0));
+	s = find("192.0.2.1", 999);
+	assert_false(source_enter(sources, s, 999));
+	s = find("192.0.2.1", 2000);
+	assert_true(source_enter(sources, s, 2000));
+	source_leave(s);
+	assert_true(find("192.0.2.9", 2000) != s);
+	s = find("192.0.2.1", 10 * MINUTE); /* never more than a minute's worth */
+	int n = 0;
+	while (n < 1000 && source_enter(sources, s, 10 * MINUTE)) {
+		source_leave(s);
+		n++;
+	}
+	assert_int_equal(n, 60);
+}
+
+static void test_connections_at_once(void **state)
+{
+	(void)state;
+	struct source *s = find("192.0.2.1", 0);
+	for (int i = 0; i < 5; i++)
+		assert_true(source_enter(sources, s, 0));
+	assert_false(source_enter(sources, s, 0));
+	source_leave(s);
+	assert_true(source_enter(sources, s, 0));
+	for (int i = 0; i < 9; i++)
+		source_leave(s); /* more often than entered: never below nothing */
+	for (int i = 0; i < 5; i++)
+		assert_true(source_enter(sources, s, 0));
+	assert_false(source_enter(sources, s, 0));
+}
+
+static void test_new_devices(void **state)
+{
+	(void)state;
+	struct source *s = find("192.0.2.1", 0);
+	for (int i = 0; i < 3; i++) {
+		assert_true(source_may_enrol(sources, s, 0));
+		source_enrolled(s);
+	}
+	assert_false(source_may_enrol(sources, s, 0));
+	assert_false(source_may_enrol(sources, s, HOUR / 3 - 1));
+	assert_true(source_may_enrol(sources, s, HOUR / 3 + 1));
+	assert_true(source_may_enrol(sources, find("192.0.2.2", 0), 0));
+}
+
+/* A busy source is looked at all the time; what it may do must not be lost to rounding. */
+static void test_looking_often_costs_nothing(void **state)
+{
+	int enrolled = 0;
+	(void)state;
+	for (int64_t now = 0; now <= 2 * HOUR; now += 100) {
+		struct source *s = find("192.0.2.1", now);
+		if (!source_may_enrol(sources, s, now))
+			continue;
+		source_enrolled(s);
+		enrolled++;
+	}
+	assert_in_range(enrolled, 8, 9); /* three at once, and three an hour */
+}
+
+static void test_penalties(void **state)
+{
+	(void)state;
+	struct source *s = find("192.0.2.1", 0);
+	source_punish(s, PENALTY_MALFORMED, 0);
+	source_punish(s, PENALTY_MALFORMED, 0);
+	assert_true(source_enter(sources, s, 0));
+	source_punish(s, PENALTY_MALFORMED, 0); /* 15 s: no more */
+	assert_false(source_enter(sources, s, 0));
+	assert_true(source_enter(sources, s, 1)); /* it wears off */
+	for (int i = 0; i < 1000; i++)
+		source_punish(s, PENALTY_DEADLINE, 100);
+	assert_false(source_enter(sources, s, 100 + PENALTY_MAX - PENALTY_REFUSE));
+	s = find("192.0.2.1", 200 + PENALTY_MAX);
+	assert_true(source_enter(sources, s, 200 + PENALTY_MAX)); /* bounded */
+	source_punish(s, PENALTY_DEADLINE, 200 + PENALTY_MAX);
+	source_punish(s, PENALTY_DEADLINE, 200 + PENALTY_MAX);
+	assert_false(source_enter(sources, s, 200 + PENALTY_MAX));
+	source_praise(s);
+	assert_true(source_enter(sources, s, 200 + PENALTY_MAX));
+}
+
+/* A large site behind one address that does well gets ten times as much. */
+static void test_praise(void **state)
+{
+	int n = 0;
+	(void)state;
+	struct source *s = find("192.0.2.1", 0);
+	for (int i = 0; i < 3; i++)
+		source_praise(s);
+	s = find("192.0.2.1", HOUR);
+	while (n < 10000 && source_enter(sources, s, HOUR)) {
+		source_leave(s);
+		n++;
+	}
+	assert_int_equal(n, 600);
+}
+
+static void test_new_limits(void **state)
+{
+	struct source_limits more = usual;
+	(void)state;
+	struct source *s = find("192.0.2.1", 0);
+	for (int i = 0; i < 5; i++)
+		assert_true(source_enter(sources, s, 0));
+	assert_false(source_enter(sources, s, 0));
+	more.at_once = 6;
+	sources_limit(sources, &more);
+	assert_true(source_enter(sources, s, 0));
+}
+
+static void test_no_source_is_let_through(void **state)
+{
+	(void)state;
+	assert_true(source_enter(sources, NULL, 0));
+	assert_true(source_may_enrol(sources, NULL, 0));
+	source_leave(NULL);
+	source_praise(NULL);
+	source_punish(NULL, 5, 0);
+	source_enrolled(NULL);
+}
+
+/* A full table lets strangers through; its entries come free after an hour, but for those that are under
+ * punishment. */
+static void test_a_full_table_is_permissive(void **state)
+{
+	size_t untracked = 0;
+	struct source *bad = find("192.0.2.1", 0);
+	(void)state;
+	source_punish(bad, PENALTY_MAX, 2 * HOUR);
+	for (uint32_t i = 0; i < 300000; i++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(0x0a000000 + i)}};
+		struct source *s = sources_find(sources, (struct sockaddr *)&a, 0);
+		untracked += s == NULL;
+		assert_true(source_enter(sources, s, 0));
+		source_leave(s);
+	}
+	assert_true(untracked > 200000);
+	untracked = 0;
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(0x0b000000 + i)}};
+		untracked += sources_find(sources, (struct sockaddr *)&a, 2 * HOUR) == NULL;
+	}
+	assert_int_equal(untracked, 0);
+	struct source *again = find("192.0.2.1", 2 * HOUR);
+	assert_ptr_equal(again, bad);
+	assert_false(source_enter(sources, again, 2 * HOUR));
+}
+
+/* A clock that stands or goes back gives nothing and takes nothing. */
+static void test_time_that_goes_back(void **state)
+{
+	(void)state;
+	struct source *s = find("192.0.2.1", HOUR);
+	for (int i = 0; i < 60; i++) {
+		assert_true(source_enter(sources, s, HOUR));
+		source_leave(s);
+	}
+	s = find("192.0.2.1", 0);
+	assert_false(source_enter(sources, s, 0));
+	s = find("192.0.2.1", HOUR + MINUTE);
+	assert_true(source_enter(sources, s, HOUR + MINUTE));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_one_address_is_one_source),
+		TEST(test_families_do_not_collide),
+		TEST(test_handshakes_fill_up_with_time),
+		TEST(test_connections_at_once),
+		TEST(test_new_devices),
+		TEST(test_looking_often_costs_nothing),
+		TEST(test_penalties),
+		TEST(test_praise),
+		TEST(test_new_limits),
+		TEST(test_no_source_is_let_through),
+		TEST(test_a_full_table_is_permissive),
+		TEST(test_time_that_goes_back),
+	};
+	return cmocka_run_group_tests_name("server/net/source", tests, NULL, NULL);
+}

@@ -73,9 +73,8 @@ static int check(enum config_id id, const char *text, int64_t *ret_number)
 		return E_CONFIG_INVALID;
 	if (id == CONFIG_WEB_LISTEN && strcmp(text, "none") != 0)
 		return E_CONFIG_INVALID;
-	if (id == CONFIG_STORE_URL && *text && strncmp(text, "sqlite:", 7) != 0 &&
-	    strcmp(text, "memory:") != 0)
-		return E_CONFIG_INVALID;
+	if (id == CONFIG_STORE_URL && *text && strcmp(text, "memory:") != 0)
+		return strncmp(text, "sqlite:", 7) == 0 && text[7] ? 0 : E_CONFIG_INVALID;
 	return 0;
 }
 
@@ -169,8 +168,10 @@ static int read_file(struct config *c)
 		return E_CONFIG_INVALID;
 	}
 	int bad_line = ini_parse_stream(on_line, &r, on_value, &r);
+	if (ferror(r.file))
+		fault(&r, "cannot be read", strerror(errno));
 	fclose(r.file);
-	if (bad_line > 0 && r.faults == 0) {
+	if (bad_line > 0) {
 		r.line = bad_line;
 		fault(&r, "not understood", "expected [section] or key = value");
 	}

@@ -185,16 +185,50 @@ const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int6
 
 /* --- candidates --- */
 
-static void add_candidate(const struct catalog_license *l, size_t index, const char *version,
+/* What is asked of one product; plans go by name, for two licenses may list them differently. */
+struct wish {
+	const char *product;
+	const char *version;
+	const char (*plans)[LIMIT_ID + 1];
+	size_t n_plans;
+};
+
+static void want_plans(const struct product *product, const struct wish *wish, struct candidate *c)
+{
+	for (size_t i = 0; i < wish->n_plans; i++) {
+		int index = product_plan(product, wish->plans[i]);
+		if (index < 0)
+			c->plan_unknown = true;
+		else
+			c->plans_wanted |= 1u << index;
+	}
+}
+
+/* The place for one more candidate: a free one, or that of the one which ends first, if it ends before this
+ * one. */
+static struct candidate *find_place(struct line_facts *line, int64_t end)
+{
+	struct candidate *first = &line->candidates[0];
+	if (line->n_candidates < CANDIDATES_MAX)
+		return &line->candidates[line->n_candidates++];
+	for (size_t i = 1; i < line->n_candidates; i++)
+		if (line->candidates[i].end < first->end)
+			first = &line->candidates[i];
+	return first->end < end ? first : NULL;
+}
+
+static void add_candidate(const struct catalog_license *l, size_t index, const struct wish *wish,
 			  struct line_facts *line)
 {
 	const struct grant *grant = &l->license.grants[index];
 	const struct product *product = license_product(&l->license, grant->product);
-	if (line->n_candidates == CANDIDATES_MAX || !l->certificate || !l->numbers[index])
+	if (!l->certificate || !l->numbers[index] ||
+	    !certificate_covers(&l->certificate->certificate, grant->product))
 		return;
-	if (!certificate_covers(&l->certificate->certificate, grant->product))
+	struct candidate *c = find_place(line, grant_end(&l->license, grant));
+	if (!c)
 		return;
-	line->candidates[line->n_candidates++] = (struct candidate){
+	*c = (struct candidate){
 		.grant = l->numbers[index],
 		.id = grant->id,
 		.model = grant->model,
@@ -205,38 +239,20 @@ static void add_candidate(const struct catalog_license *l, size_t index, const c
 		.quantity = grant->quantity,
 		.plans = grant_plans(&l->license, grant),
 		.lease_days_max = l->certificate->certificate.lease_days_max,
-		.covers_version = product_covers(product, version),
+		.covers_version = product_covers(product, wish->version),
 	};
-}
-
-static void want_plans(const struct product *product, const char (*plans)[LIMIT_ID + 1], size_t n,
-		       struct line_facts *line)
-{
-	for (size_t i = 0; i < n; i++) {
-		int index = product_plan(product, plans[i]);
-		if (index < 0)
-			line->plan_unknown = true;
-		else
-			line->plans_wanted |= 1u << index;
-	}
+	want_plans(product, wish, c);
 }
 
 void catalog_candidates(const struct catalog *c, const char *product, const char *version,
 			const char (*plans)[LIMIT_ID + 1], size_t n_plans, struct line_facts *ret)
 {
-	bool wanted = false;
+	const struct wish wish = {product, version, plans, n_plans};
 	ret->n_candidates = 0;
-	ret->plans_wanted = 0;
-	ret->plan_unknown = false;
 	for (size_t i = 0; i < c->n_licenses; i++) {
 		const struct catalog_license *l = &c->licenses[i];
-		for (size_t j = 0; j < l->license.n_grants; j++) {
-			if (strcmp(l->license.grants[j].product, product) != 0)
-				continue;
-			add_candidate(l, j, version, ret);
-			if (!wanted)
-				want_plans(license_product(&l->license, product), plans, n_plans, ret);
-			wanted = true;
-		}
+		for (size_t j = 0; j < l->license.n_grants; j++)
+			if (strcmp(l->license.grants[j].product, product) == 0)
+				add_candidate(l, j, &wish, ret);
 	}
 }

@@ -64,8 +64,8 @@ bool catalog_grant(const struct catalog *, int64_t number, struct catalog_grant 
 /* The end of what a grant's leases may reach: its end and the license's grace. */
 int64_t catalog_grace_end(const struct catalog_license *, const struct grant *);
 
-/* Fill in the candidates for a product: the part that licenses know. Plans that the product lacks set
- * plan_unknown. */
+/* Fill in the candidates for a product, those that end last if there are too many: the part that licenses
+ * know. */
 void catalog_candidates(const struct catalog *, const char *product, const char *version,
 			const char (*plans)[LIMIT_ID + 1], size_t n_plans, struct line_facts *ret);
 

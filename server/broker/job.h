@@ -31,7 +31,6 @@ struct job_line {
 	size_t n_plans;
 
 	struct answer_line answer;
-	int notices[LIMIT_NOTICES];
 	bool renewal;      /* a lease replaces a lease */
 	char *lease;       /* owned by the job; NULL: refused */
 	char *certificate; /* owned by the job */

@@ -177,7 +177,7 @@ static void answer_line_from(const struct work *w, size_t i)
 		.renew_minutes = v->renew_minutes,
 		.retry_minutes = v->retry_minutes,
 	};
-	memcpy(line->notices, v->notices, sizeof(line->notices));
+	memcpy(line->answer.notices, v->notices, sizeof(line->answer.notices));
 	line->renewal = v->renewal;
 	if (v->code || w->job->kind == JOB_RELEASE)
 		return;

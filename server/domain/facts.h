@@ -53,6 +53,8 @@ struct candidate {
 	uint32_t plans;
 	uint32_t lease_days_max; /* the certificate's; 0: none */
 	bool covers_version;
+	uint32_t plans_wanted; /* of its product; 0: all */
+	bool plan_unknown;     /* one was asked for that its product does not have */
 
 	int64_t count;       /* devices in the window before this request */
 	int64_t active;      /* leases in force before this request */
@@ -65,8 +67,6 @@ struct candidate {
 struct line_facts {
 	struct candidate candidates[CANDIDATES_MAX];
 	size_t n_candidates;
-	uint32_t plans_wanted; /* 0: all */
-	bool plan_unknown;
 };
 
 /* The exactly-once row of a device (DESIGN 5.4). */

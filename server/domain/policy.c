@@ -68,8 +68,9 @@ static int rule_version(const struct question *q, struct verdict *v)
 
 static int rule_plans(const struct question *q, struct verdict *v)
 {
+	const struct candidate *c = q->candidate;
 	(void)v;
-	return q->line->plan_unknown || (q->line->plans_wanted & ~q->candidate->plans) ? E_PLAN_UNKNOWN : 0;
+	return c->plan_unknown || (c->plans_wanted & ~c->plans) ? E_PLAN_UNKNOWN : 0;
 }
 
 static int rule_enrol(const struct question *q, struct verdict *v)
@@ -178,7 +179,7 @@ static void give(const struct question *q, struct verdict *v)
 	h->contacted = h->renewed = q->now;
 	h->expires = lease_end(c, q->now);
 	h->serial++;
-	h->plans = q->line->plans_wanted ? q->line->plans_wanted : c->plans;
+	h->plans = c->plans_wanted ? c->plans_wanted : c->plans;
 	if (v->renew_minutes) {
 		v->renew_after = q->now + (int64_t)v->renew_minutes * 60;
 		if (v->renew_after >= h->expires)

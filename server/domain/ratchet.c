@@ -50,7 +50,7 @@ uint64_t answer_digest(bool release, const char *const *products, size_t n)
 	return reader_u64(&r);
 }
 
-#define LINE_BYTES 41
+#define LINE_BYTES (41 + 2 * LIMIT_NOTICES)
 
 /* Numbers that fit 32 bits, but for -1: not meant. */
 static void write_number(struct writer *w, int64_t number)
@@ -98,6 +98,8 @@ static void write_line(struct writer *w, const struct answer_line *line)
 	write_number(w, line->need);
 	writer_u16(w, (uint16_t)line->renew_minutes);
 	writer_u16(w, (uint16_t)line->retry_minutes);
+	for (size_t i = 0; i < LIMIT_NOTICES; i++)
+		writer_u16(w, (uint16_t)-line->notices[i]);
 }
 
 static void read_line(struct reader *r, struct answer_line *line)
@@ -123,6 +125,8 @@ static void read_line(struct reader *r, struct answer_line *line)
 	line->need = read_number(r);
 	line->renew_minutes = reader_u16(r);
 	line->retry_minutes = reader_u16(r);
+	for (size_t i = 0; i < LIMIT_NOTICES; i++)
+		line->notices[i] = -(int)reader_u16(r);
 }
 
 size_t answer_write(uint64_t digest, const struct answer_line *lines, size_t n, uint8_t out[ANSWER_MAX])

@@ -47,6 +47,7 @@ struct answer_line {
 	int64_t need;
 	uint32_t renew_minutes;
 	uint32_t retry_minutes;
+	int notices[LIMIT_NOTICES]; /* as a verdict has them */
 };
 
 /* The digest of what was asked: a repeat must ask the same. products: n borrowed ids. */

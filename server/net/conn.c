@@ -206,7 +206,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void set_reading(struct conn *c)
 {
-	bool want = !c->working && session_reads(&c->session);
+	bool want = !c->working && !c->writes && session_reads(&c->session);
 	if (want == c->reading)
 		return;
 	c->reading = want;
@@ -231,14 +231,17 @@ static void submit(struct conn *c, struct job *job, int64_t now_ms)
 	}
 }
 
-/* Run the session until it waits for something; nothing else may forget to. */
+/*
+ * Run the session until it waits for something; nothing else may forget to. A peer that does not take its answers is not
+ * served more of them: what waits for it stays within LIMIT_OWED answers.
+ */
 static void pump(struct conn *c)
 {
 	int64_t now_ms = clock_mono_ms(&c->net->settings.clock);
 	int64_t now = clock_wall(&c->net->settings.clock);
 	struct job *job;
 	enum session_event event = SESSION_IDLE;
-	while (!c->working && (event = session_next(&c->session, now, &job)) == SESSION_JOB)
+	while (!c->working && !c->writes && (event = session_next(&c->session, now, &job)) == SESSION_JOB)
 		submit(c, job, now_ms);
 	if (event == SESSION_CRYPTO && !c->working) {
 		c->work.data = c;

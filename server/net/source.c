@@ -8,7 +8,11 @@
 
 #define SLOTS 65536
 #define PROBES 8
-#define THOUSAND 1000
+#define HOUR_MS 3600000
+#define HANDSHAKE                                                                                            \
+	60000 /* what one costs: with a rate a minute, a millisecond adds the rate itself, without rounding  \
+	       */
+#define DEVICE 3600000 /* the same for a rate an hour */
 #define TRUSTED_SUCCESSES 3
 #define TRUSTED_FACTOR 10
 
@@ -68,32 +72,32 @@ static int64_t factor(const struct source *source)
 static void refill(const struct sources *s, struct source *source, int64_t now_ms)
 {
 	int64_t elapsed = now_ms - source->refilled;
-	int64_t handshakes = (int64_t)s->limits.handshakes_per_minute * THOUSAND * factor(source);
-	int64_t devices = (int64_t)s->limits.new_devices_per_hour * THOUSAND;
+	int64_t handshakes = (int64_t)s->limits.handshakes_per_minute * factor(source);
+	int64_t devices = s->limits.new_devices_per_hour;
 	if (elapsed <= 0)
 		return;
-	if (elapsed > 3600000)
-		elapsed = 3600000;
+	if (elapsed > HOUR_MS)
+		elapsed = HOUR_MS;
 	source->refilled = now_ms;
-	source->handshake_tokens += handshakes * elapsed / 60000;
-	source->device_tokens += devices * elapsed / 3600000;
-	if (source->handshake_tokens > handshakes)
-		source->handshake_tokens = handshakes;
-	if (source->device_tokens > devices)
-		source->device_tokens = devices;
+	source->handshake_tokens += handshakes * elapsed;
+	source->device_tokens += devices * elapsed;
+	if (source->handshake_tokens > handshakes * HANDSHAKE)
+		source->handshake_tokens = handshakes * HANDSHAKE;
+	if (source->device_tokens > devices * DEVICE)
+		source->device_tokens = devices * DEVICE;
 }
 
 static void start(const struct sources *s, struct source *source, uint64_t key, int64_t now_ms)
 {
 	*source = (struct source){.key = key, .refilled = now_ms};
-	source->handshake_tokens = (int64_t)s->limits.handshakes_per_minute * THOUSAND;
-	source->device_tokens = (int64_t)s->limits.new_devices_per_hour * THOUSAND;
+	source->handshake_tokens = (int64_t)s->limits.handshakes_per_minute * HANDSHAKE;
+	source->device_tokens = (int64_t)s->limits.new_devices_per_hour * DEVICE;
 }
 
 /* Nothing is lost by forgetting it: an hour has filled its buckets. */
 static bool forgettable(const struct source *source, int64_t now_ms)
 {
-	return source->unauthenticated == 0 && now_ms - source->refilled > 3600000 &&
+	return source->unauthenticated == 0 && now_ms - source->refilled > HOUR_MS &&
 	       source->penalty_until < now_ms;
 }
 
@@ -122,9 +126,9 @@ bool source_enter(struct sources *s, struct source *source, int64_t now_ms)
 	if (!source)
 		return true;
 	if (source->penalty_until - now_ms >= PENALTY_REFUSE ||
-	    source->unauthenticated >= s->limits.at_once || source->handshake_tokens < THOUSAND)
+	    source->unauthenticated >= s->limits.at_once || source->handshake_tokens < HANDSHAKE)
 		return false;
-	source->handshake_tokens -= THOUSAND;
+	source->handshake_tokens -= HANDSHAKE;
 	source->unauthenticated++;
 	return true;
 }
@@ -160,11 +164,11 @@ bool source_may_enrol(struct sources *s, struct source *source, int64_t now_ms)
 	if (!source)
 		return true;
 	refill(s, source, now_ms);
-	return source->device_tokens >= THOUSAND;
+	return source->device_tokens >= DEVICE;
 }
 
 void source_enrolled(struct source *source)
 {
 	if (source)
-		source->device_tokens -= THOUSAND;
+		source->device_tokens -= DEVICE;
 }

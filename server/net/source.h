@@ -21,8 +21,8 @@ struct source {
 	uint64_t key; /* 0: free */
 	uint32_t unauthenticated;
 	uint32_t successes;
-	int64_t handshake_tokens; /* in thousandths */
-	int64_t device_tokens;    /* in thousandths */
+	int64_t handshake_tokens; /* in 60,000ths */
+	int64_t device_tokens;    /* in 3,600,000ths */
 	int64_t refilled;         /* monotonic ms */
 	int64_t penalty_until;    /* monotonic ms */
 };

@@ -174,8 +174,8 @@ static void put_result(const struct job_line *line, wire_result *result)
 	result->need = number(a->need);
 	result->renew_minutes = a->renew_minutes;
 	result->retry_minutes = a->retry_minutes;
-	for (size_t i = 0; i < LIMIT_NOTICES && line->notices[i]; i++)
-		result->notices[result->notices_count++] = (uint32_t)error_row(line->notices[i])->number;
+	for (size_t i = 0; i < LIMIT_NOTICES && a->notices[i]; i++)
+		result->notices[result->notices_count++] = (uint32_t)error_row(a->notices[i])->number;
 }
 
 static void put_answer(const struct job *job, wire_response *ret)

@@ -201,3 +201,29 @@ def test_the_command_says_who_is_not_trusted(folder, hosts, host, vendor):
     lease.write_text(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1:])
     status = machine.status()
     assert status["state"] == "tampered" or status["last_error"]["code"] in ("SIGNATURE_INVALID", "STATE_TAMPERED")
+
+
+def test_a_peer_that_takes_no_answers_holds_little(hosts, vendor):
+    """Requests without end, answers never read: the host stops serving that peer, and nobody else."""
+    host = hosts(config="[limits]\nidle_seconds = 3\n").start()
+    host.install(vendor)
+    client = Client(host.port, key_of(vendor), timeout=5)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect()
+    before = memory(host)
+    sent = 0
+    try:
+        for sent in range(200000):
+            client.send(client.request(["acme-cad"]))
+    except (TimeoutError, ConnectionError, OSError):
+        pass
+    assert sent > 100
+    assert memory(host) - before < 4096
+    assert serves(host, vendor)
+    client.close()
+
+
+def memory(host):
+    """Resident KiB of the daemon."""
+    with open(f"/proc/{host.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))

@@ -156,8 +156,8 @@ static void test_a_license_and_its_certificate(void **state)
 
 	struct line_facts line = candidates("acme-cad", "7.2", "render");
 	assert_int_equal(line.n_candidates, 1);
-	assert_int_equal(line.plans_wanted, 2);
-	assert_false(line.plan_unknown);
+	assert_int_equal(line.candidates[0].plans_wanted, 2);
+	assert_false(line.candidates[0].plan_unknown);
 	const struct candidate *c = &line.candidates[0];
 	assert_int_equal(c->grant, 7);
 	assert_string_equal(c->id, "cad");
@@ -180,10 +180,10 @@ static void test_what_asks_for_nothing_known(void **state)
 	assert_int_equal(candidates("acme-sim", "", NULL).n_candidates, 0);
 	struct line_facts line = candidates("acme-cad", "", "no-such-plan");
 	assert_int_equal(line.n_candidates, 1);
-	assert_true(line.plan_unknown);
+	assert_true(line.candidates[0].plan_unknown);
 	line = candidates("acme-cad", "", NULL);
-	assert_int_equal(line.plans_wanted, 0);
-	assert_false(line.plan_unknown);
+	assert_int_equal(line.candidates[0].plans_wanted, 0);
+	assert_false(line.candidates[0].plan_unknown);
 	assert_int_equal(line.candidates[0].end, NOW + 900 * (int64_t)DAY); /* the license's */
 }
 
@@ -286,7 +286,7 @@ static void test_grants_of_two_licenses(void **state)
 	load();
 	struct line_facts line = candidates("acme-cad", "", "modeler");
 	assert_int_equal(line.n_candidates, 2);
-	assert_int_equal(line.plans_wanted, 1);
+	assert_int_equal(line.candidates[0].plans_wanted, 1);
 	struct catalog_grant g;
 	assert_true(catalog_grant(&catalog, 2, &g));
 	assert_string_equal(g.license->license.id, "fjord-2");

@@ -244,6 +244,8 @@ static void usual(const struct row *row, struct candidate *c)
 				.plans = or_else(row->plans, ALL_PLANS),
 				.lease_days_max = row->lease_days_max,
 				.covers_version = !row->not_covered,
+				.plans_wanted = row->plans_wanted,
+				.plan_unknown = row->plan_unknown,
 				.count = row->count,
 				.active = row->active,
 				.reached = row->reached,
@@ -336,10 +338,11 @@ static bool is_sound(const struct row *row, const struct candidate *c, const str
 static void decide_row(const struct row *row, struct candidate *c, struct verdict *v)
 {
 	struct device_facts device = {.known = !row->stranger, .blocked = row->blocked};
-	struct line_facts line = {
-		.n_candidates = 1, .plans_wanted = row->plans_wanted, .plan_unknown = row->plan_unknown};
+	struct line_facts line = {.n_candidates = 1};
 	struct policy_terms terms = {!row->no_enrol, row->own_renew, row->own_retry};
 	usual(row, c);
+	c->plans_wanted = row->plans_wanted;
+	c->plan_unknown = row->plan_unknown;
 	line.candidates[0] = *c;
 	policy_decide(&device, &line, &terms, NOW, v);
 }

@@ -149,6 +149,7 @@ static void assert_line(const struct answer_line *a, const struct answer_line *b
 	assert_int_equal(a->need, b->need);
 	assert_int_equal(a->renew_minutes, b->renew_minutes);
 	assert_int_equal(a->retry_minutes, b->retry_minutes);
+	assert_memory_equal(a->notices, b->notices, sizeof(a->notices));
 }
 
 static void assert_round_trip(const struct answer_line *lines, size_t n, uint64_t digest)
@@ -190,7 +191,8 @@ static const struct answer_line examples[] = {
 	 .have = UINT32_MAX - 1ll,
 	 .need = UINT32_MAX - 1ll,
 	 .renew_minutes = UINT16_MAX,
-	 .retry_minutes = UINT16_MAX},
+	 .retry_minutes = UINT16_MAX,
+	 .notices = {E_GRANT_ENDED, E_THRESHOLD_NOT_MET, E_QUANTITY_EXCEEDED, -UINT16_MAX}},
 	{.code = E_THRESHOLD_NOT_MET,
 	 .numbers = {24, 25, -1, -1, -1},
 	 .have = 24,

@@ -405,12 +405,12 @@ static void test_a_repeat_keeps_its_notices(void **state)
 	now = NOW + 890 * (int64_t)DAY;
 	struct job *job = request(&m, JOB_ACTIVATE, true);
 	run(job);
-	assert_int_equal(job->lines[0].notices[0], E_GRANT_ENDED);
+	assert_int_equal(job->lines[0].answer.notices[0], E_GRANT_ENDED);
 	job_free(job);
 	job = request(&m, JOB_ACTIVATE, false);
 	run(job);
 	assert_true(job->repeated);
-	assert_int_equal(job->lines[0].notices[0], E_GRANT_ENDED);
+	assert_int_equal(job->lines[0].answer.notices[0], E_GRANT_ENDED);
 	job_free(job);
 }
 

@@ -133,7 +133,7 @@ static void test_the_largest_answer_fits(void **state)
 		memset(line->lease, 'l', LIMIT_LEASE);
 		memset(line->certificate, 'c', LIMIT_CERTIFICATE);
 		for (size_t j = 0; j < LIMIT_NOTICES; j++)
-			line->notices[j] = E_GRANT_ENDED;
+			line->answer.notices[j] = E_GRANT_ENDED;
 	}
 	l.host.owed = 1;
 	session_answer(&l.host, job);

@@ -239,6 +239,7 @@ static void add_candidate(const struct catalog_license *l, size_t index, const s
 		.quantity = grant->quantity,
 		.plans = grant_plans(&l->license, grant),
 		.lease_days_max = l->certificate->certificate.lease_days_max,
+		.certified_until = l->certificate->certificate.exp,
 		.covers_version = product_covers(product, wish->version),
 	};
 	want_plans(product, wish, c);

@@ -50,7 +50,6 @@ static bool repeat(struct work *w)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		w->job->lines[i].answer = lines[i];
-	w->job->now = r->at;
 	w->job->counter = r->counter;
 	w->job->repeated = true;
 	ratchet_make(w->b->key->ratchet, w->job->device, r->counter, r->token, w->job->ratchet);
@@ -89,10 +88,18 @@ static const struct candidate *chosen(const struct work *w, size_t i)
 	return index < 0 ? NULL : &w->lines[i].candidates[index];
 }
 
+/* Member by member: what lies between them is nobody's. */
+static bool same_holding(const struct holding *a, const struct holding *b)
+{
+	return a->state == b->state && a->activated == b->activated && a->renewed == b->renewed &&
+	       a->contacted == b->contacted && a->expires == b->expires && a->serial == b->serial &&
+	       a->plans == b->plans;
+}
+
 static bool changes_holding(const struct work *w, size_t i)
 {
 	const struct candidate *c = chosen(w, i);
-	return c && memcmp(&c->holding, &w->verdicts[i].holding, sizeof(c->holding)) != 0;
+	return c && !same_holding(&c->holding, &w->verdicts[i].holding);
 }
 
 static int store_threshold(struct work *w, const struct candidate *c, const struct verdict *v)

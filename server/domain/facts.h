@@ -52,6 +52,7 @@ struct candidate {
 	int64_t quantity;  /* 0: none */
 	uint32_t plans;
 	uint32_t lease_days_max; /* the certificate's; 0: none */
+	int64_t certified_until; /* the certificate's end; 0: none */
 	bool covers_version;
 	uint32_t plans_wanted; /* of its product; 0: all */
 	bool plan_unknown;     /* one was asked for that its product does not have */

@@ -38,6 +38,16 @@ static int rule_model(const struct question *q, struct verdict *v)
 	return q->candidate->model == MODEL_VOLUME ? 0 : E_MODEL_UNSUPPORTED;
 }
 
+/* A lease made later than the certificate's end would verify nowhere. */
+static int rule_certified(const struct question *q, struct verdict *v)
+{
+	int64_t end = q->candidate->certified_until;
+	if (!end || q->now < end)
+		return 0;
+	v->numbers.until = end;
+	return E_CERTIFICATE_EXPIRED;
+}
+
 static int rule_blocked(const struct question *q, struct verdict *v)
 {
 	(void)v;

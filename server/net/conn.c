@@ -232,8 +232,8 @@ static void submit(struct conn *c, struct job *job, int64_t now_ms)
 }
 
 /*
- * Run the session until it waits for something; nothing else may forget to. A peer that does not take its answers is not
- * served more of them: what waits for it stays within LIMIT_OWED answers.
+ * Run the session until it waits for something; nothing else may forget to. A peer that does not take its
+ * answers is not served more of them: what waits for it stays within LIMIT_OWED answers.
  */
 static void pump(struct conn *c)
 {

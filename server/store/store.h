@@ -28,7 +28,8 @@ enum listing_kind {
 	LIST_DAILY,
 };
 
-/* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave. */
+/* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave;
+ * LIST_META, LIST_LICENSE, LIST_CERTIFICATE and LIST_DAILY are short and have none. */
 struct listing {
 	enum listing_kind kind;
 	int64_t after[2];
@@ -148,8 +149,9 @@ int store_commit(struct store *);
 void store_rollback(struct store *);
 
 /*
- * What is known: the device, and for each candidate of each line the count, the leases in force, the
- * threshold's marks and the holding. The candidates' own part is the caller's.
+ * What is known: the device, and for each candidate of each line the count, the leases in force (only where
+ * the candidate has a quantity), the threshold's marks and the holding. The candidates' own part is the
+ * caller's.
  */
 int store_facts(struct store *, const struct asker *, int64_t now, struct device_facts *ret_device,
 		struct line_facts *lines, size_t n);

@@ -325,7 +325,7 @@ static int memory_facts(struct store *store, const struct asker *asker, int64_t 
 			const struct item *h = find_number(m, T_HOLDING, ret_device->device, c->grant, 0);
 			c->count = bucket_sum(m, c->grant, BUCKET_CONTACT,
 					      bucket_window_start(now, c->policy.window_days));
-			c->active = bucket_sum(m, c->grant, BUCKET_LEASE, day_of(now));
+			c->active = c->quantity ? bucket_sum(m, c->grant, BUCKET_LEASE, day_of(now)) : 0;
 			c->reached = g ? g->number[1] : 0;
 			c->below_since = g ? g->number[2] : 0;
 			if (h)

@@ -22,6 +22,7 @@ struct row {
 	enum overage overage;
 	int64_t nbf, end, grace_end, quantity;
 	uint32_t lease_days_max;
+	int64_t certified_until;
 	bool not_covered, plan_unknown;
 	uint32_t plans, plans_wanted;
 	int64_t count, active, reached, below;
@@ -100,6 +101,15 @@ static const struct row rows[] = {
 	{"term", "4", "and does not lengthen", .lease_days_max = 365, .expires = NOW + DAYS(180)},
 	{"term", "4", "and ends the perpetual", .perpetual = true, .lease_days_max = 14,
 	 .expires = NOW + DAYS(14)},
+
+	/* certified */
+	{"certified", "4", "the last second of the certificate", .certified_until = NOW + 1,
+	 .expires = NOW + DAYS(180)},
+	{"certified", "4", "nothing is signed after its end", .certified_until = NOW, .until = NOW,
+	 .code = E_CERTIFICATE_EXPIRED},
+	{"certified", "4", "a renewal neither, and it is not counted", .certified_until = NOW - 1,
+	 LEASED(40, NOW + DAYS(9)), .until = NOW - 1, .code = E_CERTIFICATE_EXPIRED, .state = HOLDING_ACTIVE,
+	 .serial = 4},
 
 	/* version */
 	{"version", "2", "a version beyond the license", .not_covered = true, .code = E_VERSION_NOT_COVERED},
@@ -243,6 +253,7 @@ static void usual(const struct row *row, struct candidate *c)
 				.quantity = row->quantity,
 				.plans = or_else(row->plans, ALL_PLANS),
 				.lease_days_max = row->lease_days_max,
+				.certified_until = row->certified_until,
 				.covers_version = !row->not_covered,
 				.plans_wanted = row->plans_wanted,
 				.plan_unknown = row->plan_unknown,
@@ -372,7 +383,7 @@ static void test_every_rule_has_rows_for_and_against(void **state)
 	size_t n;
 	const struct policy_rule *rules = policy_rules(&n);
 	(void)state;
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 9);
 	for (size_t i = 0; i < n; i++) {
 		size_t refusing = 0;
 		for (size_t j = 0; j < ROWS; j++)

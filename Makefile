@@ -203,7 +203,7 @@ fuzz:
 
 # --- benchmarks ---
 
-bench: $(PROGRAMS:%=$(O)/%) $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
+bench: deps-check $(PROGRAMS:%=$(O)/%) $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py
 
 # --- first contact ---

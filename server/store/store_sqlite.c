@@ -75,7 +75,7 @@ static int set_up(struct sqlite_store *s)
 	static const char writer[] =
 		"PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		"PRAGMA wal_autocheckpoint = 8000; PRAGMA foreign_keys = ON;"
-		"PRAGMA cache_size = -65536;";
+		"PRAGMA cache_size = -24576;";
 	if (sqlite3_exec(s->db, shared, NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_error(s);
 	int error = s->writer ? migrate_check(s->db) : 0;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 
 #define READ_MAX 16384
 #define STRAYS_MAX 16 /* responses to other requests that are passed over */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "limit.h"
 
 #define ENDPOINT_PORT 6878
 #define ENDPOINT_TEXT (LIMIT_HOSTNAME + 10) /* "[...]:65535" and NUL */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "fault.h"
-#include "limits.h"
+#include "limit.h"
 
 #define OPTION_VALUES_MAX 32 /* values of one repeatable option */
 

@@ -2,6 +2,7 @@
 /* What the handle says about the last call: error, outcomes, steps; and the table of codes. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "client.h"
 #include "error.h"
@@ -139,12 +140,23 @@ int muster_step_ms(const struct muster *m, int index)
 
 /* --- codes --- */
 
+/* People type "busy" too. */
+static const struct error_row *row_named(const char *name)
+{
+	size_t n;
+	const struct error_row *rows = error_table(&n);
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
 static const struct error_row *row_of(const char *code)
 {
 	char *end;
 	long number = strtol(code, &end, 10);
 	if (*end || end == code)
-		return error_by_name(code);
+		return row_named(code);
 	if (number == 0 || number > UINT16_MAX || number < -UINT16_MAX)
 		return NULL;
 	const struct error_row *row = error_row((int)number);

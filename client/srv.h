@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "limit.h"
 
 #define SRV_MAX 64 /* records of one answer that are looked at */
 

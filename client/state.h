@@ -15,7 +15,7 @@
 #include "device.h"
 #include "discover.h"
 #include "fault.h"
-#include "limits.h"
+#include "limit.h"
 
 #define STATE_PINS 16
 #define STATE_LEDGERS 16

@@ -168,6 +168,7 @@ static int run_one(struct work *w, struct record *r, const struct trust_product 
 
 /* --- activate --- */
 
+/* Without a lease each activation is a new wish; with one, what is not said stays as it was. */
 static void take_wishes(struct work *w, struct record *r)
 {
 	const char *plans = options_text(&w->m->options, OPTION_PLANS);
@@ -175,8 +176,21 @@ static void take_wishes(struct work *w, struct record *r)
 	r->wanted = true;
 	if (plans)
 		options_slugs(plans, r->plans, &r->n_plans);
+	else if (!r->serial)
+		r->n_plans = 0;
 	if (version)
 		snprintf(r->version, sizeof(r->version), "%s", version);
+}
+
+/* A lease that is held must not be lost by renewing it with a wish that was not granted. */
+static int keep_old_wishes(struct work *w, struct record *r, const struct record *before)
+{
+	if (!before->serial)
+		return 0;
+	memcpy(r->plans, before->plans, sizeof(r->plans));
+	r->n_plans = before->n_plans;
+	memcpy(r->version, before->version, sizeof(r->version));
+	return work_save(w);
 }
 
 static bool has_plans(const struct lease *lease, const struct record *r)
@@ -202,32 +216,47 @@ static bool serves(struct work *w, const struct machine *m, const struct stored_
 	return has_plans(&lease->lease, r) && (!org || strcmp(org, lease->lease.org) == 0);
 }
 
+/* Is the product there as it is wanted? *ret_due: but its renewal is due. */
+static int look(struct work *w, const struct record *r, const struct trust_product *p, bool *ret_there,
+		bool *ret_due)
+{
+	struct fault ignored;
+	struct stored_lease *lease = calloc(1, sizeof(*lease));
+	if (!lease)
+		return fault_code(&w->m->fault, E_NO_MEMORY);
+	struct machine m = work_machine(w, r, p, lease, &ignored);
+	*ret_there = serves(w, &m, lease, r);
+	*ret_due = machine_wait(&m, &w->clock) == 0;
+	free(lease);
+	return 0;
+}
+
 static int activate(struct work *w, const char *product)
 {
+	bool there = false;
+	bool due = false;
 	const struct trust_product *p = trust_find(&w->trust, product);
 	if (!p)
 		return no_product(w, product);
 	struct record *r = work_record(w, p, NULL);
-	struct stored_lease *lease = calloc(1, sizeof(*lease));
-	struct fault ignored;
-	if (!r || !lease) {
-		free(lease);
-		return fault_set(&w->m->fault, r ? E_NO_MEMORY : E_TOO_LARGE, "more than %d products",
-				 STATE_RECORDS);
-	}
+	if (!r)
+		return fault_set(&w->m->fault, E_TOO_LARGE, "more than %d products", STATE_RECORDS);
+	const struct record before = *r;
 	take_wishes(w, r);
-	struct machine m = work_machine(w, r, p, lease, &ignored);
-	bool there = serves(w, &m, lease, r);
-	free(lease);
-	if (there && machine_wait(&m, &w->clock) > 0) {
+	int error = look(w, r, p, &there, &due);
+	if (error)
+		return error;
+	if (there && !due) {
 		note(w->m, product, "licensed");
 		return work_save(w);
 	}
-	int error = run_one(w, r, p, there ? CALL_RENEW : CALL_ACTIVATE);
+	error = run_one(w, r, p, there ? CALL_RENEW : CALL_ACTIVATE);
 	const struct outcome *o = muster_outcome(w->m, product);
-	if (!error && there && o && o->fault.code)
+	if (error || !o || !o->fault.code)
+		return error;
+	if (there)
 		note(w->m, product, "licensed");
-	return error;
+	return keep_old_wishes(w, r, &before);
 }
 
 int muster_activate(struct muster *m, const char *product, int deadline_ms)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 
 #define BEGIN "-----BEGIN MUSTER "
 #define END "-----END MUSTER "

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 
 #define PROLOGUE "muster/1"
 #define PROLOGUE_TEXT (sizeof(PROLOGUE) - 1)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "paserk.h"
 
 #define CLAIMS_JTI 23 /* 16 bytes as base64url and NUL */

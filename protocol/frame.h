@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "limit.h"
 
 #define FRAME_HEADER 2
 #define FRAME_VERSION 1 /* the only protocol version yet */

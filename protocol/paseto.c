@@ -7,7 +7,7 @@
 
 #include "base64url.h"
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 
 #define HEADER "v4.public."
 #define HEADER_LENGTH (sizeof(HEADER) - 1)

@@ -10,7 +10,7 @@
 
 #include "error.h"
 #include "exchange.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 
 #define CONNECTIONS_MAX 128u

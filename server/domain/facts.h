@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "lease.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 #define REQUEST_TOKEN 16

@@ -2,7 +2,7 @@
 #include "vendor.h"
 
 #include <errno.h>
-#include <linux/limits.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>

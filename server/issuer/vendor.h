@@ -8,7 +8,7 @@
 
 #include "failure.h"
 #include "ledger.h"
-#include "limits.h"
+#include "limit.h"
 #include "paserk.h"
 
 #define VENDOR_PUB "vendor.pub" /* one k4.public line */

@@ -41,7 +41,7 @@ def rows(text):
 
 
 def limits():
-    return {name: int(value) for name, value in re.findall(r"^#define (LIMIT_\w+) (\d+)", read("limits.h"), re.M)}
+    return {name: int(value) for name, value in re.findall(r"^#define (LIMIT_\w+) (\d+)", read("limit.h"), re.M)}
 
 
 def test_limits_are_those_of_the_header():

@@ -13,7 +13,7 @@
 
 #include "armour.h"
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 
 #define TOKEN "v4.public.QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo.Zm9vdGVy"
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 #include "message.h"
 
 #define ROOM 70000

@@ -13,7 +13,7 @@
 
 #include "base64url.h"
 #include "error.h"
-#include "limits.h"
+#include "limit.h"
 #include "paseto.h"
 
 static uint8_t public[PASETO_PUBLIC];

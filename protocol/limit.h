@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every ceiling of the wire and of signed files in one place. Sizes are bytes unless said. */
-/* With -Iprotocol this file stands before the system's <limits.h>: whoever asks for that one gets it, too. */
-#pragma GCC system_header /* clang warns of include_next otherwise */
-#include_next <limits.h>
-
-#ifndef PROTOCOL_LIMITS_H
-#define PROTOCOL_LIMITS_H
+#ifndef PROTOCOL_LIMIT_H
+#define PROTOCOL_LIMIT_H
 
 /* Transport (DESIGN 5.1). */
 #define LIMIT_PREAMBLE 8

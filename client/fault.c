@@ -33,7 +33,8 @@ int fault_system(struct fault *f, int code, const char *path)
 {
 	int saved = errno;
 	char text[128];
-	return fault_set(f, code, "%s: %s", path, strerror_r(saved, text, sizeof(text)));
+	const char *reason = strerror_r(saved, text, sizeof(text));
+	return path ? fault_set(f, code, "%s: %s", path, reason) : fault_set(f, code, "%s", reason);
 }
 
 void fault_add(struct fault *f, const char *format, ...)

@@ -35,7 +35,10 @@ int fault_set(struct fault *, int code, const char *format, ...) __attribute__((
 /* Set a code that says it all. Returns code. */
 int fault_code(struct fault *, int code);
 
-/* Set code and detail to a system error about a path: "PATH: No such file ...". Returns code. Reads errno. */
+/*
+ * Set code and detail to a system error about a path, "PATH: No such file ...", or alone when path is NULL.
+ * Returns code. Reads errno.
+ */
 int fault_system(struct fault *, int code, const char *path);
 
 /* Append to the detail, "; " before it when there is some; what does not fit is cut. */

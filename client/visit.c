@@ -66,7 +66,7 @@ static int connect_to(struct visit *v, struct work *w, const struct candidate *c
 	address_write(&rows[0], v->host.address);
 	error = dial(rows, n, deadline, ret_fd, &index);
 	if (error == E_CONNECT_FAILED)
-		return fault_set(f, error, "%s", strerror(errno));
+		return fault_system(f, error, NULL);
 	if (error)
 		return fault_set(f, error, "%s", error_text(error));
 	address_write(&rows[index], v->host.address);

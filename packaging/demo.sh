@@ -57,7 +57,7 @@ port=$(musterctl status --json | sed -n 's/.*"127\.0\.0\.1:\([0-9]*\)".*/\1/p')
 
 step "3. DNS names the host: _muster._tcp.fjord.test"
 found="--host 127.0.0.1:$port"
-dns=$((20000 + $$ % 20000))
+dns=$((20000 + $$ % 12000))
 if command -v dnsmasq >/dev/null 2>&1; then
 	dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --pid-file= --listen-address=127.0.0.1 \
 		--bind-interfaces --port=$dns --user="$(id -un)" --srv-host=_muster._tcp.fjord.test,host.fjord.test,"$port",10,60 \

@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 SECONDS = 60  # no single command of these tests takes longer
 PRODUCT = "acme-cad"
+SANITIZED = (BUILD / "musterd").exists() and b"__asan_init" in (BUILD / "musterd").read_bytes()
 
 
 def program(name):

@@ -21,22 +21,28 @@ def dns(folder):
     """Start dnsmasq with these options; it is ended by pid."""
     servers = []
 
-    def serve(*options):
-        port = random.randrange(20000, 40000)
+    def answers(port):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            return sock.connect_ex(("127.0.0.1", port)) == 0
+
+    def start(port, options):
         log = open(folder / "dns.log", "ab")
-        servers.append(subprocess.Popen(
+        server = subprocess.Popen(
             ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
              "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={port}", f"--user={os.environ.get('USER', 'root')}",
-             "--local=/test/", *options], stdout=log, stderr=log, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}))
+             "--local=/test/", *options], stdout=log, stderr=log, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
+        servers.append(server)
+        wait_for(lambda: server.poll() is not None or answers(port), what="dnsmasq")
+        return server.poll() is None
 
-        def answers():
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-                return sock.connect_ex(("127.0.0.1", port)) == 0
+    def serve(*options):
+        for _ in range(10):  # somebody may have the port; those below 32768 are not given out by the kernel
+            port = random.randrange(20000, 32000)
+            if not answers(port) and start(port, options):
+                return f"127.0.0.1:{port}"
+        raise AssertionError((folder / "dns.log").read_text())
 
-        wait_for(answers, what="dnsmasq")
-        serve.stop = lambda: (servers[-1].terminate(), servers[-1].wait(timeout=10))
-        return f"127.0.0.1:{port}"
-
+    serve.stop = lambda: (servers[-1].terminate(), servers[-1].wait(timeout=10))
     yield serve
     for server in servers:
         if server.poll() is None:

@@ -7,7 +7,7 @@ import time
 
 import nacl.signing
 import pytest
-from harness import PRODUCT, Machine, Vendor, run, wait_for
+from harness import PRODUCT, SANITIZED, Machine, Vendor, run, wait_for
 from wire import PREAMBLE, Client, Refused
 
 
@@ -218,7 +218,7 @@ def test_a_peer_that_takes_no_answers_holds_little(hosts, vendor):
     except (TimeoutError, ConnectionError, OSError):
         pass
     assert sent > 100
-    assert memory(host) - before < 4096
+    assert SANITIZED or memory(host) - before < 4096  # a sanitizer keeps what is freed
     assert serves(host, vendor)
     client.close()
 

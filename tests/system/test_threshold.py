@@ -4,7 +4,7 @@ import json
 import pathlib
 
 import pytest
-from harness import PRODUCT, Machine
+from harness import PRODUCT, SANITIZED, Machine, run
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
@@ -50,7 +50,10 @@ def test_the_twenty_fifth(folder, hosts, vendor):
 def test_below_the_threshold_renewals_go_on_in_the_grace(folder, hosts, vendor):
     clock = folder / "clock"
     clock.write_text("+0")
-    host = hosts(env={"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+    preload = str(FAKETIME)
+    if SANITIZED:  # whose runtime must come first
+        preload = run("gcc", "-print-file-name=libasan.so").stdout.strip() + " " + preload
+    host = hosts(env={"LD_PRELOAD": preload, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
                       "DONT_FAKE_MONOTONIC": "1"}).start()
     host.install(vendor, threshold=3, grant=",window=2d,grace=10d")
     at = ["--host", f"127.0.0.1:{host.port}"]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `muster` as people and units use it: settings, agent, release, explain."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+from harness import PRODUCT, SANITIZED, Machine, program, run, wait_for
+
+FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+needs_faketime = pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs libfaketime, and no sanitizer beside it")
+
+
+def later(offset):
+    return {"LD_PRELOAD": str(FAKETIME), "FAKETIME": offset, "DONT_FAKE_MONOTONIC": "1"}
+
+
+@pytest.fixture
+def machine(folder, host, vendor):
+    return Machine(folder, "m", vendor.products, "--host", f"127.0.0.1:{host.port}")
+
+
+def test_settings_from_file_environment_and_line(folder, host, vendor):
+    conf = folder / "muster.conf"
+    conf.write_text(f"state = {folder / 'one'}\nproducts = {vendor.products}\nhost = 127.0.0.1:1\n")
+    done = run(program("muster"), "activate", PRODUCT, env={"MUSTER_CONFIG": str(conf)}, check=False)
+    assert done.returncode == 69 and "127.0.0.1:1" in done.stderr
+    good = f"127.0.0.1:{host.port}"
+    run(program("muster"), "activate", PRODUCT, env={"MUSTER_CONFIG": str(conf), "MUSTER_HOST": good})
+    run(program("muster"), "activate", PRODUCT, "--config", conf, "--host", good, "--state", folder / "two")
+    assert (folder / "two" / "leases" / f"{PRODUCT}.lease").exists()
+    conf.write_text("state = x\nnonsense = 1\n")
+    done = run(program("muster"), "status", "--config", conf, check=False)
+    assert done.returncode == 78 and f"{conf}:2" in done.stderr
+
+
+def test_state_is_private(machine):
+    machine.activate(check=True)
+    assert (machine.state / "device.key").stat().st_mode & 0o777 == 0o600
+    assert (machine.state / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_products_folder_that_others_may_write_is_refused(machine, vendor):
+    os.chmod(vendor.products, 0o777)
+    done = machine.activate()
+    assert done.returncode == 77 and "INSECURE" in done.stderr
+    os.chmod(vendor.products, 0o755)
+    machine.activate(check=True)
+
+
+def test_release_gives_the_place_back(machine, host):
+    machine.activate(check=True)
+    assert host.count() == 1
+    machine("release", PRODUCT, check=True)
+    assert host.count() == 0
+    assert machine.status()["state"] in ("grace", "unlicensed")
+    items = host.json("activation", "list")["items"]
+    assert [item["state"] for item in items] == ["released"]
+    machine.activate(check=True)
+    assert host.count() == 1 and host.json("doctor")["ok"]
+
+
+def test_explain_needs_no_network():
+    done = run(program("muster"), "explain", "THRESHOLD_NOT_MET")
+    assert "remedy" in done.stdout.lower()
+    assert json.loads(run(program("muster"), "explain", "41", "--json").stdout)
+    assert run(program("muster"), "explain", "NO_SUCH_CODE", check=False).returncode == 1
+
+
+@needs_faketime
+def test_agent_retries_what_was_refused(folder, hosts, vendor):
+    host = hosts().start()
+    host.install(vendor, threshold=2)
+    at = ["--host", f"127.0.0.1:{host.port}"]
+    first, second = Machine(folder, "a", vendor.products, *at), Machine(folder, "b", vendor.products, *at)
+    assert first.activate().returncode == 1
+    second.activate(check=True)
+    first("agent", "--once")
+    assert first.status()["state"] == "grace"  # two hours are not over
+    first("agent", "--once", env=later("+3h"))
+    assert first.status()["state"] == "licensed"
+
+
+@needs_faketime
+def test_agent_renews_after_a_week_and_not_before(machine, host):
+    machine.activate(check=True)
+
+    def serial():
+        return host.json("activation", "list")["items"][0]["serial"]
+
+    machine("agent", "--once", env=later("+4d"))
+    assert serial() == 1
+    machine("agent", "--once", env=later("+9d"))
+    assert serial() == 2
+
+
+@needs_faketime
+def test_states_of_a_machine_over_its_life(machine, host):
+    machine.activate(check=True)
+    host.stop()
+    seen = {days: json.loads(machine("status", "--json", env=later(f"+{days}d")).stdout)["products"][0]["state"]
+            for days in (1, 10, 20, 170, 181)}
+    assert (seen[1], seen[170], seen[181]) == ("licensed", "overdue", "expired")
+    assert machine("status", env=later("+181d")).returncode == 4
+
+
+def test_agent_runs_until_it_is_told_to_stop(machine):
+    machine.activate(check=True)
+    agent = subprocess.Popen([program("muster"), "agent", *map(str, machine.options)], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE)
+    try:
+        time.sleep(0.5)
+        assert agent.poll() is None
+        agent.send_signal(signal.SIGTERM)
+        wait_for(lambda: agent.poll() is not None, seconds=5, what="the agent's end")
+        assert agent.returncode == 0
+    finally:
+        agent.kill()
+        agent.wait(timeout=10)

@@ -64,10 +64,9 @@ void exchange_problem(struct exchange *x, int code, const char *detail)
 	const struct error_row *row = error_row(code);
 	char type[96];
 	snprintf(type, sizeof(type), "urn:muster:error:%s", row->name);
-	json_t *problem =
-		json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:{}, s:s, s:s}", "schema", 1, "type", type,
-			  "title", row->text, "status", row->http, "detail", detail ? detail : row->text,
-			  "code", row->name, "numbers", "remedy", row->remedy, "request_id", x->request_id);
+	json_t *problem = json_pack("{s:i, s:s, s:s, s:i, s:s*, s:s, s:{}, s:s, s:s}", "schema", 1, "type",
+				    type, "title", row->text, "status", row->http, "detail", detail, "code",
+				    row->name, "numbers", "remedy", row->remedy, "request_id", x->request_id);
 	exchange_json(x, row->http, problem);
 	x->content_type = "application/problem+json";
 }

@@ -8,6 +8,8 @@ import tempfile
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+# The asserts of helpers say as much as those of the tests.
+pytest.register_assert_rewrite("ctl_server", "issuer_kit")
 
 import harness  # noqa: E402
 

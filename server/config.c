@@ -270,6 +270,21 @@ enum config_id config_differs(const struct config *a, const struct config *b)
 	return CONFIG_COUNT;
 }
 
+int config_keep(struct config *fresh, const struct config *in_force)
+{
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		if (options[i].reload)
+			continue;
+		char *copy = strdup(in_force->values[i].text);
+		if (!copy)
+			return E_NO_MEMORY;
+		free(fresh->values[i].text);
+		fresh->values[i] = in_force->values[i];
+		fresh->values[i].text = copy;
+	}
+	return 0;
+}
+
 const char *config_name(enum config_id id)
 {
 	return options[id].name;

@@ -48,6 +48,9 @@ bool config_word(const struct config *, enum config_id, size_t i, char *out, siz
 /* A key that needs a restart and differs, or CONFIG_COUNT. */
 enum config_id config_differs(const struct config *, const struct config *);
 
+/* Take over the values of keys that need a restart from the configuration in force. E_NO_MEMORY. */
+int config_keep(struct config *fresh, const struct config *in_force);
+
 /* "section.key" of an id; borrowed for ever. */
 const char *config_name(enum config_id);
 

@@ -133,25 +133,35 @@ static void apply_config(struct daemon *d)
 	atomic_store(&d->broker.retry_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RETRY));
 }
 
+/* What needs a restart stays as it is, so that what is shown is what is in force. */
+static void take_config(struct daemon *d, struct config *fresh)
+{
+	enum config_id id = config_differs(d->config, fresh);
+	if (id != CONFIG_COUNT)
+		log_warning("key needs a restart to change key=%s", config_name(id));
+	if (config_keep(fresh, d->config)) {
+		log_error("configuration not reloaded; the old one stays in force");
+		config_free(fresh);
+		return;
+	}
+	pthread_mutex_lock(&d->config_lock);
+	struct config *old = d->config;
+	d->config = fresh;
+	pthread_mutex_unlock(&d->config_lock);
+	config_free(old);
+	apply_config(d);
+	log_info("configuration reloaded");
+}
+
 static void on_reload(void *context)
 {
 	struct daemon *d = context;
 	struct config *fresh;
 	sd_notify(0, "RELOADING=1");
-	if (config_load(d->config_path, &fresh)) {
+	if (config_load(d->config_path, &fresh))
 		log_error("configuration not reloaded; the old one stays in force");
-	} else {
-		enum config_id id = config_differs(d->config, fresh);
-		if (id != CONFIG_COUNT)
-			log_warning("key needs a restart to change key=%s", config_name(id));
-		pthread_mutex_lock(&d->config_lock);
-		struct config *old = d->config;
-		d->config = fresh;
-		pthread_mutex_unlock(&d->config_lock);
-		config_free(old);
-		apply_config(d);
-		log_info("configuration reloaded");
-	}
+	else
+		take_config(d, fresh);
 	sd_notify(0, "READY=1");
 }
 
@@ -207,11 +217,16 @@ static int bind_socket(const char *path, mode_t mode, const char *group, int *re
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const struct group *entry = group ? getgrnam(group) : NULL;
+	struct stat st;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return complain(E_CONFIG_INVALID, path);
 	strcpy(address.sun_path, path);
 	if (socket_lives(&address)) {
 		errno = EADDRINUSE;
+		return complain(E_CANNOT_CREATE, path);
+	}
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = EEXIST; /* somebody's file, not a dead daemon's socket */
 		return complain(E_CANNOT_CREATE, path);
 	}
 	unlink(path);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 static const struct command_option globals[] = {
 	{"state", "DIR", "directory of this machine's key, state and leases (/var/lib/muster)", 0},
@@ -52,5 +55,10 @@ static const struct program program = {
 
 int main(int argc, char **argv)
 {
-	return command_main(&program, argc, argv, NULL);
+	int code = command_main(&program, argc, argv, NULL);
+	/* What was printed must have arrived: a full disk must not look like success. */
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "IO: standard output: %s\n", strerror(errno));
+	return code ? code : 1;
 }

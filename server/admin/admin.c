@@ -16,6 +16,7 @@
 #define CONNECTIONS_MAX 128u
 #define IDLE_SECONDS 10u
 #define MEMORY_MAX ((size_t)32768)
+#define REFUSALS_A_MINUTE 20
 
 struct route {
 	const char *method;
@@ -69,18 +70,42 @@ static const struct route *find_route(struct exchange *x, int *ret_code)
 	return found;
 }
 
+/* A refused person may try without end: so many refusals a minute are audited, the rest are only logged. */
+static bool worth_auditing(struct admin *a, int64_t now)
+{
+	if (now / 60 != a->refusal_minute) {
+		a->refusal_minute = now / 60;
+		a->refusals = 0;
+	}
+	return a->refusals++ < REFUSALS_A_MINUTE;
+}
+
+/* The path as printable ASCII: it comes percent-decoded, and may hold any byte. */
+static void write_request(const struct exchange *x, char *out, size_t room)
+{
+	snprintf(out, room, "%s %s", x->method, x->path);
+	for (char *at = out; *at; at++)
+		if (*at < 0x20 || *at > 0x7e)
+			*at = '?';
+}
+
 static void audit_refusal(struct exchange *x)
 {
-	struct job *job = job_new(JOB_AUDIT, 0);
 	char text[160];
+	write_request(x, text, sizeof(text));
+	if (!worth_auditing(x->admin, x->now)) {
+		log_warning("refused uid=%u request=\"%s\"", (unsigned)x->peer.uid, text);
+		return;
+	}
+	struct job *job = job_new(JOB_AUDIT, 0);
 	if (!job)
 		return;
-	snprintf(text, sizeof(text), "%s %s", x->method, x->path);
 	snprintf(job->actor, sizeof(job->actor), "uid:%u", (unsigned)x->peer.uid);
 	snprintf(job->installed, sizeof(job->installed), "%s", role_name(x->peer.role));
 	job->text = strdup(text);
-	if (lane_call(x->admin->settings.lane, job))
-		log_warning("a refused request could not be audited");
+	if (lane_call(x->admin->settings.lane, job) || job->code)
+		log_warning("refused, and could not be audited uid=%u request=\"%s\"", (unsigned)x->peer.uid,
+			    text);
 	job_free(job);
 }
 
@@ -94,7 +119,9 @@ static void dispatch(struct exchange *x)
 	int code;
 	const struct route *route = find_route(x, &code);
 	if (!route) {
-		exchange_problem(x, code, x->path);
+		char text[160];
+		write_request(x, text, sizeof(text));
+		exchange_problem(x, code, text);
 	} else if (!may_use(x, route)) {
 		audit_refusal(x);
 		exchange_problem(x, E_NOT_PERMITTED, role_name(x->peer.role));
@@ -227,6 +254,9 @@ void admin_stop(struct admin *a)
 {
 	if (!a)
 		return;
+	if (a->reader)
+		store_interrupt(a->reader); /* a long check would keep the thread beyond the promise of a
+					       quick stop */
 	if (a->daemon)
 		MHD_stop_daemon(a->daemon);
 	store_close(a->reader);

@@ -24,6 +24,8 @@ struct admin {
 	unsigned long long generation;
 	bool status_only;
 	int64_t started;
+	int64_t refusal_minute; /* of the wall clock, and how many refusals were in it */
+	unsigned refusals;
 };
 
 struct exchange {

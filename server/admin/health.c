@@ -140,9 +140,9 @@ static const char *state_of(const struct overview *o)
 
 static void check_all(struct overview *o, const struct broker *broker, int64_t now)
 {
-	int fatal = atomic_load(&broker->fatal);
-	if (fatal)
-		add(o, fatal, SEVERITY_ERROR, "the store cannot be written: %s", error_text(fatal));
+	int error = atomic_load(&broker->store_error);
+	if (error)
+		add(o, error, SEVERITY_ERROR, "the last change could not be stored: %s", error_text(error));
 	if (o->catalog->n_certificates == 0)
 		add(o, E_NOT_CERTIFIED, SEVERITY_ERROR, "no vendor has certified this host yet");
 	if (o->catalog->n_licenses == 0)

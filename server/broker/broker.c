@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "day.h"
 #include "error.h"
 #include "log.h"
 #include "store.h"
@@ -114,6 +115,16 @@ int broker_threshold(struct broker *b, int64_t now, int64_t grant, const char *i
 			    json_pack("{s:I, s:I}", "have", (json_int_t)have, "need", (json_int_t)need));
 }
 
+bool broker_told_today(struct broker *b, const uint8_t device[DEVICE_ID], int64_t now)
+{
+	uint64_t key;
+	memcpy(&key, device, sizeof(key)); /* a hash already */
+	struct told *slot = &b->told[key % TOLD_MAX];
+	bool told = slot->key == key && slot->day == day_of(now);
+	*slot = (struct told){key, day_of(now)};
+	return told;
+}
+
 void broker_tally(struct broker *b, const char *what, int64_t grant)
 {
 	for (size_t i = 0; i < b->n_tallies; i++) {
@@ -189,7 +200,8 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 static void fail(struct broker *b, struct job **jobs, size_t n, int error)
 {
 	counter_add(&b->counters->store_errors, 1);
-	log_error("batch failed code=%s jobs=%zu", error_name(error), n);
+	if (atomic_exchange(&b->store_error, error) != error) /* once, not for each batch of a full disk */
+		log_error("batch failed code=%s jobs=%zu", error_name(error), n);
 	for (size_t i = 0; i < n; i++)
 		jobs[i]->code = error;
 	if (error == E_STORE_UNKNOWN || error == E_STORE_CORRUPT)
@@ -231,6 +243,8 @@ static void finish(struct broker *b, struct job **jobs, size_t n)
 		if (error)
 			log_error("licenses could not be loaded again code=%s", error_name(error));
 	}
+	if (atomic_exchange(&b->store_error, 0))
+		log_info("batches are committed again");
 	counter_add(&b->counters->batches, 1);
 	counter_add(&b->counters->jobs, (long long)n);
 }

@@ -26,6 +26,13 @@ struct tally {
 	int64_t n;
 };
 
+/* A device that was audited today for what it repeats without end. */
+#define TOLD_MAX 4096
+struct told {
+	uint64_t key;
+	int32_t day;
+};
+
 struct broker {
 	struct store *store;
 	const struct host_key *key;
@@ -35,10 +42,12 @@ struct broker {
 	atomic_uint renew_minutes; /* [policy]; 0: the grants' own */
 	atomic_uint retry_minutes;
 	atomic_ullong generation; /* rises when the catalog changes */
+	atomic_int store_error;   /* of the last batch; 0: it was committed */
 	atomic_int fatal;         /* not 0: nothing can be written any more; the daemon must restart */
 	struct counters *counters;
 	struct tally tallies[TALLIES_MAX];
 	size_t n_tallies;
+	struct told told[TOLD_MAX];
 	bool catalog_stale; /* the batch changed licenses or certificates */
 };
 
@@ -71,6 +80,10 @@ struct threshold_mark {
 int broker_threshold(struct broker *, int64_t now, int64_t grant, const char *id,
 		     const struct threshold_mark *before, const struct threshold_mark *after, int64_t have,
 		     int64_t need);
+
+/* Was this device audited today already for a repeated fault? It counts as told afterwards. Forgets under
+ * pressure. */
+bool broker_told_today(struct broker *, const uint8_t device[DEVICE_ID], int64_t now);
 
 /* Count an event of the day; flushed once a batch. */
 void broker_tally(struct broker *, const char *what, int64_t grant);

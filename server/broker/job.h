@@ -53,6 +53,7 @@ struct job {
 	char agent[64];
 	struct ratchet_shown shown;
 	bool may_enrol;
+	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */
 	char *text;                        /* a signed file; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */

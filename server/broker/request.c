@@ -60,6 +60,10 @@ static bool repeat(struct work *w)
 static int mismatch(struct work *w)
 {
 	w->job->mismatched = true;
+	if (broker_told_today(w->b, w->job->device, w->now)) {
+		broker_tally(w->b, "ratchet.mismatch", 0);
+		return 0;
+	}
 	return broker_audit(w->b, w->now, "host", "ratchet.mismatch", w->id,
 			    json_pack("{s:s, s:I, s:I}", "hostname", w->job->hostname, "shown",
 				      (json_int_t)w->job->shown.counter, "expected",

@@ -30,22 +30,28 @@ static void queue_append(struct conn *c)
 	q->last = c;
 }
 
-/* A busy connection has no deadline: the lane answers it. */
+static enum conn_phase phase_of(const struct conn *c)
+{
+	if (c->session.owed || c->working)
+		return PHASE_BUSY; /* no deadline: the lane or a worker answers */
+	if (session_authenticated(&c->session))
+		return PHASE_IDLE;
+	return c->session.state == SESSION_GREETING ? PHASE_HELLO : PHASE_HANDSHAKE;
+}
+
+/* Before the device is known a deadline counts from accept, so bytes that drip in must not move it or its
+ * place. */
 static void set_phase(struct conn *c, int64_t now_ms)
 {
+	static const int64_t from_accept[PHASES] = {
+		[PHASE_HELLO] = LIMIT_HELLO_MS, [PHASE_HANDSHAKE] = LIMIT_HANDSHAKE_MS};
+	enum conn_phase phase = phase_of(c);
+	if (phase == c->phase && phase != PHASE_IDLE)
+		return;
 	queue_remove(c);
-	if (c->session.owed || c->working) {
-		c->phase = PHASE_BUSY;
-	} else if (session_authenticated(&c->session)) {
-		c->phase = PHASE_IDLE;
-		c->due = now_ms + (int64_t)c->net->settings.limits.idle_seconds * 1000;
-	} else if (c->session.state == SESSION_GREETING) {
-		c->phase = PHASE_HELLO;
-		c->due = c->accepted + LIMIT_HELLO_MS;
-	} else {
-		c->phase = PHASE_HANDSHAKE;
-		c->due = c->accepted + LIMIT_HANDSHAKE_MS;
-	}
+	c->phase = phase;
+	c->due = phase == PHASE_IDLE ? now_ms + (int64_t)c->net->settings.limits.idle_seconds * 1000
+				     : c->accepted + from_accept[phase];
 	queue_append(c);
 }
 
@@ -224,8 +230,13 @@ static void submit(struct conn *c, struct job *job, int64_t now_ms)
 	job->waiter = c->net;
 	job->finished = net_job_finished;
 	job->may_enrol = source_may_enrol(c->net->sources, c->source, now_ms);
+	job->source = c->source ? c->source->key : 0;
+	if (job->may_enrol)
+		source_enrolled(c->source); /* given back when it brought in none, whether or not the peer
+					       waits for it */
 	int error = lane_submit(c->net->lane, job);
 	if (error) {
+		conn_refund(c->net, job);
 		session_reject(&c->session, job, error, RETRY_BUSY_S, clock_wall(&c->net->settings.clock));
 		job_free(job);
 	}
@@ -260,10 +271,14 @@ static void pump(struct conn *c)
 	set_phase(c, now_ms);
 }
 
+void conn_refund(struct net *net, const struct job *job)
+{
+	if (job->may_enrol && !job->enrolled && job->source)
+		source_not_enrolled(sources_known(net->sources, job->source));
+}
+
 void conn_answer(struct conn *c, const struct job *job)
 {
-	if (job->enrolled)
-		source_enrolled(c->source);
 	session_answer(&c->session, job);
 	pump(c);
 }
@@ -337,8 +352,11 @@ void conn_accept(struct net *net, uv_stream_t *listener)
 {
 	int64_t now_ms = clock_mono_ms(&net->settings.clock);
 	struct conn *c = calloc(1, sizeof(*c));
-	if (!c)
+	if (!c) {
+		net->starved = true; /* libuv offers no other connection until this one is accepted: the tick
+					tries again */
 		return;
+	}
 	c->net = net;
 	c->tcp.data = c;
 	uv_tcp_init(&net->loop, &c->tcp);
@@ -363,8 +381,8 @@ void conn_accept(struct net *net, uv_stream_t *listener)
 	uv_tcp_nodelay(&c->tcp, 1);
 	session_init(&c->session, &net->settings.broker->key->fixed, &net->settings.broker->board);
 	c->phase = PHASE_HELLO;
+	c->due = now_ms + LIMIT_HELLO_MS;
 	queue_append(c);
-	set_phase(c, now_ms);
 	set_reading(c);
 }
 

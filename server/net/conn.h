@@ -61,11 +61,15 @@ struct net {
 	int64_t last_sweep;
 	int64_t stop_by; /* 0: running */
 	int fatal;
+	bool starved;           /* a connection waits at a listener because memory ran out */
 	uint8_t scratch[65536]; /* what is read, until the session took it: one read at a time on a loop */
 };
 
 /* Take a new connection from a listener. */
 void conn_accept(struct net *, uv_stream_t *listener);
+
+/* A job is over: the new device that its source was charged for did not come in. */
+void conn_refund(struct net *, const struct job *);
 
 /* A job of this connection came back; the job stays the caller's. */
 void conn_answer(struct conn *, const struct job *);

@@ -48,6 +48,7 @@ static void on_wake(uv_async_t *async)
 	while (job) {
 		struct job *next = job->next;
 		struct conn *conn = slots_find(&net->conns, job->owner);
+		conn_refund(net, job);
 		if (conn)
 			conn_answer(conn, job); /* gone: the repeat of its request is answered */
 		job_free(job);
@@ -101,6 +102,15 @@ static void finish_stop(struct net *net)
 		uv_stop(&net->loop);
 }
 
+static void retry_accepts(struct net *net)
+{
+	if (!net->starved || net->stop_by)
+		return;
+	net->starved = false;
+	for (size_t i = 0; i < net->n_listeners; i++)
+		conn_accept(net, (uv_stream_t *)&net->listeners[i]);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct net *net = timer->data;
@@ -111,6 +121,7 @@ static void on_tick(uv_timer_t *timer)
 	if (net->settings.on_tick)
 		net->settings.on_tick(net->settings.context);
 	conn_sweep(net, now_ms, net->stop_by != 0);
+	retry_accepts(net);
 	if (!net->stop_by)
 		submit_sweep(net, now_ms);
 	else if (!net->queues[PHASE_BUSY].first || now_ms >= net->stop_by)

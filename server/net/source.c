@@ -172,3 +172,17 @@ void source_enrolled(struct source *source)
 	if (source)
 		source->device_tokens -= DEVICE;
 }
+
+void source_not_enrolled(struct source *source)
+{
+	if (source)
+		source->device_tokens += DEVICE; /* the next refill cuts what is over the limit */
+}
+
+struct source *sources_known(struct sources *s, uint64_t key)
+{
+	for (uint64_t i = 0; i < PROBES; i++)
+		if (s->slots[(key + i) % SLOTS].key == key)
+			return &s->slots[(key + i) % SLOTS];
+	return NULL;
+}

@@ -59,4 +59,10 @@ void source_punish(struct source *, int64_t ms, int64_t now_ms);
 bool source_may_enrol(struct sources *, struct source *, int64_t now_ms);
 void source_enrolled(struct source *);
 
+/* It did not after all. */
+void source_not_enrolled(struct source *);
+
+/* The entry with a key, or NULL when it was forgotten meanwhile. */
+struct source *sources_known(struct sources *, uint64_t key);
+
 #endif

@@ -67,6 +67,12 @@ int store_devices(struct store *store, int64_t *ret)
 	return store->ops->devices(store, ret);
 }
 
+void store_interrupt(struct store *store)
+{
+	if (store->ops->interrupt)
+		store->ops->interrupt(store);
+}
+
 int64_t store_tag(const uint8_t id[DEVICE_ID])
 {
 	struct reader r = reader_over(id, DEVICE_ID);

@@ -128,6 +128,7 @@ struct store_ops {
 	int (*page)(struct store *, const struct listing *, row_function *, void *context);
 	int (*check)(struct store *, int64_t now, finding_function *, void *context);
 	int (*devices)(struct store *, int64_t *ret);
+	void (*interrupt)(struct store *); /* may be NULL: nothing takes long */
 };
 
 /*
@@ -168,6 +169,9 @@ int store_check(struct store *, int64_t now, finding_function *, void *context);
 
 /* Devices on record, without counting them. */
 int store_devices(struct store *, int64_t *ret);
+
+/* Make a listing or check that another thread runs on this handle end soon, with an error. Any thread. */
+void store_interrupt(struct store *);
 
 /* A device id's tag: its first 63 bits. */
 int64_t store_tag(const uint8_t id[DEVICE_ID]);

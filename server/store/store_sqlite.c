@@ -40,6 +40,8 @@ int sqlite_error(struct sqlite_store *s)
 		return E_STORE_BUSY;
 	case SQLITE_NOMEM:
 		return E_NO_MEMORY;
+	case SQLITE_INTERRUPT:
+		return E_STOPPING;
 	default:
 		log_error("database error code=%d text=\"%s\"", code, sqlite3_errmsg(s->db));
 		return E_INTERNAL;
@@ -571,6 +573,11 @@ static int sqlite_apply(struct store *store, const struct effect *e)
 	return appliers[e->kind]((struct sqlite_store *)store, e);
 }
 
+static void sqlite_stop(struct store *store)
+{
+	sqlite3_interrupt(((struct sqlite_store *)store)->db);
+}
+
 static const struct store_ops sqlite_ops = {
 	.version = 1,
 	.name = "sqlite",
@@ -584,4 +591,5 @@ static const struct store_ops sqlite_ops = {
 	.page = sqlite_page,
 	.check = sqlite_check,
 	.devices = sqlite_devices,
+	.interrupt = sqlite_stop,
 };

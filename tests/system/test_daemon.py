@@ -155,6 +155,27 @@ def test_reload(hosts, folder):
     assert items["policy", "renew_minutes"]["value"] == "60"  # all or nothing
 
 
+def test_files_of_others_are_left_alone(hosts, folder):
+    """Neither a file where the socket should be, nor one that a reloaded configuration names, is removed."""
+    keep = folder / "keep.txt"
+    keep.write_text("mine")
+    host = hosts()
+    socket_path, host.socket = host.socket, keep
+    fails(host, 73, "CANNOT_CREATE", str(keep), "File exists")
+    assert keep.read_text() == "mine"
+    host.log.unlink()
+    host.socket = socket_path
+    host.start()
+    host.socket = keep
+    host.write_config()
+    host.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "needs a restart" in host.log.read_text())
+    host.socket = socket_path
+    assert {i["key"]: i["value"] for i in host.json("config", "show")["items"]}["socket"] == str(socket_path)
+    assert host.stop() == 0
+    assert keep.read_text() == "mine" and not socket_path.exists()
+
+
 def test_environment_overrides_the_file(hosts):
     host = hosts(config="[policy]\nretry_minutes = 30\n", env={"MUSTERD_POLICY_RETRY_MINUTES": "45"}).start()
     items = {(i["section"], i["key"]): i for i in host.json("config", "show")["items"]}
@@ -198,10 +219,13 @@ def test_full_disk_refuses_and_recovers(hosts, folder, vendor):
             acknowledged += answer.answer.results[0].status.code == 0
         assert code == 70, "the disk never filled up"
         assert host.process.poll() is None
+        assert host.status()["state"] == "degraded"
+        assert host.status()["health"][0]["code"] == "STORE_FULL"
         (disk / "filler").unlink()
         assert Client(host.port, key).connect().activate().status.code == 0
         assert host.count() == acknowledged + 1
         assert host.json("doctor")["ok"]
+        assert host.status()["state"] == "ok"
         host.stop()
     finally:
         host.kill()
@@ -236,6 +260,13 @@ def test_roles_come_from_groups(hosts, folder, vendor):
     assert ask("GET", "/v1/licenses") == "403"
     refused = [row for row in host.json("audit", "list")["items"] if row["action"] == "admin.refused"]
     assert len(refused) == 3 and refused[0]["actor"] == f"uid:{nobody}"
+    assert ask("GET", "/v1/devices/%ff%fe") == "403"  # a path that is no text
+    refused = [row for row in host.json("audit", "list")["items"] if row["action"] == "admin.refused"]
+    assert len(refused) == 4
+    for _ in range(40):
+        assert ask("GET", "/v1/licenses") == "403"
+    refused = [row for row in host.json("audit", "list")["items"] if row["action"] == "admin.refused"]
+    assert 20 <= len(refused) <= 40  # a minute's worth, or two
     outsider = run("setpriv", f"--reuid={nobody}", "--regid=65534", "--clear-groups", "curl", "-s", "--unix-socket",
                    host.socket, "http://x/v1/status", check=False)
     assert outsider.returncode != 0  # the socket's file mode already says no

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strange bytes against the real daemon: each is refused and counted by its code, and honest clients are served on."""
+import os
 import random
 import re
 import socket
@@ -227,3 +228,46 @@ def memory(host):
     """Resident KiB of the daemon."""
     with open(f"/proc/{host.process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_new_devices_are_charged_even_when_nobody_waits(hosts, vendor):
+    """Activations sent ahead and left: each counts against its source, whoever takes the answer."""
+    host = hosts(config="[limits]\nnew_devices_per_source = 5\n").start()
+    host.install(vendor)
+    for _ in range(8):
+        client = Client(host.port, key_of(vendor)).connect()
+        for _ in range(7):
+            client.device.sign = nacl.signing.SigningKey.generate()
+            client.send(client.request(["acme-cad"]))
+        client.close()
+    time.sleep(1)
+    assert host.status()["devices"] <= 5
+
+
+def test_dripping_bytes_do_not_move_the_deadline(host):
+    """Each drip meets a younger connection in the queue; the old ones are closed all the same."""
+    begin = time.monotonic()
+    slow = [connect(host) for _ in range(20)]
+    young = []
+    for byte in PREAMBLE[:5]:
+        for sock in slow:
+            try:
+                sock.sendall(bytes([byte]))
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        young.append(connect(host))
+        time.sleep(0.6)
+    assert time.monotonic() - begin > 2.9
+    for sock in slow:
+        assert closed(sock, 1) == b""  # a timeout here would raise
+    for sock in young:
+        sock.close()
+
+
+def test_one_device_cannot_fill_the_audit_log(host, vendor):
+    client = Client(host.port, key_of(vendor)).connect()
+    client.activate()
+    for _ in range(50):
+        client.activate(ratchet=os.urandom(16), counter=9)
+    rows = host.json("audit", "list")["items"]
+    assert [row["action"] for row in rows].count("ratchet.mismatch") == 1

@@ -70,6 +70,12 @@ def test_explain_needs_no_network():
     assert run(program("muster"), "explain", "NO_SUCH_CODE", check=False).returncode == 1
 
 
+def test_output_that_does_not_arrive_is_no_success(machine):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program("muster"), "explain", "BUSY"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 1 and "No space left" in done.stderr
+
+
 @needs_faketime
 def test_agent_retries_what_was_refused(folder, hosts, vendor):
     host = hosts().start()

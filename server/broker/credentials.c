@@ -21,7 +21,6 @@ static struct credentials *make(const struct catalog *catalog)
 		const struct catalog_certificate *from = &catalog->certificates[i];
 		struct credential *to = &c->all[i];
 		paserk_pid(from->certificate.vendor, to->vendor);
-		to->expires = from->certificate.exp;
 		to->token = strdup(from->token);
 		if (!to->token) {
 			destroy(c);

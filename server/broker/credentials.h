@@ -16,7 +16,6 @@ struct catalog;
 
 struct credential {
 	uint8_t vendor[PASERK_ID];
-	int64_t expires;
 	char *token;
 };
 

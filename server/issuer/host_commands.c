@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "document.h"
 #include "issued.h"
+#include "listing.h"
 #include "option.h"
 #include "print.h"
 #include "rfc3339.h"
@@ -306,11 +307,6 @@ int host_certify_run(struct invocation *inv)
 
 /* --- list --- */
 
-struct listing {
-	json_t *items;
-	int64_t now;
-};
-
 static int list_host(const struct ledger_host *host, void *context)
 {
 	struct listing *listing = context;
@@ -327,6 +323,11 @@ static int list_host(const struct ledger_host *host, void *context)
 	return json_array_append_new(listing->items, item) ? E_NO_MEMORY : 0;
 }
 
+static int gather_hosts(struct ledger *ledger, struct listing *listing)
+{
+	return ledger_host_each(ledger, list_host, listing);
+}
+
 int host_list_run(struct invocation *inv)
 {
 	static const struct print_column columns[] = {{"NAME", "name"},
@@ -336,17 +337,5 @@ int host_list_run(struct invocation *inv)
 						      {"EXPIRES", "expires"},
 						      {"HOST", "host"},
 						      {NULL, NULL}};
-	struct listing listing = {.items = json_array(), .now = issuer_now(inv)};
-	struct vendor vendor;
-	struct failure f = {0};
-	int error = vendor_open(inv, &vendor, &f);
-	if (!error && (error = ledger_host_each(vendor.ledger, list_host, &listing)))
-		ledger_explain(vendor.ledger, error, &f);
-	vendor_close(&vendor);
-	if (error) {
-		json_decref(listing.items);
-		return failure_print(inv, &f);
-	}
-	print_list(inv, columns, listing.items);
-	return 0;
+	return listing_run(inv, columns, gather_hosts);
 }

@@ -10,6 +10,7 @@
 #include "document.h"
 #include "grant_option.h"
 #include "issued.h"
+#include "listing.h"
 #include "option.h"
 #include "print.h"
 #include "rfc3339.h"
@@ -247,15 +248,15 @@ int license_issue_run(struct invocation *inv)
 
 /* --- list --- */
 
-struct listing {
-	json_t *items;
-	int64_t now;
-};
-
 static int list_license(const struct ledger_license *row, void *context)
 {
 	struct listing *listing = context;
 	return json_array_append_new(listing->items, row_json(row, listing->now)) ? E_NO_MEMORY : 0;
+}
+
+static int gather_licenses(struct ledger *ledger, struct listing *listing)
+{
+	return ledger_license_each(ledger, list_license, listing);
 }
 
 int license_list_run(struct invocation *inv)
@@ -264,19 +265,7 @@ int license_list_run(struct invocation *inv)
 		{"LICENSE", "id"},      {"SERIAL", "serial"}, {"ORGANISATION", "org_name"},
 		{"STATE", "state"},     {"HOSTS", "hosts"},   {"OF", "hosts_max"},
 		{"FROM", "not_before"}, {"UNTIL", "expires"}, {NULL, NULL}};
-	struct listing listing = {.items = json_array(), .now = issuer_now(inv)};
-	struct vendor vendor;
-	struct failure f = {0};
-	int error = vendor_open(inv, &vendor, &f);
-	if (!error && (error = ledger_license_each(vendor.ledger, list_license, &listing)))
-		ledger_explain(vendor.ledger, error, &f);
-	vendor_close(&vendor);
-	if (error) {
-		json_decref(listing.items);
-		return failure_print(inv, &f);
-	}
-	print_list(inv, columns, listing.items);
-	return 0;
+	return listing_run(inv, columns, gather_licenses);
 }
 
 /* --- show --- */

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "document.h"
+#include "listing.h"
 #include "option.h"
 #include "print.h"
 #include "vendor.h"
@@ -237,11 +238,6 @@ static void add_plan_ids(json_t *item, const struct product *product)
 	json_object_set_new(item, "plans", ids);
 }
 
-struct listing {
-	json_t *items;
-	bool json;
-};
-
 static int list_product(const struct ledger_product *product, void *context)
 {
 	struct listing *listing = context;
@@ -251,24 +247,17 @@ static int list_product(const struct ledger_product *product, void *context)
 	return json_array_append_new(listing->items, item) ? E_NO_MEMORY : 0;
 }
 
+static int gather_products(struct ledger *ledger, struct listing *listing)
+{
+	return ledger_product_each(ledger, list_product, listing);
+}
+
 int product_list_run(struct invocation *inv)
 {
 	static const struct print_column columns[] = {{"PRODUCT", "id"},  {"NAME", "name"},
 						      {"PLANS", "plans"}, {"GRACE DAYS", "grace_days"},
 						      {"ADDED", "added"}, {NULL, NULL}};
-	struct listing listing = {.items = json_array(), .json = invocation_has(inv, "json")};
-	struct vendor vendor;
-	struct failure f = {0};
-	int error = vendor_open(inv, &vendor, &f);
-	if (!error && (error = ledger_product_each(vendor.ledger, list_product, &listing)))
-		ledger_explain(vendor.ledger, error, &f);
-	vendor_close(&vendor);
-	if (error) {
-		json_decref(listing.items);
-		return failure_print(inv, &f);
-	}
-	print_list(inv, columns, listing.items);
-	return 0;
+	return listing_run(inv, columns, gather_products);
 }
 
 /* --- product export --- */

@@ -15,11 +15,6 @@ static const struct {
 
 #define MIGRATIONS ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
-int migrate_newest(void)
-{
-	return MIGRATIONS;
-}
-
 static int pragma(sqlite3 *db, const char *sql, int *ret)
 {
 	sqlite3_stmt *stmt = NULL;

@@ -16,7 +16,4 @@ int migrate_check(sqlite3 *db);
  */
 int migrate(sqlite3 *db);
 
-/* The newest schema this program knows. */
-int migrate_newest(void);
-
 #endif

@@ -112,6 +112,17 @@ void claims_time_opt(struct claims *c, json_t *object, const char *key, int64_t 
 		claims_time(c, object, key, ret);
 }
 
+void claims_bool_opt(struct claims *c, json_t *object, const char *key, bool *ret)
+{
+	if (c->error || !claims_has(object, key))
+		return;
+	json_t *member = json_object_get(object, key);
+	if (json_is_boolean(member))
+		*ret = json_is_true(member);
+	else
+		claims_fault(c, key);
+}
+
 void claims_bytes(struct claims *c, json_t *object, const char *key, uint8_t *out, size_t n)
 {
 	if (c->error)

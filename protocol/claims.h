@@ -50,6 +50,7 @@ void claims_integer_opt(struct claims *, json_t *object, const char *key, int64_
 			int64_t *ret);
 void claims_u32_opt(struct claims *, json_t *object, const char *key, uint32_t max, uint32_t *ret);
 void claims_time_opt(struct claims *, json_t *object, const char *key, int64_t *ret);
+void claims_bool_opt(struct claims *, json_t *object, const char *key, bool *ret);
 void claims_text_opt(struct claims *, json_t *object, const char *key, char *out, size_t room);
 
 /* An optional array of at most max members: borrowed, or NULL when not there or on a fault; *ret_n its

@@ -33,6 +33,8 @@ int lease_sign(const struct lease *lease, const uint8_t host_secret[PASETO_SECRE
 	claims_set_text(claims, "product", lease->product);
 	claims_set_text(claims, "model", model_name(lease->model));
 	claims_set_bytes(claims, "device", lease->device, DEVICE_ID);
+	if (lease->user[0])
+		claims_set_text(claims, "user", lease->user);
 	claims_set_slugs(claims, "plans", lease->plans, lease->n_plans);
 	if (lease->exp)
 		claims_set_time(claims, "exp", lease->exp);
@@ -72,6 +74,7 @@ static void read_lease(struct claims *c, json_t *claims, struct lease *ret)
 	if (!c->error && !model_read(model, &ret->model))
 		claims_fault(c, "model");
 	claims_bytes(c, claims, "device", ret->device, DEVICE_ID);
+	claims_text_opt(c, claims, "user", ret->user, sizeof(ret->user));
 	claims_slugs_opt(c, claims, "plans", ret->plans, LIMIT_PLANS, &ret->n_plans);
 	claims_time_opt(c, claims, "exp", &ret->exp);
 	claims_time_opt(c, claims, "renew_after", &ret->renew_after);

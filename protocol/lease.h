@@ -18,6 +18,7 @@ struct lease {
 	char product[LIMIT_ID + 1];
 	enum model model;
 	uint8_t device[DEVICE_ID];
+	char user[LIMIT_USER + 1]; /* "": the device's own */
 	char plans[LIMIT_PLANS][LIMIT_ID + 1];
 	size_t n_plans;
 	int64_t exp;         /* 0: perpetual */

@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64url.h"
 #include "error.h"
 
 void license_fini(struct license *license)
 {
+	for (size_t i = 0; i < license->n_grants; i++) {
+		free(license->grants[i].pool_keys);
+		free(license->grants[i].redemptions);
+	}
 	free(license->grants);
 	free(license->products);
 	license->grants = NULL;
@@ -65,7 +70,43 @@ static json_t *write_policy(const struct grant_policy *p)
 	claims_set_text(object, "overage", overage_name(p->overage));
 	claims_set_text(object, "on_expiry", on_expiry_name(p->on_expiry));
 	claims_set_text(object, "enrol", enrol_name(p->enrol));
+	claims_set_text(object, "overflow", overflow_name(p->overflow));
 	return object;
+}
+
+static json_t *write_redemption(const struct redemption *r)
+{
+	json_t *object = json_object();
+	claims_set_bytes(object, "hash", r->hash, KEYCODE_HASH);
+	if (r->quantity)
+		claims_set_integer(object, "quantity", r->quantity);
+	if (r->days)
+		claims_set_integer(object, "days", r->days);
+	if (r->exp)
+		claims_set_time(object, "exp", r->exp);
+	return object;
+}
+
+/* Only the keys' hashes: the keys themselves are nowhere but with the vendor and whoever was given one. */
+static void write_keys(json_t *object, const struct grant *grant)
+{
+	json_t *pool = json_array();
+	json_t *redemption = json_array();
+	for (size_t i = 0; i < grant->n_pool_keys; i++) {
+		char hash[KEYCODE_HASH_TEXT];
+		base64url_write(grant->pool_keys[i], KEYCODE_HASH, hash, sizeof(hash));
+		json_array_append_new(pool, json_string(hash));
+	}
+	for (size_t i = 0; i < grant->n_redemptions; i++)
+		json_array_append_new(redemption, write_redemption(&grant->redemptions[i]));
+	if (grant->n_pool_keys || grant->n_redemptions)
+		claims_set_bytes(object, "key_salt", grant->key_salt, KEYCODE_SALT);
+	if (grant->n_pool_keys)
+		json_object_set(object, "pool_keys", pool);
+	if (grant->n_redemptions)
+		json_object_set(object, "redemption", redemption);
+	json_decref(pool);
+	json_decref(redemption);
 }
 
 static json_t *write_grant(const struct grant *grant)
@@ -81,6 +122,15 @@ static json_t *write_grant(const struct grant *grant)
 		claims_set_time(object, "exp", grant->exp);
 	if (grant->cancel_until)
 		claims_set_time(object, "cancel_until", grant->cancel_until);
+	if (grant->recurring)
+		json_object_set_new(object, "recurring", json_true());
+	if (grant->self_service_owner[0])
+		claims_set_text(object, "self_service_owner", grant->self_service_owner);
+	if (grant->quantity_max)
+		claims_set_integer(object, "quantity_max", grant->quantity_max);
+	if (grant->redeem_from_device)
+		json_object_set_new(object, "redeem_from_device", json_true());
+	write_keys(object, grant);
 	if (grant->n_plans)
 		claims_set_slugs(object, "plans", grant->plans, grant->n_plans);
 	json_object_set_new(object, "policy", write_policy(&grant->policy));
@@ -123,6 +173,7 @@ static void read_policy(struct claims *c, json_t *object, struct grant_policy *p
 	char overage[16] = "";
 	char on_expiry[16] = "";
 	char enrol[16] = "";
+	char overflow[16] = "";
 	claims_u32_opt(c, object, "threshold", LIMIT_THRESHOLD, &p->threshold);
 	claims_u32_opt(c, object, "window_days", LIMIT_WINDOW_DAYS, &p->window_days);
 	claims_u32_opt(c, object, "lease_days", LIMIT_LEASE_DAYS, &p->lease_days);
@@ -134,14 +185,63 @@ static void read_policy(struct claims *c, json_t *object, struct grant_policy *p
 	claims_text_opt(c, object, "overage", overage, sizeof(overage));
 	claims_text_opt(c, object, "on_expiry", on_expiry, sizeof(on_expiry));
 	claims_text_opt(c, object, "enrol", enrol, sizeof(enrol));
+	claims_text_opt(c, object, "overflow", overflow, sizeof(overflow));
 	if (overage[0] && !overage_read(overage, &p->overage))
 		claims_fault(c, "overage");
 	if (on_expiry[0] && !on_expiry_read(on_expiry, &p->on_expiry))
 		claims_fault(c, "on_expiry");
 	if (enrol[0] && !enrol_read(enrol, &p->enrol))
 		claims_fault(c, "enrol");
+	if (overflow[0] && !overflow_read(overflow, &p->overflow))
+		claims_fault(c, "overflow");
 	if (p->threshold == 0 || p->window_days == 0)
 		claims_fault(c, "policy");
+}
+
+static void read_pool_keys(struct claims *c, json_t *object, struct grant *ret)
+{
+	size_t n;
+	json_t *keys = claims_array_opt(c, object, "pool_keys", LIMIT_KEYS, &n);
+	if (!n || !(ret->pool_keys = calloc(n, sizeof(*ret->pool_keys))))
+		return;
+	for (size_t i = 0; i < n && !c->error; i++) {
+		const char *text = json_string_value(json_array_get(keys, i));
+		if (!text ||
+		    base64url_read_exact(text, strlen(text), ret->pool_keys[ret->n_pool_keys], KEYCODE_HASH))
+			claims_fault(c, "pool_keys");
+		ret->n_pool_keys++;
+	}
+}
+
+static void read_redemptions(struct claims *c, json_t *object, struct grant *ret)
+{
+	size_t n;
+	json_t *keys = claims_array_opt(c, object, "redemption", LIMIT_KEYS, &n);
+	if (!n || !(ret->redemptions = calloc(n, sizeof(*ret->redemptions))))
+		return;
+	for (size_t i = 0; i < n && !c->error; i++) {
+		struct redemption *r = &ret->redemptions[ret->n_redemptions++];
+		json_t *row = json_array_get(keys, i);
+		claims_bytes(c, row, "hash", r->hash, KEYCODE_HASH);
+		claims_integer_opt(c, row, "quantity", 0, INT32_MAX, &r->quantity);
+		claims_integer_opt(c, row, "days", 0, LIMIT_KEY_DAYS, &r->days);
+		claims_time_opt(c, row, "exp", &r->exp);
+	}
+}
+
+static void read_keys(struct claims *c, json_t *object, struct grant *ret)
+{
+	claims_bool_opt(c, object, "recurring", &ret->recurring);
+	claims_text_opt(c, object, "self_service_owner", ret->self_service_owner,
+			sizeof(ret->self_service_owner));
+	claims_integer_opt(c, object, "quantity_max", 1, INT32_MAX, &ret->quantity_max);
+	claims_bool_opt(c, object, "redeem_from_device", &ret->redeem_from_device);
+	if (claims_has(object, "pool_keys") || claims_has(object, "redemption"))
+		claims_bytes(c, object, "key_salt", ret->key_salt, KEYCODE_SALT);
+	if (!c->error)
+		read_pool_keys(c, object, ret);
+	if (!c->error)
+		read_redemptions(c, object, ret);
 }
 
 static void read_grant(struct claims *c, json_t *object, const struct license *license, struct grant *ret)
@@ -158,6 +258,7 @@ static void read_grant(struct claims *c, json_t *object, const struct license *l
 	claims_time_opt(c, object, "exp", &ret->exp);
 	claims_time_opt(c, object, "cancel_until", &ret->cancel_until);
 	claims_slugs_opt(c, object, "plans", ret->plans, LIMIT_PLANS, &ret->n_plans);
+	read_keys(c, object, ret);
 	if (c->error)
 		return;
 	ret->policy = model_policy(ret->model);

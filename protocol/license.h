@@ -4,9 +4,18 @@
 #define PROTOCOL_LICENSE_H
 
 #include "claims.h"
+#include "keycode.h"
 #include "model.h"
 #include "product.h"
 #include "token.h"
+
+/* What a product key of a grant gives when it is redeemed (domain.md 5.3). */
+struct redemption {
+	uint8_t hash[KEYCODE_HASH];
+	int64_t quantity; /* added; 0: none */
+	int64_t days;     /* by which the end moves on; 0: none */
+	int64_t exp;      /* until when it may be redeemed; 0: for ever */
+};
 
 /* One entitlement. */
 struct grant {
@@ -15,8 +24,17 @@ struct grant {
 	enum model model;
 	int64_t quantity; /* 0: none set */
 	int64_t nbf;
-	int64_t exp;                           /* 0: the license's */
-	int64_t cancel_until;                  /* 0: no cancel window */
+	int64_t exp;                             /* 0: the license's */
+	int64_t cancel_until;                    /* 0: no cancel window */
+	bool recurring;                          /* the vendor renews it by itself; shown, nothing more */
+	char self_service_owner[LIMIT_USER + 1]; /* "": the organisation's own */
+	int64_t quantity_max;                    /* what redeemed keys may raise it to; 0: no such limit */
+	bool redeem_from_device;
+	uint8_t key_salt[KEYCODE_SALT];
+	uint8_t (*pool_keys)[KEYCODE_HASH]; /* with which unknown devices enrol; owned */
+	size_t n_pool_keys;
+	struct redemption *redemptions; /* owned */
+	size_t n_redemptions;
 	char plans[LIMIT_PLANS][LIMIT_ID + 1]; /* none: all of the product's */
 	size_t n_plans;
 	struct grant_policy policy;

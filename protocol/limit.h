@@ -20,18 +20,23 @@
 #define LIMIT_PLANS 16  /* plans of one product */
 #define LIMIT_COMPONENTS 12
 #define LIMIT_NOTICES 4
+#define LIMIT_DETAIL 255 /* what a refusal is about, for people */
 
 /* Names and texts, without the ending NUL. */
 #define LIMIT_ID 63    /* product, plan, grant, license and organisation ids: lower-case slugs */
 #define LIMIT_NAME 127 /* names for people, UTF-8 */
 #define LIMIT_HOSTNAME 253
 #define LIMIT_VERSION 31 /* a product's or agent's version */
+#define LIMIT_USER 127   /* a user's name, such as an e-mail address */
+#define LIMIT_KEY 39     /* a product key or sign-in code as people type it */
 
 /* Signed files. */
 #define LIMIT_TOKEN 262144     /* any signed file */
 #define LIMIT_CERTIFICATE 2048 /* a host certificate: it must fit into the hello */
 #define LIMIT_LEASE 3072
 #define LIMIT_GRANTS 256
+#define LIMIT_KEYS 1000 /* pool or redemption keys of one grant */
+#define LIMIT_KEY_DAYS 3660
 #define LIMIT_PRODUCTS 64
 #define LIMIT_THRESHOLD 1000000
 

@@ -7,6 +7,7 @@ static const char *const model_names[MODEL_COUNT] = {"volume", "pool", "device",
 static const char *const overage_names[OVERAGE_COUNT] = {"deny", "allow+report"};
 static const char *const on_expiry_names[ON_EXPIRY_COUNT] = {"notice", "reduced"};
 static const char *const enrol_names[ENROL_COUNT] = {"open", "key", "approve"};
+static const char *const overflow_names[OVERFLOW_COUNT] = {"deny", "release"};
 
 #define DAY (24 * 60)
 #define POLICY(lease, renew, retry, expiry, how)                                                             \
@@ -94,4 +95,28 @@ bool enrol_read(const char *name, enum enrol *ret)
 	if (found)
 		*ret = (enum enrol)i;
 	return found;
+}
+
+const char *overflow_name(enum overflow overflow)
+{
+	return overflow_names[overflow];
+}
+
+bool overflow_read(const char *name, enum overflow *ret)
+{
+	int i;
+	bool found = find(overflow_names, OVERFLOW_COUNT, name, &i);
+	if (found)
+		*ret = (enum overflow)i;
+	return found;
+}
+
+bool model_seats(enum model model)
+{
+	return model == MODEL_DEVICE || model_of_users(model);
+}
+
+bool model_of_users(enum model model)
+{
+	return model == MODEL_USER || model == MODEL_SHARED;
 }

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 enum model { MODEL_VOLUME, MODEL_POOL, MODEL_DEVICE, MODEL_USER, MODEL_SHARED, MODEL_COUNT };
-enum overage { OVERAGE_DENY, OVERAGE_REPORT, OVERAGE_COUNT }; /* beyond a grant's quantity */
+enum overage { OVERAGE_DENY, OVERAGE_REPORT, OVERAGE_COUNT };      /* beyond a grant's quantity */
+enum overflow { OVERFLOW_DENY, OVERFLOW_RELEASE, OVERFLOW_COUNT }; /* a user's device beyond the limit */
 enum on_expiry {
 	ON_EXPIRY_NOTICE,
 	ON_EXPIRY_REDUCED,
@@ -28,6 +29,7 @@ struct grant_policy {
 	enum overage overage;
 	enum on_expiry on_expiry;
 	enum enrol enrol;
+	enum overflow overflow;
 };
 
 /* The usual terms of a model. */
@@ -42,5 +44,11 @@ const char *on_expiry_name(enum on_expiry);
 bool on_expiry_read(const char *name, enum on_expiry *ret);
 const char *enrol_name(enum enrol);
 bool enrol_read(const char *name, enum enrol *ret);
+const char *overflow_name(enum overflow);
+bool overflow_read(const char *name, enum overflow *ret);
+
+/* Does the model give seats that are assigned, and to users rather than to devices? */
+bool model_seats(enum model);
+bool model_of_users(enum model);
 
 #endif

@@ -143,14 +143,18 @@ def channel_seeds():
 def message_seeds(pb):
     request = pb.Request(id=1, activate=pb.Activate(
         once=pb.Once(token=bytes(range(16)), ratchet=bytes(16), counter=1),
-        device=pb.Device(sign=bytes(32), hostname="pc\u00e6", os="Debian", agent="muster", components=[pb.Component(kind=1)]),
-        wants=[pb.Want(product="acme-cad", version="7.1", plans=["modeler"], lease_serial=1)]))
+        device=pb.Device(sign=bytes(32), hostname="pc\u00e6", os="Debian", agent="muster"),
+        wants=[pb.Want(product="acme-cad", version="7.1", plans=["modeler"], lease_serial=1, user="kari",
+                       components=[pb.Component(kind=1)])]))
     result = pb.Result(product="acme-cad", status=pb.Status(code=41, have=1, need=25), lease="v4.public.x",
                        certificate="v4.public.y", have=1, need=25, renew_minutes=1, retry_minutes=2, notices=[1, 2])
     rows = [(0, "client", pb.ClientHello(version=1, vendors=[bytes(33)])),
             (1, "server", pb.ServerHello(version=1, certificates=["v4.public.x"], time=1)),
             (2, "activate", request), (2, "renew", pb.Request(renew=pb.Renew.FromString(request.activate.SerializeToString()))),
             (2, "release", pb.Request(release=pb.Release(product="p"))),
+            (2, "sign-in", pb.Request(sign_in=pb.SignIn(want=pb.Want(product="p", user="kari"), code="AAAA-BBBB-CCCC-DDDD"))),
+            (2, "sign-out", pb.Request(sign_out=pb.SignOut(product="p", user="kari"))),
+            (2, "redeem", pb.Request(redeem=pb.Redeem(product="p", key="AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"))),
             (2, "policy", pb.Request(get_policy=pb.GetPolicy(product="p"))), (2, "ping", pb.Request(ping=pb.Ping(echo=b"x"))),
             (3, "answer", pb.Response(id=1, time=1, correlation="c", answer=pb.Answer(results=[result], ratchet=b"r", counter=1))),
             (3, "policy-answer", pb.Response(policy=pb.Policy(have=1))), (3, "pong", pb.Response(pong=pb.Pong(echo=b"x")))]

@@ -31,7 +31,8 @@ PRODUCT = {"id": "acme-cad", "name": "Acme CAD", "versions": {"from": "6.0", "to
                      {"id": "render", "name": "Render", "requires": ["modeler"]},
                      {"id": "viewer", "conflicts": ["modeler", "render"]}]}
 POLICY = {"threshold": 25, "window_days": 30, "lease_days": 180, "renew_minutes": 10080, "retry_minutes": 120, "grace_days": 30,
-          "devices_per_user": 5, "hardware_tolerance": 60, "overage": "deny", "on_expiry": "notice", "enrol": "open"}
+          "devices_per_user": 5, "hardware_tolerance": 60, "overage": "deny", "on_expiry": "notice", "enrol": "open",
+          "overflow": "deny"}
 
 CLAIMS = {
     "product": {**head("product", VENDOR_PID, "AAAAAAAAAAAAAAAAAAAAAA"), "product": PRODUCT, "grace_days": 30, "prompt_days": 25,
@@ -45,7 +46,7 @@ CLAIMS = {
                             "nbf": "2027-01-01T00:00:00Z", "exp": "2028-01-01T00:00:00Z",
                             "cancel_until": "2027-01-15T00:00:00Z", "plans": ["modeler", "render"],
                             "policy": {**POLICY, "threshold": 1, "lease_days": 0, "renew_minutes": 0, "overage": "allow+report",
-                                       "on_expiry": "reduced", "enrol": "key"}}],
+                                       "on_expiry": "reduced", "enrol": "key", "overflow": "deny"}}],
                 "products": [PRODUCT, {"id": "acme-sim", "name": "Acme Sim", "plans": []}]},
     "certificate": {**head("certificate", VENDOR_PID, "CCCCCCCCCCCCCCCCCCCCCA"), "vendor": k4_public(public_of(VENDOR)),
                     "host": HOST_NAME, "ledger": b64(LEDGER), "org": "fjord", "license": "fjord-1", "products": ["acme-cad"],

@@ -21,7 +21,7 @@ def fill(message, depth=0):
             for _ in range(3 if repeated else 1):
                 fill(getattr(message, field.name).add() if repeated else getattr(message, field.name), depth + 1)
             continue
-        value = {field.TYPE_UINT32: 2**32 - 1 - i, field.TYPE_UINT64: 2**64 - 1 - i, field.TYPE_INT64: -2**63 + i,
+        value = {field.TYPE_BOOL: True, field.TYPE_UINT32: 2**32 - 1 - i, field.TYPE_UINT64: 2**64 - 1 - i, field.TYPE_INT64: -2**63 + i,
                  field.TYPE_STRING: f"{field.name} \u00e6\u4e2d\U0001f600"[:31], field.TYPE_BYTES: SIZES.get(
                      (message.DESCRIPTOR.name, field.name), b"\x00\xff\x80")}[field.type]
         if repeated:
@@ -51,7 +51,7 @@ def test_hellos(peer, pb):
     there_and_back(peer, pb.ServerHello())
 
 
-@pytest.mark.parametrize("call", ["activate", "renew", "release", "get_policy", "ping"])
+@pytest.mark.parametrize("call", ["activate", "renew", "release", "sign_in", "sign_out", "redeem", "get_policy", "ping"])
 def test_requests(peer, pb, call):
     request = pb.Request(id=7)
     fill(getattr(request, call))
@@ -86,11 +86,11 @@ def test_absent_keys_are_zeros(peer, pb):
 
 
 def test_all_messages_were_covered(pb):
-    covered = {"ClientHello", "ServerHello", "Component", "Device", "Want", "Once", "Activate", "Renew", "Release", "GetPolicy",
-               "Ping", "Request", "Status", "Result", "Answer", "Policy", "Pong", "Response"}
+    covered = {"ClientHello", "ServerHello", "Component", "Device", "Want", "Once", "Activate", "Renew", "Release", "SignIn",
+               "SignOut", "Redeem", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer", "Policy", "Pong", "Response"}
     assert set(pb.DESCRIPTOR.message_types_by_name) == covered
     calls = {f.name for f in pb.Request.DESCRIPTOR.oneofs_by_name["call"].fields}
-    assert calls == {"activate", "renew", "release", "get_policy", "ping"}
+    assert calls == {"activate", "renew", "release", "sign_in", "sign_out", "redeem", "get_policy", "ping"}
 
 
 def bounds():
@@ -107,7 +107,8 @@ def bounds():
 
 WRAP = {"ClientHello": ["ClientHello"], "ServerHello": ["ServerHello"], "Device": ["Request", "activate", "device"],
         "Want": ["Request", "activate", "wants"], "Once": ["Request", "activate", "once"], "Activate": ["Request", "activate"],
-        "Renew": ["Request", "renew"], "Release": ["Request", "release"], "GetPolicy": ["Request", "get_policy"],
+        "Renew": ["Request", "renew"], "Release": ["Request", "release"], "SignIn": ["Request", "sign_in"],
+        "SignOut": ["Request", "sign_out"], "Redeem": ["Request", "redeem"], "GetPolicy": ["Request", "get_policy"],
         "Ping": ["Request", "ping"], "Result": ["Response", "answer", "results"], "Answer": ["Response", "answer"],
         "Response": ["Response"], "Pong": ["Response", "pong"]}
 

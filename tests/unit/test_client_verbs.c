@@ -60,7 +60,6 @@ static void tells_who_it_is(void **unused)
 	assert_string_equal(a->device.hostname, "pc-7.fjord.example");
 	assert_string_equal(a->device.agent, "tester/1.0");
 	assert_true(strncmp(a->device.os, "Linux ", 6) == 0);
-	assert_int_equal(a->device.components_count, 0);
 	assert_string_equal(a->wants[0].version, "7.2");
 	assert_int_equal(a->wants[0].plans_count, 2);
 	assert_string_equal(a->wants[0].plans[0], "render");

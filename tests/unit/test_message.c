@@ -112,6 +112,12 @@ static const struct place texts[] = {
 	{RESPONSE, {5, 1}, 1, LIMIT_ID, 1},
 	{RESPONSE, {5, 1}, 3, LIMIT_LEASE, 1},
 	{RESPONSE, {5, 1}, 4, LIMIT_CERTIFICATE, 1},
+	{RESPONSE, {5, 1}, 10, LIMIT_DETAIL, 1},
+	{REQUEST, {2, 3}, 5, LIMIT_USER, 1},
+	{REQUEST, {2, 3}, 7, LIMIT_KEY, 1},
+	{REQUEST, {5}, 4, LIMIT_KEY, 1},
+	{REQUEST, {6}, 4, LIMIT_USER, 1},
+	{REQUEST, {7}, 4, LIMIT_KEY, 1},
 };
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))
 
@@ -130,7 +136,7 @@ static const struct place fixed_fields[] = {
 };
 
 static const struct place submessages[] = {
-	{REQUEST, {2, 2}, 5, 0, LIMIT_COMPONENTS},
+	{REQUEST, {2, 3}, 6, 0, LIMIT_COMPONENTS},
 	{REQUEST, {2}, 3, 0, LIMIT_LINES},
 	{REQUEST, {3}, 3, 0, LIMIT_LINES},
 	{RESPONSE, {5}, 1, 0, LIMIT_LINES},
@@ -408,9 +414,9 @@ static wire_request *some_request(void)
 	strcpy(a->device.hostname, "pc-1.fjord.example");
 	strcpy(a->device.os, "Debian 12");
 	strcpy(a->device.agent, "muster 0.1.0");
-	a->device.components_count = 2;
-	a->device.components[0] = (muster_v1_Component){1, 2, 3};
 	a->wants_count = 1;
+	a->wants[0].components_count = 2;
+	a->wants[0].components[0] = (muster_v1_Component){1, 2, 3};
 	strcpy(a->wants[0].product, "acme-cad");
 	strcpy(a->wants[0].version, "7.1");
 	a->wants[0].plans_count = 1;
@@ -512,12 +518,12 @@ static void test_the_request_byte_for_byte(void **state)
 	put_bytes(&device, 2, "pc-1.fjord.example", 18);
 	put_bytes(&device, 3, "Debian 12", 9);
 	put_bytes(&device, 4, "muster 0.1.0", 12);
-	put_bytes(&device, 5, "\x08\x01\x10\x02\x18\x03", 6);
-	put_bytes(&device, 5, "", 0);
 	put_bytes(&want, 1, "acme-cad", 8);
 	put_bytes(&want, 2, "7.1", 3);
 	put_bytes(&want, 3, "modeler", 7);
 	put_integer(&want, 4, 5);
+	put_bytes(&want, 6, "\x08\x01\x10\x02\x18\x03", 6);
+	put_bytes(&want, 6, "", 0);
 	memset(raw, 1, 16);
 	put_bytes(&w, 1, raw, 16);
 	memset(raw, 2, 16);

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base64url.h"
@@ -15,6 +16,14 @@ void claims_fault(struct claims *c, const char *where)
 		return;
 	c->error = E_CLAIM_INVALID;
 	snprintf(c->where, sizeof(c->where), "%s", where);
+}
+
+void *claims_room(struct claims *c, size_t n, size_t size)
+{
+	void *room = calloc(n, size);
+	if (!room && !c->error)
+		c->error = E_NO_MEMORY;
+	return room;
 }
 
 bool claims_has(json_t *object, const char *key)

@@ -18,7 +18,7 @@
 #define CLAIMS_JTI 23 /* 16 bytes as base64url and NUL */
 
 struct claims {
-	int error;      /* 0 or E_CLAIM_INVALID */
+	int error;      /* 0, E_CLAIM_INVALID or E_NO_MEMORY */
 	char where[96]; /* the claim at fault, for people */
 };
 
@@ -31,6 +31,9 @@ struct claims_head {
 
 /* Mark a fault found by the caller, unless there is one already. */
 void claims_fault(struct claims *, const char *where);
+
+/* Zeroed room for n > 0 rows; NULL without memory, which counts as a fault (E_NO_MEMORY). */
+void *claims_room(struct claims *, size_t n, size_t size);
 
 /* Required members of an object. */
 void claims_head(struct claims *, json_t *object, struct claims_head *ret);

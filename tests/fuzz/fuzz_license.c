@@ -16,6 +16,24 @@ static void check(const struct license *license)
 		fuzz_require(slug_ok(grant->id));
 		fuzz_use((size_t)grant_end(license, grant) + grant_plans(license, grant));
 		fuzz_use_text(model_name(grant->model));
+		fuzz_require(grant->n_pool_keys <= LIMIT_KEYS && grant->n_redemptions <= LIMIT_KEYS);
+		for (size_t j = 0; j < grant->n_redemptions; j++)
+			fuzz_require(grant->redemptions[j].quantity >= 0 && grant->redemptions[j].days >= 0);
+	}
+}
+
+static void same(const struct license *a, const struct license *b)
+{
+	fuzz_require(a->n_grants == b->n_grants && a->serial == b->serial);
+	for (size_t i = 0; i < a->n_grants; i++) {
+		const struct grant *x = &a->grants[i];
+		const struct grant *y = &b->grants[i];
+		fuzz_require(x->n_pool_keys == y->n_pool_keys && x->n_redemptions == y->n_redemptions);
+		fuzz_require(!x->n_pool_keys ||
+			     memcmp(x->pool_keys, y->pool_keys, x->n_pool_keys * KEYCODE_HASH) == 0);
+		for (size_t j = 0; j < x->n_redemptions; j++)
+			fuzz_require(memcmp(&x->redemptions[j], &y->redemptions[j],
+					    sizeof(struct redemption)) == 0);
 	}
 }
 
@@ -35,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check(&license);
 		if (license_sign(&license, secret, &copy) == 0) {
 			fuzz_require(license_open(copy, strlen(copy), public, &again, NULL) == 0);
-			fuzz_require(again.n_grants == license.n_grants && again.serial == license.serial);
+			same(&license, &again);
 			license_fini(&again);
 		}
 		free(copy);

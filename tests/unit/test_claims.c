@@ -197,6 +197,45 @@ static void test_optional_members_keep_their_value(void **state)
 	}
 }
 
+static void test_booleans(void **state)
+{
+	static const struct {
+		const char *json;
+		bool value;
+		int error;
+	} rows[] = {
+		{"{\"k\":true}", true, 0}, {"{\"k\":false}", false, 0},
+		{"{}", true, 0},           {"{\"k\":1}", true, E_CLAIM_INVALID},
+		{"{\"k\":null}", true, 0}, {"{\"k\":\"true\"}", true, E_CLAIM_INVALID},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct claims c = {0};
+		json_t *object = parse(rows[i].json);
+		bool value = true;
+		claims_bool_opt(&c, object, "k", &value);
+		assert_int_equal(c.error, rows[i].error);
+		assert_int_equal(value, rows[i].value);
+		json_decref(object);
+	}
+}
+
+static void test_room_that_cannot_be_had_is_a_fault(void **state)
+{
+	struct claims c = {0};
+	uint8_t *room = claims_room(&c, 3, 16);
+	(void)state;
+	assert_non_null(room);
+	assert_true(sodium_is_zero(room, 48));
+	free(room);
+	assert_int_equal(c.error, 0);
+	assert_null(claims_room(&c, SIZE_MAX / 2, 16));
+	assert_int_equal(c.error, E_NO_MEMORY);
+	c = (struct claims){.error = E_CLAIM_INVALID};
+	assert_null(claims_room(&c, SIZE_MAX / 2, 16));
+	assert_int_equal(c.error, E_CLAIM_INVALID);
+}
+
 static void test_optional_members_of_the_wrong_kind_are_faults(void **state)
 {
 	static const char *const wrong[] = {"{\"k\":false}", "{\"k\":-1}", "{\"k\":4294967296}",
@@ -424,6 +463,8 @@ int main(void)
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_optional_members_keep_their_value),
 		cmocka_unit_test(test_optional_members_of_the_wrong_kind_are_faults),
+		cmocka_unit_test(test_booleans),
+		cmocka_unit_test(test_room_that_cannot_be_had_is_a_fault),
 		cmocka_unit_test(test_bytes_and_keys),
 		cmocka_unit_test(test_lists_of_slugs),
 		cmocka_unit_test(test_objects_and_arrays),

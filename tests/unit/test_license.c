@@ -36,6 +36,8 @@ struct example {
 	struct license license;
 	struct grant grants[3];
 	struct product products[2];
+	uint8_t pool_keys[2][KEYCODE_HASH];
+	struct redemption redemptions[2];
 };
 
 static void example_init(struct example *e)
@@ -71,8 +73,21 @@ static void example_init(struct example *e)
 				      .cancel_until = 1700000000 + 8 * DAY,
 				      .plans = {"render"},
 				      .n_plans = 1,
+				      .recurring = true,
+				      .self_service_owner = "kari@fjord.example",
+				      .quantity_max = 900,
+				      .redeem_from_device = true,
+				      .key_salt = {9, 8, 7},
+				      .pool_keys = e->pool_keys,
+				      .n_pool_keys = 2,
+				      .redemptions = e->redemptions,
+				      .n_redemptions = 2,
 				      .policy = {25, 31, 181, 10081, 121, 29, 6, 61, OVERAGE_REPORT,
-						 ON_EXPIRY_REDUCED, ENROL_APPROVE}};
+						 ON_EXPIRY_REDUCED, ENROL_APPROVE, OVERFLOW_RELEASE}};
+	memset(e->pool_keys[0], 1, KEYCODE_HASH);
+	memset(e->pool_keys[1], 2, KEYCODE_HASH);
+	e->redemptions[0] = (struct redemption){{3}, 10, 365, 1700000000 + 30 * DAY};
+	e->redemptions[1] = (struct redemption){.hash = {4}, .days = 30};
 	e->grants[1] = (struct grant){
 		.id = "cad-pool", .product = "acme-cad", .model = MODEL_POOL, .nbf = 1700000000};
 	e->grants[1].policy = model_policy(MODEL_POOL);
@@ -103,6 +118,22 @@ static void same_policy(const struct grant_policy *a, const struct grant_policy 
 	assert_int_equal(a->overage, b->overage);
 	assert_int_equal(a->on_expiry, b->on_expiry);
 	assert_int_equal(a->enrol, b->enrol);
+	assert_int_equal(a->overflow, b->overflow);
+}
+
+static void same_keys(const struct grant *a, const struct grant *b)
+{
+	assert_int_equal(a->n_pool_keys, b->n_pool_keys);
+	assert_int_equal(a->n_redemptions, b->n_redemptions);
+	for (size_t i = 0; i < a->n_pool_keys; i++)
+		assert_memory_equal(a->pool_keys[i], b->pool_keys[i], KEYCODE_HASH);
+	for (size_t i = 0; i < a->n_redemptions; i++) {
+		assert_memory_equal(a->redemptions[i].hash, b->redemptions[i].hash, KEYCODE_HASH);
+		assert_int_equal(a->redemptions[i].quantity, b->redemptions[i].quantity);
+		assert_int_equal(a->redemptions[i].days, b->redemptions[i].days);
+		assert_int_equal(a->redemptions[i].exp, b->redemptions[i].exp);
+	}
+	assert_memory_equal(a->key_salt, b->key_salt, KEYCODE_SALT);
 }
 
 static void test_every_field_survives(void **state)
@@ -138,6 +169,11 @@ static void test_every_field_survives(void **state)
 		assert_int_equal(b->exp, a->exp);
 		assert_int_equal(b->cancel_until, a->cancel_until);
 		assert_int_equal(b->n_plans, a->n_plans);
+		assert_int_equal(b->recurring, a->recurring);
+		assert_string_equal(b->self_service_owner, a->self_service_owner);
+		assert_int_equal(b->quantity_max, a->quantity_max);
+		assert_int_equal(b->redeem_from_device, a->redeem_from_device);
+		same_keys(b, a);
 		same_policy(&b->policy, &a->policy);
 	}
 	assert_string_equal(back.grants[0].plans[0], "render");
@@ -159,6 +195,11 @@ static void test_a_short_license_takes_the_usual_terms(void **state)
 	assert_int_equal(back.grants[0].quantity, 0);
 	assert_int_equal(back.grants[0].nbf, back.nbf);
 	assert_int_equal(back.grants[0].exp, 0);
+	assert_false(back.grants[0].recurring || back.grants[0].redeem_from_device);
+	assert_string_equal(back.grants[0].self_service_owner, "");
+	assert_int_equal(back.grants[0].quantity_max, 0);
+	assert_null(back.grants[0].pool_keys);
+	assert_null(back.grants[0].redemptions);
 	same_policy(&back.grants[0].policy, &usual);
 	license_fini(&back);
 	free(changed);
@@ -169,6 +210,10 @@ static void test_a_short_license_takes_the_usual_terms(void **state)
 	{                                                                                                    \
 		path, json, E_CLAIM_INVALID, where                                                           \
 	}
+/* The shortest key claims: 16 and 32 bytes of zeros. */
+#define SALT "\"AAAAAAAAAAAAAAAAAAAAAA\""
+#define HASH "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""
+#define LONG_HASH "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\""
 #define GRANT(id, product, rest) "{\"id\":\"" id "\",\"product\":\"" product "\",\"model\":\"pool\"" rest "}"
 
 static const struct mutation mutations[] = {
@@ -246,6 +291,43 @@ static const struct mutation mutations[] = {
 	BAD("grants/0/policy/overage", "\"\"", "overage"),
 	BAD("grants/0/policy/on_expiry", "\"shred\"", "on_expiry"),
 	BAD("grants/0/policy/enrol", "\"never\"", "enrol"),
+	BAD("grants/0/policy/overflow", "\"evict\"", "overflow"),
+	BAD("grants/0/policy/overflow", "1", "overflow"),
+	{"grants/0/policy/overflow", NULL, 0, NULL},
+	{"grants/0/recurring", "false", 0, NULL},
+	BAD("grants/0/recurring", "1", "recurring"),
+	BAD("grants/0/recurring", "\"yes\"", "recurring"),
+	BAD("grants/0/redeem_from_device", "0", "redeem_from_device"),
+	BAD("grants/0/self_service_owner", "\"\"", "self_service_owner"),
+	BAD("grants/0/self_service_owner", "\"a\\u001bb\"", "self_service_owner"),
+	BAD("grants/0/self_service_owner", "[]", "self_service_owner"),
+	BAD("grants/0/quantity_max", "0", "quantity_max"),
+	{"grants/0/quantity_max", "2147483647", 0, NULL},
+	BAD("grants/0/quantity_max", "2147483648", "quantity_max"),
+	BAD("grants/0/key_salt", NULL, "key_salt"),
+	BAD("grants/0/key_salt", HASH, "key_salt"),
+	BAD("grants/0/key_salt", "\"\"", "key_salt"),
+	{"grants/0/pool_keys", NULL, 0, NULL},
+	{"grants/0/pool_keys", "[]", 0, NULL},
+	BAD("grants/0/pool_keys", HASH, "pool_keys"),
+	BAD("grants/0/pool_keys/1", "5", "pool_keys"),
+	BAD("grants/0/pool_keys/1", SALT, "pool_keys"),
+	BAD("grants/0/pool_keys/0", LONG_HASH, "pool_keys"),
+	{"grants/0/redemption", NULL, 0, NULL},
+	{"grants/0/redemption", "[{\"hash\":" HASH "}]", 0, NULL},
+	BAD("grants/0/redemption", "{}", "redemption"),
+	BAD("grants/0/redemption", "[{}]", "hash"),
+	BAD("grants/0/redemption/1", "null", "hash"),
+	BAD("grants/0/redemption/1/hash", SALT, "hash"),
+	{"grants/0/redemption/0/quantity", "2147483647", 0, NULL},
+	BAD("grants/0/redemption/0/quantity", "2147483648", "quantity"),
+	BAD("grants/0/redemption/0/quantity", "-1", "quantity"),
+	{"grants/0/redemption/1/days", "3660", 0, NULL},
+	BAD("grants/0/redemption/1/days", "3661", "days"),
+	BAD("grants/0/redemption/1/days", "-1", "days"),
+	BAD("grants/0/redemption/0/exp", "1700000000", "exp"),
+	BAD("grants/1", "{\"id\":\"x\",\"product\":\"acme-cad\"}", "model"), /* behind a grant with keys */
+	BAD("grants/1", GRANT("x", "acme-cad", ",\"pool_keys\":[" HASH "]"), "key_salt"),
 	BAD("products", NULL, "grants: product"),
 	BAD("products", "[]", "grants: product"),
 	BAD("products", "\"acme-cad\"", "products"),
@@ -274,25 +356,40 @@ static void test_strict_reading(void **state)
 	free(token);
 }
 
-/* n grants or n products of shortest form. */
+/* One member of an array, in its shortest form. */
+static size_t one_of(char *out, const char *kind, size_t i)
+{
+	if (strcmp(kind, "grants") == 0)
+		return (size_t)sprintf(out, "{\"id\":\"g%zu\",\"product\":\"acme-cad\",\"model\":\"pool\"}",
+				       i);
+	if (strcmp(kind, "products") == 0)
+		return (size_t)sprintf(out, "{\"id\":\"p%zu\",\"name\":\"P\"}", i);
+	if (strcmp(kind, "grants/0/pool_keys") == 0)
+		return (size_t)sprintf(out, HASH);
+	return (size_t)sprintf(out, "{\"hash\":" HASH "}");
+}
+
 static char *many(size_t n, const char *kind)
 {
 	char *json = malloc(n * 80 + 3);
 	size_t at = (size_t)sprintf(json, "[");
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(kind, "grants") == 0)
-			at += (size_t)sprintf(
-				json + at, "%s{\"id\":\"g%zu\",\"product\":\"acme-cad\",\"model\":\"pool\"}",
-				i ? "," : "", i);
-		else
-			at += (size_t)sprintf(json + at, "%s{\"id\":\"p%zu\",\"name\":\"P\"}", i ? "," : "",
-					      i);
+		at += (size_t)sprintf(json + at, i ? "," : "");
+		at += one_of(json + at, kind, i);
 	}
 	sprintf(json + at, "]");
 	return json;
 }
 
-static void test_counts_of_grants_and_products(void **state)
+static size_t count_of(const struct license *license, const char *kind)
+{
+	if (strcmp(kind, "grants") == 0)
+		return license->n_grants;
+	const struct grant *grant = &license->grants[0];
+	return strcmp(kind, "grants/0/pool_keys") == 0 ? grant->n_pool_keys : grant->n_redemptions;
+}
+
+static void test_counts_of_arrays(void **state)
 {
 	static const struct {
 		const char *kind;
@@ -303,19 +400,24 @@ static void test_counts_of_grants_and_products(void **state)
 		{"grants", LIMIT_GRANTS + 1, E_CLAIM_INVALID},
 		{"products", LIMIT_PRODUCTS, E_CLAIM_INVALID}, /* read, but the grants' products are gone */
 		{"products", LIMIT_PRODUCTS + 1, E_CLAIM_INVALID},
+		{"grants/0/pool_keys", LIMIT_KEYS, 0},
+		{"grants/0/pool_keys", LIMIT_KEYS + 1, E_CLAIM_INVALID},
+		{"grants/0/redemption", LIMIT_KEYS, 0},
+		{"grants/0/redemption", LIMIT_KEYS + 1, E_CLAIM_INVALID},
 	};
 	char *token = example_token();
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *json = many(rows[i].n, rows[i].kind);
-		const char *where = i == 2 ? "grants: product" : rows[i].kind;
+		const char *last = strrchr(rows[i].kind, '/');
+		const char *where = i == 2 ? "grants: product" : last ? last + 1 : rows[i].kind;
 		struct mutation m = {rows[i].kind, json, rows[i].error, where};
 		struct license back;
 		struct claims fault;
 		char *changed = mutate_token(token, &m, "muster.license", secret);
 		mutate_check(&m, license_open(changed, strlen(changed), public, &back, &fault), fault.where);
 		if (!m.error)
-			assert_int_equal(back.n_grants, rows[i].n);
+			assert_int_equal(count_of(&back, rows[i].kind), rows[i].n);
 		license_fini(&back);
 		free(changed);
 		free(json);
@@ -377,7 +479,7 @@ int main(void)
 		cmocka_unit_test(test_every_field_survives),
 		cmocka_unit_test(test_a_short_license_takes_the_usual_terms),
 		cmocka_unit_test(test_strict_reading),
-		cmocka_unit_test(test_counts_of_grants_and_products),
+		cmocka_unit_test(test_counts_of_arrays),
 		cmocka_unit_test(test_altered_tokens),
 		cmocka_unit_test(test_lookups_and_ends),
 		cmocka_unit_test(test_plans_as_a_mask),

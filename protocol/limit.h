@@ -38,6 +38,7 @@
 #define LIMIT_KEYS 1000 /* pool or redemption keys of one grant */
 #define LIMIT_KEY_DAYS 3660
 #define LIMIT_PRODUCTS 64
+#define LIMIT_REVOCATIONS 4000 /* entries of one kind in a revocation list */
 #define LIMIT_THRESHOLD 1000000
 
 /* Timers (domain.md 1.3 and 8.10). */

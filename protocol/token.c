@@ -13,9 +13,12 @@ const struct token_kind token_product = {"muster.product", "PRODUCT"};
 const struct token_kind token_certificate = {"muster.certificate", "CERTIFICATE"};
 const struct token_kind token_lease = {"muster.lease", "LEASE"};
 const struct token_kind token_host_request = {"muster.host-request", "HOST REQUEST"};
+const struct token_kind token_license_request = {"muster.license-request", "LICENSE REQUEST"};
+const struct token_kind token_revocations = {"muster.revocations", "REVOCATIONS"};
 
-static const struct token_kind *const kinds[] = {&token_license, &token_product, &token_certificate,
-						 &token_lease, &token_host_request};
+static const struct token_kind *const kinds[] = {
+	&token_license,      &token_product,         &token_certificate, &token_lease,
+	&token_host_request, &token_license_request, &token_revocations};
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -22,8 +22,10 @@
 #include "error.h"
 #include "lease.h"
 #include "license.h"
+#include "license_request.h"
 #include "paserk.h"
 #include "product.h"
+#include "revocations.h"
 
 #define ROOM 70000
 
@@ -555,6 +557,8 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	struct certificate cert;
 	struct lease lease;
 	struct host_request request;
+	static struct license_request more;
+	struct revocations list;
 	char *token = NULL;
 	(void)state;
 	tokens_load(&t);
@@ -574,6 +578,13 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	text = token_of(&t, "host-request");
 	assert_int_equal(host_request_open(text, strlen(text), &request, NULL), 0);
 	expect_token(&t, "host-request", host_request_sign(&request, t.host_secret, &token), &token);
+	text = token_of(&t, "license-request");
+	assert_int_equal(license_request_open(text, strlen(text), t.host, &more, NULL), 0);
+	expect_token(&t, "license-request", license_request_sign(&more, t.host_secret, &token), &token);
+	text = token_of(&t, "revocations");
+	assert_int_equal(revocations_open(text, strlen(text), t.vendor, &list, NULL), 0);
+	expect_token(&t, "revocations", revocations_sign(&list, t.vendor_secret, &token), &token);
+	revocations_fini(&list);
 	json_decref(t.document);
 }
 

@@ -27,12 +27,12 @@ def own(kind):
     """The example's claims, for the keys of the fuzz targets."""
     claims = copy.deepcopy(examples.CLAIMS[kind])
     vendor, host = ind.public_of(VENDOR), ind.public_of(HOST)
-    claims["iss"] = ind.k4_pid(host if kind in ("lease", "host-request") else vendor)
+    claims["iss"] = ind.k4_pid(host if kind in examples.HOST_KINDS else vendor)
     if kind == "certificate":
         claims["vendor"] = ind.k4_public(vendor)
     if kind in ("certificate", "host-request"):
         claims["host"]["sign"] = ind.k4_public(host)
-    if kind == "lease":
+    if kind in ("lease", "license-request"):
         claims["vendor"] = ind.k4_pid(vendor)
     return claims
 
@@ -55,8 +55,17 @@ def claims_seeds(kind):
                   enumerate(("volume", "pool", "device", "user", "shared"))]
         yield "models", payload({**full, "grants": grants})
         yield "no-product", payload({**full, "products": []})
+        key = {"hash": full["grants"][1]["redemption"][0]["hash"], "days": 30}
+        grants = [{**grants[1], "key_salt": full["grants"][1]["key_salt"], "redemption": [key, key]},
+                  {**grants[3], "pool_keys": [key["hash"]]}]  # the second without its salt
+        yield "keys", payload({**full, "grants": grants[:1]})
+        yield "no-salt", payload({**full, "grants": grants})
     if kind == "lease":
         yield "perpetual", payload(without(full, "exp", "renew_after", "count", "plans"))
+    if kind == "revocations":
+        yield "empty", payload(without(full, "hosts", "licenses", "keys"))
+    if kind == "license-request":
+        yield "twice-a-grant", payload({**full, "wants": full["wants"] * 2})
     if kind == "product":
         yield "plain", payload({**full, "product": {"id": "a", "name": "A"}})
 
@@ -168,7 +177,8 @@ def main():
     sets = {"frame": frame_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
             "paseto": paseto_seeds(), "armour": armour_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
-    sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease")})
+    sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})
+    sets["license_request"] = claims_seeds("license-request")
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
         for name, data in seeds:

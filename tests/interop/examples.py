@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One organisation with fixed keys: the claims behind the vectors, the interoperability tests and PROTOCOL.md's example."""
 
-from independent import b64, device_id, k4_pid, k4_public, public_of, signing_key, x25519_pair
+from independent import b64, device_id, k4_pid, k4_public, key_check, key_hash, public_of, signing_key, x25519_pair
 
 # Seeds anybody can type; never use them for anything but tests.
 VENDOR = signing_key(b"muster test vendor ed25519 seed.")
@@ -34,6 +34,10 @@ POLICY = {"threshold": 25, "window_days": 30, "lease_days": 180, "renew_minutes"
           "devices_per_user": 5, "hardware_tolerance": 60, "overage": "deny", "on_expiry": "notice", "enrol": "open",
           "overflow": "deny"}
 
+KEY_SALT = bytes(range(16))
+KEYS = [bare + key_check(bare) for bare in ("346789ABCDEFGHJKMNPQRTVW", "XYXYXYXYXYXYXYXYXYXYXYXY")]
+HOST_KINDS = ("lease", "host-request", "license-request")  # signed by the host
+
 CLAIMS = {
     "product": {**head("product", VENDOR_PID, "AAAAAAAAAAAAAAAAAAAAAA"), "product": PRODUCT, "grace_days": 30, "prompt_days": 25,
                 "on_expiry": "reduced"},
@@ -44,7 +48,13 @@ CLAIMS = {
                             "policy": POLICY},
                            {"id": "cad-pool", "product": "acme-cad", "model": "pool", "quantity": 50,
                             "nbf": "2027-01-01T00:00:00Z", "exp": "2028-01-01T00:00:00Z",
-                            "cancel_until": "2027-01-15T00:00:00Z", "plans": ["modeler", "render"],
+                            "cancel_until": "2027-01-15T00:00:00Z", "recurring": True, "self_service_owner": "kari@fjord.example",
+                            "quantity_max": 200, "redeem_from_device": True, "key_salt": b64(KEY_SALT),
+                            "pool_keys": [b64(key_hash(KEY_SALT, KEYS[0]))],
+                            "redemption": [{"hash": b64(key_hash(KEY_SALT, KEYS[1])), "quantity": 10, "days": 365,
+                                            "exp": "2028-01-01T00:00:00Z"},
+                                           {"hash": b64(bytes(range(32))), "quantity": 5}],
+                            "plans": ["modeler", "render"],
                             "policy": {**POLICY, "threshold": 1, "lease_days": 0, "renew_minutes": 0, "overage": "allow+report",
                                        "on_expiry": "reduced", "enrol": "key", "overflow": "deny"}}],
                 "products": [PRODUCT, {"id": "acme-sim", "name": "Acme Sim", "plans": []}]},
@@ -57,4 +67,9 @@ CLAIMS = {
               "renew_after": "2026-11-30T18:00:00Z", "grant": "cad-volume", "license": "fjord-1", "org": "fjord",
               "count": {"have": 25, "need": 25}, "serial": 1, "on_expiry": "notice"},
     "host-request": {**head("host-request", HOST_PID, "EEEEEEEEEEEEEEEEEEEEEA"), "host": HOST_NAME, "ledger": b64(LEDGER)},
+    "license-request": {**head("license-request", HOST_PID, "FFFFFFFFFFFFFFFFFFFFFA"), "license": "fjord-1", "serial": 1,
+                        "org": "fjord", "vendor": VENDOR_PID, "reason": "Forty new machines in \u00c5lesund",
+                        "wants": [{"grant": "cad-pool", "quantity": 90, "has": 50, "used": 48}]},
+    "revocations": {**head("revocations", VENDOR_PID, "GGGGGGGGGGGGGGGGGGGGGA"), "number": 3, "hosts": [HOST_PID],
+                    "licenses": ["lagoon-1", "lagoon-2"], "keys": [b64(key_hash(KEY_SALT, KEYS[1])), b64(bytes(range(32)))]},
 }

@@ -103,6 +103,23 @@ def k4_sid(key):
     return "k4.sid." + b64(digest)
 
 
+# --- product keys ---
+
+KEY_ALPHABET = "346789ABCDEFGHJKMNPQRTVWXY"
+
+
+def key_check(bare):
+    """ISO/IEC 7064 MOD 27,26: the last character of a key whose others are given."""
+    product = 26
+    for c in bare:
+        product = ((product + KEY_ALPHABET.index(c)) % 26 or 26) * 2 % 27
+    return KEY_ALPHABET[(27 - product) % 26]
+
+
+def key_hash(salt, bare):
+    return hashlib.blake2b(b"muster/1 key" + bare.encode(), key=salt, digest_size=32).digest()
+
+
 def pid_bytes(public):
     return unb64(k4_pid(public)[len("k4.pid."):])
 

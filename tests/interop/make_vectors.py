@@ -75,7 +75,7 @@ def handshake(pb):
 def tokens():
     rows = {}
     for kind, claims in examples.CLAIMS.items():
-        host = kind in ("lease", "host-request")
+        host = kind in examples.HOST_KINDS
         rows[kind] = {"signer": "host" if host else "vendor",
                       "token": token_sign(examples.HOST if host else examples.VENDOR, claims, claims["iss"]), "claims": claims}
     return {"schema": 1, "vendor_seed": bytes(examples.VENDOR).hex(), "vendor_public": k4_public(public_of(examples.VENDOR)),

@@ -14,9 +14,11 @@
 #include "error.h"
 #include "lease.h"
 #include "license.h"
+#include "license_request.h"
 #include "message.h"
 #include "paserk.h"
 #include "product.h"
+#include "revocations.h"
 
 #define WORDS_MAX 8
 
@@ -204,6 +206,29 @@ static int do_device_id(char **words)
 	return answer_text(0, text);
 }
 
+/* --- product keys --- */
+
+static int do_key_make(char **words)
+{
+	char text[KEYCODE_TEXT];
+	(void)words;
+	keycode_make(KEYCODE_KEY, text);
+	return answer_text(0, text);
+}
+
+static int do_key_hash(char **words)
+{
+	struct bytes salt = exactly(words[1], KEYCODE_SALT);
+	char bare[KEYCODE_KEY + 1];
+	uint8_t hash[KEYCODE_HASH];
+	int error = keycode_read(words[2], KEYCODE_KEY, bare);
+	if (!error)
+		keycode_hash(bare, salt.at, KEYCODE_SALT, hash);
+	error = answer_bytes(error, hash, KEYCODE_HASH);
+	free(salt.at);
+	return error;
+}
+
 /* --- tokens --- */
 
 static int answer_token(int error, char *token)
@@ -223,6 +248,8 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 	static struct certificate certificate;
 	static struct lease lease;
 	static struct host_request request;
+	static struct license_request more;
+	struct revocations list = {.number = 0};
 	int error = E_USAGE;
 	if (strcmp(kind, "license") == 0 && (error = license_open(token, n, public, &license, NULL)) == 0)
 		error = license_sign(&license, secret, ret);
@@ -236,7 +263,14 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 		error = lease_sign(&lease, secret, ret);
 	if (strcmp(kind, "host-request") == 0 && (error = host_request_open(token, n, &request, NULL)) == 0)
 		error = host_request_sign(&request, secret, ret);
+	if (strcmp(kind, "license-request") == 0 &&
+	    (error = license_request_open(token, n, public, &more, NULL)) == 0)
+		error = license_request_sign(&more, secret, ret);
+	if (strcmp(kind, "revocations") == 0 &&
+	    (error = revocations_open(token, n, public, &list, NULL)) == 0)
+		error = revocations_sign(&list, secret, ret);
 	license_fini(&license);
+	revocations_fini(&list);
 	return error;
 }
 
@@ -344,7 +378,7 @@ static const struct {
 	{"public", 2, do_key},      {"secret", 2, do_key},          {"pid", 2, do_key},
 	{"sid", 2, do_key},         {"device-id", 3, do_device_id}, {"resign", 5, do_resign},
 	{"sign", 5, do_sign},       {"verify", 4, do_verify},       {"lease-verify", 6, do_lease_verify},
-	{"recode", 3, do_recode},
+	{"recode", 3, do_recode},   {"key-make", 1, do_key_make},   {"key-hash", 3, do_key_hash},
 };
 
 static int run_line(char *line)

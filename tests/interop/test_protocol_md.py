@@ -127,7 +127,7 @@ def test_bounds_of_fields():
 # --- tokens ---
 
 KINDS = {"license": "License", "product": "Product file", "certificate": "Host certificate", "lease": "Lease",
-         "host-request": "Host request"}
+         "host-request": "Host request", "license-request": "License request", "revocations": "Revocation list"}
 
 
 def claims_in(text):
@@ -157,7 +157,7 @@ def test_kinds_and_labels():
 def test_optional_claims_are_optional(peer, kind):
     """What the page marks with ? may be left out, and everything else may not."""
     optional = set(re.findall(r"^\| `(\w+)`\?", section(KINDS[kind]).split("A grant:")[0], re.M))
-    key = examples.HOST if kind in ("lease", "host-request") else examples.VENDOR
+    key = examples.HOST if kind in examples.HOST_KINDS else examples.VENDOR
     args = (independent.public_of(key), independent.secret_of(key))
     for claim in examples.CLAIMS[kind]:
         claims = {k: v for k, v in examples.CLAIMS[kind].items() if k != claim}

@@ -4,14 +4,15 @@
 import copy
 import json
 import os
+import random
 
 import pytest
 from nacl.exceptions import BadSignatureError
 
 import examples
 from cpeer import PeerError
-from independent import (b64, device_id, k4_pid, k4_public, k4_secret, k4_sid, paseto_footer, paseto_sign, paseto_verify,
-                         public_of, secret_of, signing_key, token_sign, token_verify)
+from independent import (KEY_ALPHABET, b64, device_id, k4_pid, k4_public, k4_secret, k4_sid, key_check, key_hash, paseto_footer,
+                         paseto_sign, paseto_verify, public_of, secret_of, signing_key, token_sign, token_verify)
 
 
 def test_key_texts_and_ids(peer):
@@ -27,6 +28,20 @@ def test_device_ids(peer):
     for _ in range(20):
         fixed, sign = os.urandom(32), os.urandom(32)
         assert peer.ask("device-id", fixed, sign) == b64(device_id(fixed, sign))
+
+
+def test_product_keys(peer):
+    for _ in range(20):
+        salt = os.urandom(16)
+        text = peer.ask("key-make")
+        bare = text.replace("-", "")
+        assert [len(group) for group in text.split("-")] == [5] * 5 and key_check(bare[:24]) == bare[24]
+        assert peer.bytes("key-hash", salt, text) == key_hash(salt, bare)
+        ours = "".join(random.choice(KEY_ALPHABET) for _ in range(24))
+        assert peer.bytes("key-hash", salt, (ours + key_check(ours)).lower()) == key_hash(salt, ours + key_check(ours))
+        wrong = KEY_ALPHABET[KEY_ALPHABET.index(key_check(ours)) - 1]
+        with pytest.raises(PeerError, match="KEY_MALFORMED"):
+            peer.ask("key-hash", salt, ours + wrong)
 
 
 @pytest.mark.parametrize("footer", [b"", b"k4.pid.x"])
@@ -55,7 +70,7 @@ def test_damage_and_wrong_assertion(peer):
 
 
 def signer_of(kind):
-    return examples.HOST if kind in ("lease", "host-request") else examples.VENDOR
+    return examples.HOST if kind in examples.HOST_KINDS else examples.VENDOR
 
 
 @pytest.mark.parametrize("kind", sorted(examples.CLAIMS))

@@ -20,8 +20,9 @@
 static uint8_t public[PASETO_PUBLIC];
 static uint8_t secret[PASETO_SECRET];
 
-static const struct token_kind *const kinds[] = {&token_license, &token_product, &token_certificate,
-						 &token_lease, &token_host_request};
+static const struct token_kind *const kinds[] = {
+	&token_license,      &token_product,         &token_certificate, &token_lease,
+	&token_host_request, &token_license_request, &token_revocations};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static int setup(void **state)

@@ -64,6 +64,15 @@ void claims_text_opt(struct claims *c, json_t *object, const char *key, char *ou
 		claims_text(c, object, key, out, room);
 }
 
+bool user_ok(const char *text)
+{
+	size_t n = strlen(text);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f || strchr(",;\"'`\\/", text[i]))
+			return false;
+	return n > 0 && n <= LIMIT_USER;
+}
+
 bool slug_ok(const char *text)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";

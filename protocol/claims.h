@@ -67,6 +67,11 @@ void claims_slugs_opt(struct claims *, json_t *object, const char *key, char (*o
 /* Is it a slug: 1 to LIMIT_ID of a-z, 0-9, '-', '.', '_', beginning with a letter or digit? */
 bool slug_ok(const char *text);
 
+/* Is it a user's name, such as an e-mail address: 1 to LIMIT_USER bytes without blanks, control characters
+ * and , ; " ' ` \ / ?
+ */
+bool user_ok(const char *text);
+
 /* Writers: set a member; the object takes it. Failures of memory show as a missing member when it is signed.
  */
 void claims_set_text(json_t *object, const char *key, const char *text);

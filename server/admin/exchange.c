@@ -6,29 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64url.h"
 #include "error.h"
 #include "rfc3339.h"
+
+#define PREFIX_MIN 6 /* characters of a shortened device id */
 
 const char *exchange_query(const struct exchange *x, const char *key)
 {
 	return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
-/* A cursor is one or two numbers: "17" or "17.3". */
-static bool read_cursor(const char *text, int64_t out[2])
+/* A cursor is one to three numbers: "17", "17.3" or "17.3.1". */
+static bool read_cursor(const char *text, int64_t out[3])
 {
 	char *end;
-	out[0] = strtoll(text, &end, 10);
-	out[1] = 0;
-	if (end == text || out[0] < 0)
-		return false;
-	if (*end == '.') {
+	for (size_t i = 0; i < 3; i++) {
+		out[i] = strtoll(text, &end, 10);
+		if (end == text || out[i] < 0)
+			return false;
+		if (*end == 0)
+			return true;
 		text = end + 1;
-		out[1] = strtoll(text, &end, 10);
-		if (end == text || out[1] < 0)
+		if (*end != '.')
 			return false;
 	}
-	return *end == 0;
+	return false;
 }
 
 int exchange_page(const struct exchange *x, struct listing *l)
@@ -59,16 +62,46 @@ void exchange_json(struct exchange *x, int status, json_t *object)
 	x->status = text ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
-void exchange_problem(struct exchange *x, int code, const char *detail)
+json_t *exchange_numbers(const struct numbers *n)
+{
+	json_t *object = json_object();
+	char until[RFC3339_TEXT];
+	const struct {
+		const char *name;
+		int64_t value;
+	} all[] = {{"have", n->have}, {"need", n->need}, {"used", n->used}, {"quantity", n->quantity}};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].value >= 0)
+			json_object_set_new(object, all[i].name, json_integer(all[i].value));
+	if (n->until > 0)
+		json_object_set_new(object, "until", json_string(rfc3339_write(n->until, until)));
+	return object;
+}
+
+json_t *exchange_error(int code, const char *detail, const struct numbers *numbers)
+{
+	const struct error_row *row = error_row(code);
+	return json_pack("{s:s, s:s, s:s, s:o, s:s*}", "code", row->name, "text", row->text, "remedy",
+			 row->remedy, "numbers", exchange_numbers(numbers), "detail",
+			 detail && *detail ? detail : NULL);
+}
+
+void exchange_refuse(struct exchange *x, int code, const char *detail, const struct numbers *numbers)
 {
 	const struct error_row *row = error_row(code);
 	char type[96];
 	snprintf(type, sizeof(type), "urn:muster:error:%s", row->name);
-	json_t *problem = json_pack("{s:i, s:s, s:s, s:i, s:s*, s:s, s:{}, s:s, s:s}", "schema", 1, "type",
+	json_t *problem = json_pack("{s:i, s:s, s:s, s:i, s:s*, s:s, s:o, s:s, s:s}", "schema", 1, "type",
 				    type, "title", row->text, "status", row->http, "detail", detail, "code",
-				    row->name, "numbers", "remedy", row->remedy, "request_id", x->request_id);
+				    row->name, "numbers", exchange_numbers(numbers), "remedy", row->remedy,
+				    "request_id", x->request_id);
 	exchange_json(x, row->http, problem);
 	x->content_type = "application/problem+json";
+}
+
+void exchange_problem(struct exchange *x, int code, const char *detail)
+{
+	exchange_refuse(x, code, detail, &NUMBERS_NONE);
 }
 
 int exchange_catalog(struct exchange *x, const struct catalog **ret)
@@ -92,12 +125,99 @@ int exchange_call(struct exchange *x, struct job *job)
 {
 	snprintf(job->actor, sizeof(job->actor), "uid:%u", (unsigned)x->peer.uid);
 	memcpy(job->correlation, x->request_id, sizeof(job->correlation));
+	job->numbers = NUMBERS_NONE;
 	int error = lane_call(x->admin->settings.lane, job);
 	if (!error)
 		error = job->code;
 	if (error)
-		exchange_problem(x, error, job->fault[0] ? job->fault : NULL);
+		exchange_refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
 	return error;
+}
+
+/* --- names --- */
+
+static int exchange_find(struct exchange *x, const struct record *like, uint32_t by, int64_t *ret)
+{
+	int error = store_find_num(x->admin->reader, like, by, ret);
+	return error ? error : *ret ? 0 : E_NOT_FOUND;
+}
+
+int exchange_user(struct exchange *x, const char *name, int64_t *ret)
+{
+	struct record like = {.kind = RECORD_USER, .u.user.name = name};
+	return exchange_find(x, &like, BY(user, name), ret);
+}
+
+int exchange_circle(struct exchange *x, enum circle_kind kind, const char *name, int64_t *ret)
+{
+	struct record like = {.kind = RECORD_CIRCLE, .u.circle = {.kind = (int64_t)kind, .name = name}};
+	return exchange_find(x, &like, BY(circle, kind) | BY(circle, name), ret);
+}
+
+/* The tags that an id's prefix can begin with: each character is six bits of it, most significant first. */
+static bool tag_range(const char *prefix, int64_t *ret_from, int64_t *ret_to)
+{
+	size_t n = strlen(prefix);
+	uint8_t low[DEVICE_ID];
+	uint8_t high[DEVICE_ID];
+	char text[DEVICE_ID_TEXT];
+	if (n < PREFIX_MIN || n >= DEVICE_ID_TEXT)
+		return false;
+	/* Pad with the least and the greatest characters; the last one holds only four bits, so its low ones
+	 * are zero. */
+	memset(text, 'A', sizeof(text) - 1);
+	memcpy(text, prefix, n);
+	text[sizeof(text) - 1] = 0;
+	if (base64url_read_exact(text, sizeof(text) - 1, low, sizeof(low)))
+		return false;
+	memset(text + n, '_', sizeof(text) - 1 - n);
+	text[sizeof(text) - 2] = n == DEVICE_ID_TEXT - 1 ? prefix[n - 1] : '8';
+	if (base64url_read_exact(text, sizeof(text) - 1, high, sizeof(high)))
+		return false;
+	*ret_from = store_tag(low);
+	*ret_to = store_tag(high);
+	return true;
+}
+
+struct device_search {
+	const char *prefix;
+	char id[DEVICE_ID_TEXT];
+	int64_t num;
+	int found;
+};
+
+static int find_device(const struct row *row, void *context)
+{
+	struct device_search *s = context;
+	char id[DEVICE_ID_TEXT];
+	device_id_write(row->u.device.id, id);
+	if (strncmp(id, s->prefix, strlen(s->prefix)) != 0)
+		return 0;
+	memcpy(s->id, id, sizeof(s->id));
+	s->num = row->u.device.num;
+	return ++s->found > 1;
+}
+
+int exchange_device(struct exchange *x, const char *text, char *ret_id, int64_t *ret_num,
+		    const char **ret_detail)
+{
+	struct device_search s = {.prefix = text};
+	struct listing l = {.kind = LIST_DEVICE, .now = x->now};
+	if (!tag_range(text, &l.tag_from, &l.tag_to)) {
+		*ret_detail = "a device id, or at least its first 6 characters";
+		return E_BAD_REQUEST;
+	}
+	int error = store_page(x->admin->reader, &l, find_device, &s);
+	if (error < 0)
+		return error;
+	if (s.found > 1)
+		*ret_detail = "more than one device id begins so";
+	if (s.found != 1)
+		return s.found ? E_BAD_REQUEST : E_NOT_FOUND;
+	if (ret_id)
+		memcpy(ret_id, s.id, sizeof(s.id));
+	*ret_num = s.num;
+	return 0;
 }
 
 void json_set_time(json_t *object, const char *key, int64_t time)

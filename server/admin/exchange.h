@@ -60,6 +60,20 @@ void exchange_text(struct exchange *, const char *content_type, char *);
 /* Reply with a problem (RFC 9457). detail: may be NULL. */
 void exchange_problem(struct exchange *, int code, const char *detail);
 
+/* The same with the numbers behind it; and a problem, and numbers, as members of other answers. */
+void exchange_refuse(struct exchange *, int code, const char *detail, const struct numbers *);
+json_t *exchange_error(int code, const char *detail, const struct numbers *);
+json_t *exchange_numbers(const struct numbers *);
+
+/* Numbers of a user and of a group by name. E_NOT_FOUND; errors of the store. */
+int exchange_user(struct exchange *, const char *name, int64_t *ret);
+int exchange_circle(struct exchange *, enum circle_kind, const char *name, int64_t *ret);
+
+/* A device by its id or the first characters of it. ret_id: its whole text (may be NULL). E_NOT_FOUND;
+ * E_BAD_REQUEST, with *ret_detail telling why. */
+int exchange_device(struct exchange *, const char *text, char *ret_id, int64_t *ret_num,
+		    const char **ret_detail);
+
 /* The catalog as the store has it now. Errors of the store. */
 int exchange_catalog(struct exchange *, const struct catalog **ret);
 

@@ -8,7 +8,9 @@
 
 #include "day.h"
 #include "error.h"
+#include "policy.h"
 #include "rfc3339.h"
+#include "seat.h"
 #include "status.h"
 
 #define ADMIN_NOTICE_DAYS 60 /* administrators hear of an end earlier than users (domain.md 8.10) */
@@ -54,10 +56,9 @@ static int take_grant(const struct row *row, void *context)
 		.grant = grant,
 		.count = row->u.grant.count,
 		.active = row->u.grant.active,
-		.reached = row->u.grant.reached,
-		.below_since = row->u.grant.below_since,
-		.state = catalog_term_state(grant.grant->nbf, grant_end(&grant.license->license, grant.grant),
-					    catalog_grace_end(grant.license, grant.grant), g->now),
+		.seats = row->u.grant.seats,
+		.marks = row->u.grant.marks,
+		.terms = catalog_terms(o->catalog, &grant, &row->u.grant.marks, g->now),
 	};
 	return 0;
 }
@@ -94,36 +95,69 @@ static void check_licenses(struct overview *o, int64_t now)
 		    o->catalog->damaged);
 }
 
-static void check_grant(struct overview *o, const struct grant_now *g)
+static void check_threshold(struct overview *o, const struct grant_now *g)
 {
 	const struct grant *grant = g->grant.grant;
 	int64_t need = grant->policy.threshold;
 	char text[RFC3339_TEXT];
-	if (grant->model != MODEL_VOLUME) {
-		add(o, E_MODEL_UNSUPPORTED, SEVERITY_WARNING, "grant %s is of model %s", grant->id,
-		    model_name(grant->model));
+	if (g->count >= need)
 		return;
-	}
-	if (g->count < need && g->reached) {
-		rfc3339_write(g->below_since + (int64_t)grant->policy.grace_days * DAY_SECONDS, text);
-		add(o, E_THRESHOLD_NOT_MET, SEVERITY_WARNING,
-		    "grant %s fell to %" PRId64 " of %" PRId64 "; renewals go on until %s", grant->id,
-		    g->count, need, g->below_since ? text : "the grace ends");
-	} else if (g->count < need) {
+	if (!g->marks.reached) {
 		add(o, E_THRESHOLD_NOT_MET, SEVERITY_INFO, "grant %s counts %" PRId64 " of %" PRId64,
 		    grant->id, g->count, need);
+		return;
 	}
-	if (grant->quantity && g->active >= grant->quantity)
+	rfc3339_write(g->marks.below_since + (int64_t)grant->policy.grace_days * DAY_SECONDS, text);
+	add(o, E_THRESHOLD_NOT_MET, SEVERITY_WARNING,
+	    "grant %s fell to %" PRId64 " of %" PRId64 "; renewals go on until %s", grant->id, g->count, need,
+	    g->marks.below_since ? text : "the grace ends");
+}
+
+/* How much of the quantity is taken, by the model's own count. */
+static void check_use(struct overview *o, const struct grant_now *g)
+{
+	const struct grant *grant = g->grant.grant;
+	int64_t quantity = g->terms.quantity;
+	int64_t level = policy_pool_level(g->active, quantity);
+	char text[RFC3339_TEXT];
+	if (!quantity)
+		return;
+	if (grant->model == MODEL_POOL && level)
+		add(o, E_POOL_LOW, level == POLICY_POOL_ALARM ? SEVERITY_ERROR : SEVERITY_WARNING,
+		    "pool %s has %" PRId64 " of %" PRId64 " activations used", grant->id, g->active,
+		    quantity);
+	if (grant->model == MODEL_VOLUME && g->active >= quantity)
 		add(o, E_QUANTITY_EXCEEDED, SEVERITY_WARNING,
-		    "grant %s has %" PRId64 " of %" PRId64 " places taken", grant->id, g->active,
-		    grant->quantity);
+		    "grant %s has %" PRId64 " of %" PRId64 " places taken", grant->id, g->active, quantity);
+	if (model_seats(grant->model) && g->seats == quantity)
+		add(o, E_SEATS_EXHAUSTED, SEVERITY_INFO, "grant %s has all of its %" PRId64 " seats assigned",
+		    grant->id, quantity);
+	if (!g->marks.over_since)
+		return;
+	rfc3339_write(g->marks.over_since + (int64_t)SEAT_CURE_DAYS * DAY_SECONDS, text);
+	add(o, E_SEATS_SHRUNK, SEVERITY_WARNING,
+	    "grant %s has %" PRId64 " taken and %" PRId64 " left; cure it until %s", grant->id,
+	    model_seats(grant->model) ? g->seats : g->active, quantity, text);
+}
+
+static void check_grant(struct overview *o, const struct grant_now *g)
+{
+	char text[RFC3339_TEXT];
+	if (g->grant.grant->model == MODEL_VOLUME)
+		check_threshold(o, g);
+	check_use(o, g);
+	if (g->terms.stage == STAGE_DISABLED) {
+		rfc3339_write(g->terms.next_at, text);
+		add(o, g->marks.cancelled ? E_GRANT_CANCELLED : E_GRANT_ENDED, SEVERITY_WARNING,
+		    "grant %s is disabled and will be deleted %s", g->grant.grant->id, text);
+	}
 }
 
 static bool serves(const struct overview *o)
 {
 	for (size_t i = 0; i < o->n_grants; i++)
 		if (o->grants[i].grant.license->certificate &&
-		    (strcmp(o->grants[i].state, "active") == 0 || strcmp(o->grants[i].state, "expired") == 0))
+		    (o->grants[i].terms.stage == STAGE_ACTIVE || o->grants[i].terms.stage == STAGE_EXPIRED))
 			return true;
 	return false;
 }

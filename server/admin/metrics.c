@@ -80,9 +80,19 @@ static int64_t grant_threshold(const struct grant_now *g)
 	return g->grant.grant->policy.threshold;
 }
 
+static int64_t grant_seats(const struct grant_now *g)
+{
+	return g->seats;
+}
+
+static int64_t grant_quantity(const struct grant_now *g)
+{
+	return g->terms.quantity;
+}
+
 static int64_t grant_expiry(const struct grant_now *g)
 {
-	return grant_end(&g->grant.license->license, g->grant.grant);
+	return g->terms.end;
 }
 
 static void write_gauges(FILE *out, struct exchange *x, const struct overview *o)
@@ -98,6 +108,8 @@ static void write_gauges(FILE *out, struct exchange *x, const struct overview *o
 	write_grants(out, o, "muster_grant_devices", "Devices in the grant's counting window.", grant_count);
 	write_grants(out, o, "muster_grant_threshold", "Devices that the grant needs.", grant_threshold);
 	write_grants(out, o, "muster_grant_leases", "Leases of the grant in force.", grant_active);
+	write_grants(out, o, "muster_grant_seats", "Seats of the grant that are assigned.", grant_seats);
+	write_grants(out, o, "muster_grant_quantity", "Quantity of the grant; 0: none.", grant_quantity);
 	write_grants(out, o, "muster_grant_expiry_timestamp_seconds", "End of the grant in Unix time.",
 		     grant_expiry);
 }

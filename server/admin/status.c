@@ -9,49 +9,86 @@
 #include <string.h>
 
 #include "base64url.h"
+#include "day.h"
 #include "error.h"
 #include "rfc3339.h"
+#include "seat.h"
 
-static json_t *grant_row(const struct grant_now *g)
+/* What the next stage of its life takes away, for people. */
+static const char *loses(const struct grant_now *g)
+{
+	switch (g->terms.stage) {
+	case STAGE_PENDING:
+		return "nothing: it begins then";
+	case STAGE_ACTIVE:
+		return g->terms.end == g->terms.grace_end ? "no new leases or assignments; leases run out"
+							  : "nothing yet: the grace begins";
+	case STAGE_EXPIRED:
+		return "no new leases or assignments; leases run out";
+	case STAGE_DISABLED:
+		return "its seats and activations; nothing brings it back then";
+	default:
+		return "";
+	}
+}
+
+json_t *overview_grant(const struct grant_now *g)
 {
 	const struct grant *grant = g->grant.grant;
+	bool seats = model_seats(grant->model);
 	json_t *row = json_object();
 	json_set_text(row, "grant", grant->id);
 	json_set_text(row, "license", g->grant.license->license.id);
+	json_set_text(row, "vendor", g->grant.license->vendor);
 	json_set_text(row, "product", grant->product);
 	json_set_text(row, "model", model_name(grant->model));
-	json_set_text(row, "state", g->state);
-	json_object_set_new(row, "quantity", grant->quantity ? json_integer(grant->quantity) : json_null());
+	json_set_text(row, "state", g->terms.state);
+	json_set_text(row, "next_state", g->terms.next);
+	json_set_time(row, "next_at", g->terms.next_at);
+	json_set_text(row, "loses", loses(g));
+	json_object_set_new(row, "quantity",
+			    g->terms.quantity ? json_integer(g->terms.quantity) : json_null());
 	json_set_number(row, "count", g->count);
 	json_set_number(row, "threshold", grant->policy.threshold);
 	json_set_number(row, "active", g->active);
-	json_set_time(row, "expires", grant_end(&g->grant.license->license, grant));
-	json_set_time(row, "below_since", g->below_since);
+	json_set_number(row, "assigned", seats ? g->seats : g->active);
+	json_set_number(row, "in_use", g->active);
+	json_object_set_new(row, "recurring", json_boolean(grant->recurring));
+	json_set_text(row, "self_service", grant->self_service_owner[0] ? grant->self_service_owner : NULL);
+	json_set_time(row, "taken_over", g->marks.taken_over);
+	json_set_time(row, "cancel_until", grant->cancel_until);
+	json_set_time(row, "cancelled", g->marks.cancelled);
+	json_set_time(row, "over_until",
+		      g->marks.over_since ? g->marks.over_since + (int64_t)SEAT_CURE_DAYS * DAY_SECONDS : 0);
+	json_set_time(row, "expires", g->terms.end);
+	json_set_time(row, "below_since", g->marks.below_since);
 	return row;
 }
 
-/* The product's totals over all its grants; a grant without a quantity makes the total open (null). */
-static json_t *product_row(const struct overview *o, const struct product *product)
+json_t *overview_product(const struct overview *o, const struct product *product)
 {
 	int64_t total = 0;
+	int64_t assigned = 0;
 	int64_t used = 0;
 	bool open = false;
 	for (size_t i = 0; i < o->n_grants; i++) {
 		const struct grant_now *g = &o->grants[i];
 		if (strcmp(g->grant.grant->product, product->id) != 0)
 			continue;
-		open |= g->grant.grant->quantity == 0;
-		total += g->grant.grant->quantity;
+		assigned += model_seats(g->grant.grant->model) ? g->seats : g->active;
 		used += g->active;
+		/* What takes nobody any more gives nothing to the total. */
+		open |= g->terms.quantity == 0 && g->terms.open;
+		total += g->terms.open ? g->terms.quantity : 0;
 	}
 	json_t *row = json_object();
 	json_set_text(row, "product", product->id);
 	json_set_text(row, "name", product->name);
 	json_object_set_new(row, "total", open ? json_null() : json_integer(total));
-	json_set_number(row, "assigned", used);
+	json_set_number(row, "assigned", assigned);
 	json_set_number(row, "in_use", used);
 	json_object_set_new(row, "available",
-			    open ? json_null() : json_integer(total > used ? total - used : 0));
+			    open ? json_null() : json_integer(total > assigned ? total - assigned : 0));
 	return row;
 }
 
@@ -64,7 +101,7 @@ static json_t *product_rows(const struct overview *o)
 			seen = strcmp(o->grants[j].grant.grant->product, o->grants[i].grant.grant->product) ==
 			       0;
 		if (!seen)
-			json_array_append_new(rows, product_row(o, o->grants[i].grant.product));
+			json_array_append_new(rows, overview_product(o, o->grants[i].grant.product));
 	}
 	return rows;
 }
@@ -96,7 +133,7 @@ void status_show(struct exchange *x)
 	for (size_t i = 0; i < s->n_listeners; i++)
 		json_array_append_new(listeners, json_string(s->listeners[i]));
 	for (size_t i = 0; i < o->n_grants; i++)
-		json_array_append_new(grants, grant_row(&o->grants[i]));
+		json_array_append_new(grants, overview_grant(&o->grants[i]));
 	json_t *status = json_pack("{s:i, s:s, s:s, s:o, s:o}", "schema", 1, "state", o->state, "version",
 				   MUSTER_VERSION, "host", host_row(x, o->catalog), "listeners", listeners);
 	json_set_time(status, "started", x->admin->started);

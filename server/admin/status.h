@@ -14,10 +14,10 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
 struct grant_now {
 	struct catalog_grant grant;
 	int64_t count;
-	int64_t active;
-	int64_t reached;
-	int64_t below_since;
-	const char *state;
+	int64_t active; /* leases in force; of a pool: activations */
+	int64_t seats;  /* assigned */
+	struct grant_marks marks;
+	struct grant_terms terms;
 };
 
 /* One finding, for people and programs. */
@@ -40,6 +40,12 @@ struct overview {
 
 /* Gather. *ret: freed by the caller with free(). Errors of the store. */
 int overview_gather(struct exchange *, struct overview **ret);
+
+/* A grant as a row of status and of the subscriptions: what it is, what comes next and what will be lost. */
+json_t *overview_grant(const struct grant_now *);
+
+/* A product's totals over all its grants, from the same counts that decide: total null when one is open. */
+json_t *overview_product(const struct overview *, const struct product *);
 
 /* The health items as a JSON array. */
 json_t *overview_health(const struct overview *);

@@ -95,24 +95,65 @@ int broker_audit(struct broker *b, int64_t now, const char *actor, const char *a
 	return error;
 }
 
-int broker_threshold(struct broker *b, int64_t now, int64_t grant, const char *id,
-		     const struct threshold_mark *before, const struct threshold_mark *after, int64_t have,
-		     int64_t need)
+/* What a change of marks is called in the audit log; NULL: nothing to tell. */
+static const char *mark_action(const struct grant_marks *before, const struct grant_marks *after,
+			       int64_t need)
 {
-	struct effect effect = {.kind = EFFECT_THRESHOLD,
-				.grant = grant,
-				.at = now,
-				.u.threshold = {after->reached, after->below_since}};
-	const char *action = !before->reached     ? "threshold.reached"
-			     : after->below_since ? "threshold.below"
-						  : "threshold.recovered";
+	if (after->warned > before->warned)
+		return "pool.low";
 	if (before->reached == after->reached && before->below_since == after->below_since)
+		return NULL;
+	if (need <= 1 && !before->below_since)
+		return NULL;
+	return !before->reached     ? "threshold.reached"
+	       : after->below_since ? "threshold.below"
+				    : "threshold.recovered";
+}
+
+static bool same_marks(const struct grant_marks *a, const struct grant_marks *b)
+{
+	return a->reached == b->reached && a->below_since == b->below_since && a->cancelled == b->cancelled &&
+	       a->taken_over == b->taken_over && a->over_since == b->over_since && a->warned == b->warned &&
+	       a->extra == b->extra && a->extended == b->extended;
+}
+
+int broker_marks(struct broker *b, int64_t now, int64_t grant, const char *id,
+		 const struct grant_marks *before, const struct grant_marks *after, int64_t have,
+		 int64_t need)
+{
+	struct effect effect = {.kind = EFFECT_MARKS, .grant = grant, .at = now, .u.marks = *after};
+	const char *action = mark_action(before, after, need);
+	if (same_marks(before, after))
 		return 0;
 	int error = store_apply(b->store, &effect);
-	if (error || (need <= 1 && !before->below_since))
+	if (error || !action)
 		return error;
 	return broker_audit(b, now, "host", action, id,
 			    json_pack("{s:I, s:I}", "have", (json_int_t)have, "need", (json_int_t)need));
+}
+
+int broker_release(struct broker *b, int64_t now, const char *actor, const char *action,
+		   const struct row *row)
+{
+	struct holding after = row->u.activation.holding;
+	char id[DEVICE_ID_TEXT];
+	struct catalog_grant g;
+	bool known = catalog_grant(&b->catalog, row->u.activation.grant, &g);
+	after.state = HOLDING_RELEASED;
+	struct effect effect = {.kind = EFFECT_HOLDING,
+				.device = row->u.activation.num,
+				.grant = row->u.activation.grant,
+				.user = row->u.activation.user,
+				.at = now,
+				.u.holding = {row->u.activation.holding, after}};
+	int error = store_apply(b->store, &effect);
+	device_id_write(row->u.activation.id, id);
+	if (error)
+		return error;
+	return broker_audit(b, now, actor, action, id,
+			    json_pack("{s:s*, s:s*, s:s*}", "grant", known ? g.grant->id : NULL, "product",
+				      known ? g.grant->product : NULL, "user",
+				      row->u.activation.user ? row->u.activation.user_name : NULL));
 }
 
 bool broker_told_today(struct broker *b, const uint8_t device[DEVICE_ID], int64_t now)
@@ -156,14 +197,22 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 {
 	job->now = now;
 	job->code = 0;
+	seats_forget(b); /* an instant later a term may be over */
+	b->round.n = 0;
 	switch (job->kind) {
 	case JOB_ACTIVATE:
 	case JOB_RENEW:
 	case JOB_RELEASE:
+	case JOB_SIGN_IN:
+	case JOB_SIGN_OUT:
+	case JOB_REDEEM:
 	case JOB_POLICY:
 		return request_run(b, job, now);
+	case JOB_CHANGE:
+		return change_run(b, job, now);
 	case JOB_INSTALL_LICENSE:
 	case JOB_INSTALL_CERTIFICATE:
+	case JOB_INSTALL_REVOCATIONS:
 		return install_run(b, job, now);
 	case JOB_AUDIT:
 		return broker_audit(b, now, job->actor, "admin.refused", job->installed,
@@ -214,7 +263,7 @@ static void count_line(struct counters *counters, const struct job *job, const s
 	if (line->answer.code) {
 		counter_add(&counters->refused, 1);
 		counter_code(counters->refusals, line->answer.code);
-	} else if (job->kind == JOB_RELEASE) {
+	} else if (job->kind == JOB_RELEASE || job->kind == JOB_SIGN_OUT) {
 		counter_add(&counters->released, 1);
 	} else {
 		counter_add(line->renewal ? &counters->renewed : &counters->granted, 1);
@@ -223,12 +272,13 @@ static void count_line(struct counters *counters, const struct job *job, const s
 
 static void count(struct counters *counters, const struct job *job)
 {
-	bool asks = job->kind == JOB_ACTIVATE || job->kind == JOB_RENEW || job->kind == JOB_RELEASE;
+	bool asks = job->kind == JOB_ACTIVATE || job->kind == JOB_RENEW || job->kind == JOB_RELEASE ||
+		    job->kind == JOB_SIGN_IN || job->kind == JOB_SIGN_OUT;
 	if (job->mismatched)
 		counter_add(&counters->mismatched, 1);
 	if (job->repeated)
 		counter_add(&counters->repeated, 1);
-	for (size_t i = 0; asks && !job->repeated && i < job->n_lines; i++)
+	for (size_t i = 0; asks && !job->repeated && !job->dry_run && i < job->n_lines; i++)
 		count_line(counters, job, &job->lines[i]);
 }
 

@@ -10,12 +10,15 @@
 #include <stdatomic.h>
 
 #include "catalog.h"
+#include "change.h"
 #include "counters.h"
 #include "credentials.h"
 #include "host_key.h"
 #include "job.h"
 #include "policy.h"
+#include "seats.h"
 
+struct row;
 struct store;
 
 #define TALLIES_MAX 64
@@ -33,6 +36,14 @@ struct told {
 	int32_t day;
 };
 
+/* Wrong product keys that somebody tried within an hour. */
+#define WRONG_KEYS 256
+struct wrong_keys {
+	uint64_t who;
+	int64_t since;
+	int n;
+};
+
 struct broker {
 	struct store *store;
 	const struct host_key *key;
@@ -48,7 +59,13 @@ struct broker {
 	struct tally tallies[TALLIES_MAX];
 	size_t n_tallies;
 	struct told told[TOLD_MAX];
-	bool catalog_stale; /* the batch changed licenses or certificates */
+	bool catalog_stale;   /* the batch changed licenses or certificates */
+	struct offers offers; /* of the product that was settled last */
+	struct round round;   /* what the change at hand does to seats */
+	struct wrong_keys wrong_keys[WRONG_KEYS];
+	unsigned long long swept; /* generation of the catalog at the last sweep */
+	int64_t seat_cursor;      /* of the sweeper's walk through all seats */
+	int64_t device_cursor;    /* and through all devices */
 };
 
 /* Begin on an open store, which stays the caller's like key and counters. The ledger id is made when there is
@@ -68,18 +85,11 @@ void broker_run(struct broker *, struct job **jobs, size_t n, int64_t now);
 int broker_audit(struct broker *, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail /* taken over; NULL is out of memory */);
 
-/* When a grant's threshold was first met, and since when the count is below it; 0: never. */
-struct threshold_mark {
-	int64_t reached;
-	int64_t below_since;
-};
-
-/* Store the marks of a grant when they changed, and audit it; reaching a threshold of one is
- * nothing to audit.
- */
-int broker_threshold(struct broker *, int64_t now, int64_t grant, const char *id,
-		     const struct threshold_mark *before, const struct threshold_mark *after, int64_t have,
-		     int64_t need);
+/* Store the marks of a grant when they changed, and audit what they mean; reaching a threshold of one is
+ * nothing to audit. have, need: the count and the threshold, or what is used of a pool and its quantity. */
+int broker_marks(struct broker *, int64_t now, int64_t grant, const char *id,
+		 const struct grant_marks *before, const struct grant_marks *after, int64_t have,
+		 int64_t need);
 
 /* Was this device audited today already for a repeated fault? It counts as told afterwards. Forgets under
  * pressure. */
@@ -92,7 +102,30 @@ void broker_tally(struct broker *, const char *what, int64_t grant);
  */
 int request_run(struct broker *, struct job *, int64_t now);
 int install_run(struct broker *, struct job *, int64_t now);
+int change_run(struct broker *, struct job *, int64_t now);
 int sweep_run(struct broker *, struct job *, int64_t now);
+
+/* A user's sign-in on a device: *ret_code says why not. A right code is used up, and the binding is made. */
+int signin_check(struct broker *, struct job *, int64_t device, int64_t now, int *ret_code);
+
+/* Redeem a key for a product ("" for any): *ret_code says why not, numbers and detail what is behind it;
+ * detail of success says what it gave. who: whose wrong tries are counted. from_device: only where the grant
+ * allows that. */
+struct redeeming {
+	const char *key; /* bare */
+	const char *product;
+	const char *grant; /* only of this one; NULL: any */
+	uint64_t who;
+	bool from_device;
+	const char *actor;
+	struct numbers numbers;
+	char detail[LIMIT_DETAIL + 1];
+};
+int redeem_run(struct broker *, struct redeeming *, int64_t now, int *ret_code);
+
+/* Take an activation away: a device's own, or a user's on it. action: for the audit log. */
+int broker_release(struct broker *, int64_t now, const char *actor, const char *action,
+		   const struct row *activation);
 
 /* Sign the leases of a job whose batch is durable. */
 void signer_sign(struct broker *, struct job *);

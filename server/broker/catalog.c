@@ -7,9 +7,8 @@
 #include "day.h"
 #include "error.h"
 #include "log.h"
+#include "seat.h"
 #include "store.h"
-
-#define DISABLED_DAYS 90 /* after the grace (domain.md 5.1) */
 
 /* --- loading --- */
 
@@ -87,18 +86,48 @@ static int add_number(const struct row *row, void *context)
 	return 0;
 }
 
+static int add_revocations(const struct row *row, void *context)
+{
+	struct catalog *c = context;
+	const struct record_revocation *r = &row->u.record.u.revocation;
+	const uint8_t *vendor = catalog_vendor(c, r->vendor);
+	struct catalog_revocations *all = realloc(c->revocations, (c->n_revocations + 1) * sizeof(*all));
+	if (!all)
+		return E_NO_MEMORY;
+	c->revocations = all;
+	struct catalog_revocations *one = &all[c->n_revocations];
+	memset(one, 0, sizeof(*one));
+	int error = vendor ? revocations_open(r->token, strlen(r->token), vendor, &one->list, NULL)
+			   : E_VENDOR_NOT_PINNED;
+	if (error) {
+		revocations_fini(&one->list);
+		log_error("stored revocation list does not verify vendor=%s code=%s", r->vendor,
+			  error_name(error));
+		c->damaged++;
+		return 0;
+	}
+	paserk_pid_write(vendor, one->vendor);
+	one->installed = r->installed;
+	c->n_revocations++;
+	return 0;
+}
+
 int catalog_load(struct store *store, struct catalog *ret)
 {
 	struct catalog c = {.next_number = 1};
 	struct listing certificates = {.kind = LIST_CERTIFICATE};
 	struct listing licenses = {.kind = LIST_LICENSE};
 	struct listing grants = {.kind = LIST_GRANT};
+	struct record any = {.kind = RECORD_REVOCATION};
+	struct listing revocations = {.kind = LIST_RECORD, .like = &any};
 	*ret = (struct catalog){0};
 	int error = store_page(store, &certificates, add_certificate, &c);
 	if (!error)
 		error = store_page(store, &licenses, add_license, &c);
 	if (!error)
 		error = store_page(store, &grants, add_number, &c);
+	if (!error)
+		error = store_page(store, &revocations, add_revocations, &c);
 	if (error) {
 		catalog_free(&c);
 		return error;
@@ -118,6 +147,9 @@ void catalog_free(struct catalog *c)
 	}
 	for (size_t i = 0; i < c->n_certificates; i++)
 		free(c->certificates[i].token);
+	for (size_t i = 0; i < c->n_revocations; i++)
+		revocations_fini(&c->revocations[i].list);
+	free(c->revocations);
 	free(c->licenses);
 	free(c->certificates);
 	*c = (struct catalog){0};
@@ -167,31 +199,117 @@ bool catalog_grant(const struct catalog *c, int64_t number, struct catalog_grant
 	return false;
 }
 
+bool catalog_grant_named(const struct catalog *c, const char *license, const char *id,
+			 struct catalog_grant *ret)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < c->n_licenses; i++) {
+		const struct catalog_license *l = &c->licenses[i];
+		const struct grant *grant = license_grant(&l->license, id);
+		if (!grant || !l->numbers[grant - l->license.grants] ||
+		    (license && strcmp(license, l->license.id) != 0))
+			continue;
+		*ret = (struct catalog_grant){l, grant, license_product(&l->license, grant->product)};
+		found++;
+	}
+	return found == 1;
+}
+
+int64_t catalog_number(const struct catalog_grant *g)
+{
+	return g->license->numbers[g->grant - g->license->license.grants];
+}
+
+const struct revocations *catalog_revocations(const struct catalog *c, const char *vendor)
+{
+	for (size_t i = 0; i < c->n_revocations; i++)
+		if (strcmp(c->revocations[i].vendor, vendor) == 0)
+			return &c->revocations[i].list;
+	return NULL;
+}
+
+/* --- the life of a grant --- */
+
 int64_t catalog_grace_end(const struct catalog_license *l, const struct grant *grant)
 {
 	return grant_end(&l->license, grant) + (int64_t)l->license.grace_days * DAY_SECONDS;
 }
 
+const char *catalog_stage_name(enum grant_stage stage)
+{
+	static const char *const names[] = {"pending", "active", "expired", "disabled", "deleted"};
+	return names[stage];
+}
+
+/* Where each stage ends; a term without grace goes from active straight to disabled. */
+static enum grant_stage stage_at(int64_t nbf, int64_t end, int64_t grace_end, int64_t now,
+				 int64_t *ret_next_at)
+{
+	const int64_t ends[] = {nbf, end, grace_end, grace_end + (int64_t)SEAT_DISABLED_DAYS * DAY_SECONDS};
+	for (int i = 0; i < 4; i++) {
+		*ret_next_at = ends[i];
+		if (now < ends[i])
+			return (enum grant_stage)i;
+	}
+	*ret_next_at = 0;
+	return STAGE_DELETED;
+}
+
 const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int64_t now)
 {
-	if (now < nbf)
-		return "pending";
-	if (now < end)
-		return "active";
-	if (now < grace_end)
-		return "expired";
-	return now < grace_end + (int64_t)DISABLED_DAYS * DAY_SECONDS ? "disabled" : "deleted";
+	int64_t ignored;
+	return catalog_stage_name(stage_at(nbf, end, grace_end, now, &ignored));
+}
+
+static bool is_revoked(const struct catalog *c, const struct catalog_license *l)
+{
+	const struct revocations *r = catalog_revocations(c, l->vendor);
+	return r && revocations_license(r, l->license.id);
+}
+
+struct grant_terms catalog_terms(const struct catalog *c, const struct catalog_grant *g,
+				 const struct grant_marks *m, int64_t now)
+{
+	const struct license *license = &g->license->license;
+	int64_t own = grant_end(license, g->grant);
+	struct grant_terms t = {.end = m->extended > own ? m->extended : own};
+	bool ours = !g->grant->self_service_owner[0] || m->taken_over;
+	bool revoked = is_revoked(c, g->license);
+	t.grace_end = t.end + (int64_t)license->grace_days * DAY_SECONDS;
+	t.quantity = g->grant->quantity ? g->grant->quantity + m->extra : 0;
+	/* Cancelled or revoked: disabled at once, without a grace. */
+	if (m->cancelled && m->cancelled < t.end)
+		t.end = t.grace_end = m->cancelled;
+	t.stage = stage_at(g->grant->nbf, t.end, t.grace_end, now, &t.next_at);
+	if (revoked && t.stage < STAGE_DISABLED)
+		t.stage = STAGE_DISABLED;
+	t.state = catalog_stage_name(t.stage);
+	t.next = t.stage == STAGE_DELETED                          ? NULL
+		 : t.stage == STAGE_ACTIVE && t.end == t.grace_end ? catalog_stage_name(STAGE_DISABLED)
+								   : catalog_stage_name(t.stage + 1);
+	t.open = ours && !revoked && t.stage < STAGE_DISABLED;
+	t.keeps = ours && t.stage < STAGE_DELETED;
+	return t;
+}
+
+bool catalog_plans(const struct product *product, const char *names, uint32_t *ret)
+{
+	*ret = 0;
+	while (names && *names) {
+		char id[LIMIT_ID + 1] = "";
+		size_t n = strcspn(names, ",");
+		if (n <= LIMIT_ID)
+			memcpy(id, names, n);
+		int index = product_plan(product, id);
+		if (index < 0)
+			return false;
+		*ret |= 1u << index;
+		names += n + (names[n] == ',');
+	}
+	return true;
 }
 
 /* --- candidates --- */
-
-/* What is asked of one product; plans go by name, for two licenses may list them differently. */
-struct wish {
-	const char *product;
-	const char *version;
-	const char (*plans)[LIMIT_ID + 1];
-	size_t n_plans;
-};
 
 static void want_plans(const struct product *product, const struct wish *wish, struct candidate *c)
 {
@@ -217,9 +335,23 @@ static struct candidate *find_place(struct line_facts *line, int64_t end)
 	return first->end < end ? first : NULL;
 }
 
-static void add_candidate(const struct catalog_license *l, size_t index, const struct wish *wish,
-			  struct line_facts *line)
+/* Is the key that was shown one of the grant's, and not blocked? */
+static enum key_shown judge_key(const struct grant *grant, const char *key, const struct revocations *revoked)
 {
+	uint8_t hash[KEYCODE_HASH];
+	if (!key || !*key)
+		return KEY_NOT_SHOWN;
+	keycode_hash(key, grant->key_salt, KEYCODE_SALT, hash);
+	for (size_t i = 0; i < grant->n_pool_keys; i++)
+		if (memcmp(grant->pool_keys[i], hash, KEYCODE_HASH) == 0)
+			return revoked && revocations_key(revoked, hash) ? KEY_WRONG : KEY_RIGHT;
+	return KEY_WRONG;
+}
+
+static void add_candidate(const struct catalog *catalog, const struct catalog_license *l, size_t index,
+			  const struct wish *wish, struct line_facts *line)
+{
+	const struct revocations *revoked = catalog_revocations(catalog, l->vendor);
 	const struct grant *grant = &l->license.grants[index];
 	const struct product *product = license_product(&l->license, grant->product);
 	if (!l->certificate || !l->numbers[index] ||
@@ -241,19 +373,24 @@ static void add_candidate(const struct catalog_license *l, size_t index, const s
 		.lease_days_max = l->certificate->certificate.lease_days_max,
 		.certified_until = l->certificate->certificate.exp,
 		.covers_version = product_covers(product, wish->version),
+		.product = product,
+		.self_service = grant->self_service_owner[0] != 0,
+		.revoked = revoked && revocations_license(revoked, l->license.id),
+		.host_revoked = revoked && wish->host && revocations_host(revoked, wish->host),
+		.key = judge_key(grant, wish->key, revoked),
 	};
 	want_plans(product, wish, c);
+	line->seats |= model_seats(grant->model);
 }
 
-void catalog_candidates(const struct catalog *c, const char *product, const char *version,
-			const char (*plans)[LIMIT_ID + 1], size_t n_plans, struct line_facts *ret)
+void catalog_candidates(const struct catalog *c, const struct wish *wish, struct line_facts *ret)
 {
-	const struct wish wish = {product, version, plans, n_plans};
 	ret->n_candidates = 0;
+	ret->product = wish->product;
 	for (size_t i = 0; i < c->n_licenses; i++) {
 		const struct catalog_license *l = &c->licenses[i];
 		for (size_t j = 0; j < l->license.n_grants; j++)
-			if (strcmp(l->license.grants[j].product, product) == 0)
-				add_candidate(l, j, &wish, ret);
+			if (strcmp(l->license.grants[j].product, wish->product) == 0)
+				add_candidate(c, l, j, wish, ret);
 	}
 }

@@ -9,6 +9,7 @@
 #include "certificate.h"
 #include "facts.h"
 #include "license.h"
+#include "revocations.h"
 
 struct store;
 
@@ -30,6 +31,13 @@ struct catalog_license {
 	int64_t *numbers; /* of its grants, in their order; 0: not in the ledger */
 };
 
+/* A vendor's revocation list. */
+struct catalog_revocations {
+	char vendor[PASERK_ID_TEXT];
+	struct revocations list;
+	int64_t installed;
+};
+
 /* One grant, found by its number. */
 struct catalog_grant {
 	const struct catalog_license *license;
@@ -42,6 +50,8 @@ struct catalog {
 	size_t n_licenses;
 	struct catalog_certificate *certificates;
 	size_t n_certificates;
+	struct catalog_revocations *revocations;
+	size_t n_revocations;
 	int64_t next_number; /* for a new grant */
 	size_t damaged;      /* stored files that no longer verify: left out */
 };
@@ -61,16 +71,60 @@ const struct catalog_certificate *catalog_certificate(const struct catalog *, co
 /* A grant by its number; false when no license has it. */
 bool catalog_grant(const struct catalog *, int64_t number, struct catalog_grant *ret);
 
+/* A grant by its license's id and its own; license: NULL for any, if only one has such a grant. false: none,
+ * or several. */
+bool catalog_grant_named(const struct catalog *, const char *license, const char *grant,
+			 struct catalog_grant *ret);
+
+/* The number of a grant in the ledger. */
+int64_t catalog_number(const struct catalog_grant *);
+
+/* The revocation list of a vendor, or NULL. Borrowed. */
+const struct revocations *catalog_revocations(const struct catalog *, const char *vendor);
+
+/* The stages of a subscription's life (DESIGN 3). */
+enum grant_stage { STAGE_PENDING, STAGE_ACTIVE, STAGE_EXPIRED, STAGE_DISABLED, STAGE_DELETED };
+
+/* What a grant is at an instant, with what the ledger adds to it. */
+struct grant_terms {
+	enum grant_stage stage;
+	const char *state; /* its name */
+	const char *next;  /* the stage after it; NULL: none */
+	int64_t next_at;
+	int64_t end;
+	int64_t grace_end;
+	int64_t quantity; /* 0: none */
+	bool open;        /* takes new seats */
+	bool keeps;       /* those who have one keep it */
+};
+struct grant_terms catalog_terms(const struct catalog *, const struct catalog_grant *,
+				 const struct grant_marks *, int64_t now);
+
 /* The end of what a grant's leases may reach: its end and the license's grace. */
 int64_t catalog_grace_end(const struct catalog_license *, const struct grant *);
 
+/* What is asked of one product; plans go by name, for two licenses may list them differently. */
+struct wish {
+	const char *product;
+	const char *version;
+	const char (*plans)[LIMIT_ID + 1];
+	size_t n_plans;
+	const char *key;  /* bare; "": none */
+	const char *host; /* k4.pid of this host's key; NULL: its revocation does not matter */
+};
+
 /* Fill in the candidates for a product, those that end last if there are too many: the part that licenses
  * know. */
-void catalog_candidates(const struct catalog *, const char *product, const char *version,
-			const char (*plans)[LIMIT_ID + 1], size_t n_plans, struct line_facts *ret);
+void catalog_candidates(const struct catalog *, const struct wish *, struct line_facts *ret);
 
-/* "pending", "active", "expired" (in grace), "disabled" or "deleted" for a term (DESIGN 3, subscription
- * life). */
+/* The bits of plans that are named with commas between; "" or NULL: 0, which is all. false: one is unknown.
+ */
+bool catalog_plans(const struct product *, const char *names, uint32_t *ret);
+
+/* A stage's name. */
+const char *catalog_stage_name(enum grant_stage);
+
+/* The stage of a term without marks, for licenses. */
 const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int64_t now);
 
 #endif

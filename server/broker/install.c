@@ -73,17 +73,35 @@ static int install_certificate(struct broker *b, struct job *job, int64_t now)
 
 /* --- licenses --- */
 
+/* What is stored of plans is their places in the product. */
+static bool plans_keep_places(const struct license *old, const struct license *fresh)
+{
+	for (size_t i = 0; i < old->n_products; i++) {
+		const struct product *was = &old->products[i];
+		const struct product *is = license_product(fresh, was->id);
+		for (size_t j = 0; is && j < was->n_plans; j++)
+			if (j >= is->n_plans || strcmp(was->plans[j].id, is->plans[j].id) != 0)
+				return false;
+	}
+	return true;
+}
+
 static int judge_license(const struct broker *b, const struct license *license, const char *vendor,
 			 int64_t now)
 {
 	const struct catalog_certificate *cert = catalog_certificate(&b->catalog, vendor, license->id);
 	const struct catalog_license *old = catalog_license(&b->catalog, vendor, license->id);
+	const struct revocations *revoked = catalog_revocations(&b->catalog, vendor);
 	if (!cert)
 		return E_NOT_CERTIFIED;
 	if (strcmp(cert->certificate.org, license->org) != 0)
 		return E_WRONG_ORG;
 	if (old && license->serial <= old->license.serial)
 		return E_LICENSE_SERIAL_OLD;
+	if (revoked && revocations_license(revoked, license->id))
+		return E_LICENSE_REVOKED;
+	if (old && !plans_keep_places(&old->license, license))
+		return E_PLANS_REORDERED;
 	return now >= license->exp ? E_LICENSE_ENDED : 0;
 }
 
@@ -98,19 +116,76 @@ static int64_t number_of(const struct broker *b, const char *vendor, const struc
 	return (*next)++;
 }
 
-static int store_grants(struct broker *b, const struct license *license, const char *vendor)
+struct renewal {
+	const struct grant *grant;
+	struct grant_marks marks;
+	int64_t used;
+};
+
+static int take_marks(const struct row *row, void *context)
+{
+	struct renewal *r = context;
+	r->marks = row->u.grant.marks;
+	r->used = model_seats(r->grant->model) ? row->u.grant.seats : row->u.grant.active;
+	return 1;
+}
+
+/* What a redeemed key gave holds while the vendor's license lists the key; later ones have it in their own
+ * numbers. */
+static int take_redeemed(const struct row *row, void *context)
+{
+	struct renewal *r = context;
+	const struct record_redeemed *k = &row->u.record.u.redeemed;
+	for (size_t i = 0; i < r->grant->n_redemptions; i++) {
+		if (k->hash.n != KEYCODE_HASH ||
+		    memcmp(r->grant->redemptions[i].hash, k->hash.at, k->hash.n) != 0)
+			continue;
+		r->marks.extra += k->quantity;
+		r->marks.extended = k->extended > r->marks.extended ? k->extended : r->marks.extended;
+	}
+	return 0;
+}
+
+/* A newer license reactivates what was cancelled, and may have fewer places than are taken. */
+static int renew_marks(struct broker *b, const struct license *license, const struct grant *grant,
+		       int64_t num, int64_t now)
+{
+	struct renewal r = {.grant = grant};
+	struct record like = {.kind = RECORD_REDEEMED, .u.redeemed.entitlement = num};
+	struct listing one = {.kind = LIST_GRANT, .after = {num - 1}, .limit = 1, .now = now};
+	struct listing keys = {.kind = LIST_RECORD, .like = &like, .by = BY(redeemed, entitlement)};
+	int error = store_page(b->store, &one, take_marks, &r);
+	if (error < 0)
+		return error;
+	struct grant_marks before = r.marks;
+	r.marks.extra = r.marks.extended = 0;
+	error = store_page(b->store, &keys, take_redeemed, &r);
+	if (grant_end(license, grant) > now)
+		r.marks.cancelled = 0;
+	int64_t quantity = grant->quantity ? grant->quantity + r.marks.extra : 0;
+	if (!quantity || r.used <= quantity)
+		r.marks.over_since = 0;
+	else if (!r.marks.over_since)
+		r.marks.over_since = now;
+	return error ? error : broker_marks(b, now, num, grant->id, &before, &r.marks, 0, 0);
+}
+
+static int store_grants(struct broker *b, const struct license *license, const char *vendor, int64_t now)
 {
 	int64_t next = b->catalog.next_number;
 	int error = 0;
 	for (size_t i = 0; i < license->n_grants && !error; i++) {
 		const struct grant *g = &license->grants[i];
+		int64_t num = number_of(b, vendor, license, g->id, &next);
 		struct effect effect = {
 			.kind = EFFECT_GRANT,
-			.grant = number_of(b, vendor, license, g->id, &next),
+			.grant = num,
 			.u.grant_row = {vendor, license->id, g->id, g->product,
 					(int32_t)g->policy.window_days},
 		};
 		error = store_apply(b->store, &effect);
+		if (!error)
+			error = renew_marks(b, license, g, num, now);
 	}
 	return error;
 }
@@ -123,7 +198,7 @@ static int store_license(struct broker *b, struct job *job, const struct license
 				.u.signed_file = {vendor, NULL, license->id, license->serial, token}};
 	int error = store_apply(b->store, &effect);
 	if (!error)
-		error = store_grants(b, license, vendor);
+		error = store_grants(b, license, vendor, now);
 	if (!error)
 		error = broker_audit(b, now, job->actor, "license.installed", license->id,
 				     json_pack("{s:s, s:s, s:I, s:I}", "vendor", vendor, "org", license->org,
@@ -157,12 +232,63 @@ static int install_license(struct broker *b, struct job *job, int64_t now)
 	return result;
 }
 
+/* --- revocation lists --- */
+
+static int store_revocations(struct broker *b, struct job *job, const struct revocations *list,
+			     const char *vendor, const char *token, int64_t now)
+{
+	struct record r = {
+		.kind = RECORD_REVOCATION,
+		.u.revocation = {.vendor = vendor, .number = list->number, .token = token, .installed = now}};
+	int error = store_find_num(b->store, &r, BY(revocation, vendor), &r.num);
+	if (!error)
+		error = store_put(b->store, &r);
+	if (!error)
+		error = broker_audit(b, now, job->actor, "revocations.installed", vendor,
+				     json_pack("{s:I, s:I, s:I, s:I}", "number", (json_int_t)list->number,
+					       "licenses", (json_int_t)list->n_licenses, "hosts",
+					       (json_int_t)list->n_hosts, "keys", (json_int_t)list->n_keys));
+	b->catalog_stale = true;
+	return error;
+}
+
+static int install_revocations(struct broker *b, struct job *job, int64_t now)
+{
+	struct revocations list = {0};
+	struct claims fault = {0};
+	char vendor[PASERK_ID_TEXT];
+	const uint8_t *key = NULL;
+	char *token;
+	int error = armour_read(token_revocations.label, job->text, strlen(job->text), &token);
+	if (error)
+		return refuse(job, error, NULL);
+	error = paseto_footer(token, strlen(token), vendor, sizeof(vendor));
+	if (!error && !(key = catalog_vendor(&b->catalog, vendor)))
+		error = E_VENDOR_NOT_PINNED;
+	if (!error)
+		error = revocations_open(token, strlen(token), key, &list, &fault);
+	const struct revocations *old = error ? NULL : catalog_revocations(&b->catalog, vendor);
+	if (old && list.number <= old->number)
+		error = E_REVOCATIONS_OLD;
+	int result =
+		error ? refuse(job, error, &fault) : store_revocations(b, job, &list, vendor, token, now);
+	revocations_fini(&list);
+	free(token);
+	return result;
+}
+
 /* Two installations in one batch would number their grants alike, so the second waits for the catalog to be
  * loaded. */
 int install_run(struct broker *b, struct job *job, int64_t now)
 {
 	if (b->catalog_stale)
 		return E_INTERNAL; /* the batch is undone and its jobs run singly */
-	return job->kind == JOB_INSTALL_LICENSE ? install_license(b, job, now)
-						: install_certificate(b, job, now);
+	switch (job->kind) {
+	case JOB_INSTALL_LICENSE:
+		return install_license(b, job, now);
+	case JOB_INSTALL_CERTIFICATE:
+		return install_certificate(b, job, now);
+	default:
+		return install_revocations(b, job, now);
+	}
 }

@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "change.h"
+
 struct job *job_new(enum job_kind kind, size_t n_lines)
 {
 	struct job *job = calloc(1, sizeof(*job) + n_lines * sizeof(job->lines[0]));
@@ -25,6 +27,8 @@ void job_free(struct job *job)
 		free(job->lines[i].lease);
 		free(job->lines[i].certificate);
 	}
+	orders_free(job->orders);
+	sodium_memzero(job->signin_code, sizeof(job->signin_code));
 	free(job->text);
 	free(job);
 }

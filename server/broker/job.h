@@ -8,7 +8,10 @@
 #define SERVER_JOB_H
 
 #include "facts.h"
+#include "keycode.h"
 #include "ratchet.h"
+
+struct orders;
 
 #define CORRELATION_TEXT 17
 
@@ -16,10 +19,15 @@ enum job_kind {
 	JOB_ACTIVATE,
 	JOB_RENEW,
 	JOB_RELEASE,
+	JOB_SIGN_IN,
+	JOB_SIGN_OUT,
+	JOB_REDEEM,
 	JOB_POLICY, /* changes nothing */
 	JOB_INSTALL_LICENSE,
 	JOB_INSTALL_CERTIFICATE,
-	JOB_AUDIT, /* an administrator's refused act */
+	JOB_INSTALL_REVOCATIONS,
+	JOB_CHANGE, /* what administrators order: change.h */
+	JOB_AUDIT,  /* an administrator's refused act */
 	JOB_SWEEP,
 };
 
@@ -29,11 +37,16 @@ struct job_line {
 	char version[LIMIT_VERSION + 1];
 	char plans[LIMIT_PLANS][LIMIT_ID + 1];
 	size_t n_plans;
+	char user[LIMIT_USER + 1]; /* who is signed in; "": nobody */
+	char key[KEYCODE_KEY + 1]; /* bare; "": none shown */
+	struct hardware machine;
+	bool reinstalled;
 
 	struct answer_line answer;
-	bool renewal;      /* a lease replaces a lease */
-	char *lease;       /* owned by the job; NULL: refused */
-	char *certificate; /* owned by the job */
+	char detail[LIMIT_DETAIL + 1]; /* what the answer's code is about */
+	bool renewal;                  /* a lease replaces a lease */
+	char *lease;                   /* owned by the job; NULL: refused */
+	char *certificate;             /* owned by the job */
 };
 
 struct job {
@@ -53,6 +66,9 @@ struct job {
 	char agent[64];
 	struct ratchet_shown shown;
 	bool may_enrol;
+	bool dry_run;                       /* only say what the answer would be */
+	bool reset;                         /* dry_run: as if the device held nothing */
+	char signin_code[KEYCODE_CODE + 1]; /* bare; "": none */
 	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */
 	char *text;                        /* a signed file; owned by the job */
@@ -60,16 +76,18 @@ struct job {
 	bool vendor_strict;
 
 	/* what came of it */
-	int code;        /* 0, or why nothing was done */
-	char fault[96];  /* for E_CLAIM_INVALID: the claim */
-	int64_t now;     /* host's time of the decision */
-	bool enrolled;   /* a new device came in */
-	bool repeated;   /* the answer is that of the last request */
-	bool mismatched; /* its ratchet did not fit */
+	int code;               /* 0, or why nothing was done */
+	char fault[96];         /* for E_CLAIM_INVALID: the claim */
+	struct numbers numbers; /* behind the code of an administrator's job */
+	int64_t now;            /* host's time of the decision */
+	bool enrolled;          /* a new device came in */
+	bool repeated;          /* the answer is that of the last request */
+	bool mismatched;        /* its ratchet did not fit */
 	uint8_t ratchet[RATCHET];
 	uint64_t counter;
 	char installed[LIMIT_ID + 1]; /* id of the license installed or certified */
 	bool new_vendor;
+	struct orders *orders; /* JOB_CHANGE: what is ordered, and what came of it; owned by the job */
 
 	size_t n_lines;
 	struct job_line lines[];

@@ -19,6 +19,8 @@ static void make_jti(const struct broker *b, const struct lease *lease, char out
 	crypto_generichash_update(&state, (const uint8_t *)&lease->serial, sizeof(lease->serial));
 	crypto_generichash_update(&state, (const uint8_t *)lease->grant, strlen(lease->grant) + 1);
 	crypto_generichash_update(&state, (const uint8_t *)lease->license, strlen(lease->license) + 1);
+	if (lease->user[0])
+		crypto_generichash_update(&state, (const uint8_t *)lease->user, strlen(lease->user) + 1);
 	crypto_generichash_final(&state, hash, sizeof(hash));
 	base64url_write(hash, sizeof(hash), out, CLAIMS_JTI);
 }
@@ -30,7 +32,7 @@ static void fill_plans(const struct product *product, uint32_t mask, struct leas
 			memcpy(lease->plans[lease->n_plans++], product->plans[i].id, LIMIT_ID + 1);
 }
 
-static void fill(const struct broker *b, const struct job *job, const struct answer_line *a,
+static void fill(const struct broker *b, const struct job *job, const struct answer_line *a, const char *user,
 		 const struct catalog_grant *g, struct lease *lease)
 {
 	*lease = (struct lease){
@@ -47,6 +49,8 @@ static void fill(const struct broker *b, const struct job *job, const struct ans
 	memcpy(lease->vendor, g->license->vendor, sizeof(lease->vendor));
 	memcpy(lease->product, g->grant->product, sizeof(lease->product));
 	memcpy(lease->device, job->device, DEVICE_ID);
+	if (model_of_users(g->grant->model))
+		memcpy(lease->user, user, sizeof(lease->user));
 	memcpy(lease->grant, g->grant->id, sizeof(lease->grant));
 	memcpy(lease->license, g->license->license.id, sizeof(lease->license));
 	memcpy(lease->org, g->license->license.org, sizeof(lease->org));
@@ -60,7 +64,7 @@ static int sign_line(struct broker *b, struct job *job, struct job_line *line)
 	struct lease lease;
 	if (!catalog_grant(&b->catalog, line->answer.grant, &g) || !g.license->certificate)
 		return E_PRODUCT_UNKNOWN;
-	fill(b, job, &line->answer, &g, &lease);
+	fill(b, job, &line->answer, line->user, &g, &lease);
 	int error = lease_sign(&lease, b->key->sign, &line->lease);
 	if (error)
 		return error;
@@ -70,7 +74,7 @@ static int sign_line(struct broker *b, struct job *job, struct job_line *line)
 
 void signer_sign(struct broker *b, struct job *job)
 {
-	if (job->kind != JOB_ACTIVATE && job->kind != JOB_RENEW)
+	if ((job->kind != JOB_ACTIVATE && job->kind != JOB_RENEW && job->kind != JOB_SIGN_IN) || job->dry_run)
 		return;
 	for (size_t i = 0; i < job->n_lines && job->code == 0; i++) {
 		struct job_line *line = &job->lines[i];

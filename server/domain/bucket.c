@@ -18,7 +18,8 @@ static size_t list(const struct holding *h, int change, struct bucket_change *ou
 	if (stands(h))
 		out[n++] = (struct bucket_change){BUCKET_CONTACT, day_of(h->contacted), change};
 	if (h->state == HOLDING_ACTIVE)
-		out[n++] = (struct bucket_change){BUCKET_LEASE, lease_day(h), change};
+		out[n++] = (struct bucket_change){BUCKET_LEASE, lease_day(h),
+						  change * (int)(h->units ? h->units : 1)};
 	return n;
 }
 
@@ -29,11 +30,13 @@ size_t bucket_changes(const struct holding *before, const struct holding *after,
 	/* A change that another takes back writes nothing. */
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = i + 1; j < n; j++) {
-			if (out[i].kind == out[j].kind && out[i].day == out[j].day) {
-				out[j] = out[--n];
+			if (out[i].kind != out[j].kind || out[i].day != out[j].day)
+				continue;
+			out[i].change += out[j].change;
+			out[j] = out[--n];
+			if (out[i].change == 0)
 				out[i--] = out[--n];
-				break;
-			}
+			break;
 		}
 	}
 	return n;

@@ -9,7 +9,7 @@
 
 #include "facts.h"
 
-enum bucket_kind { BUCKET_CONTACT, BUCKET_LEASE, BUCKET_DEVICES };
+enum bucket_kind { BUCKET_CONTACT, BUCKET_LEASE, BUCKET_DEVICES, BUCKET_SEATS };
 
 #define BUCKET_FOREVER INT32_MAX /* the "day" on which a perpetual lease ends */
 

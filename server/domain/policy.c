@@ -6,132 +6,29 @@
 #include "bucket.h"
 #include "day.h"
 #include "error.h"
+#include "rule.h"
 
-#define NOTICE_DAYS 30 /* a user is told this long before an end (domain.md 1.3) */
+/* What becomes of a device that a rule refuses. */
+enum then { NOTHING, COUNT, PEND };
 
-/* One product, one candidate, under decision. */
-struct question {
-	const struct device_facts *device;
-	const struct line_facts *line;
-	const struct candidate *candidate;
-	const struct policy_terms *terms;
-	int64_t now;
+/* Whom a rule concerns. */
+enum {
+	VOLUME = 1 << MODEL_VOLUME,
+	POOL = 1 << MODEL_POOL,
+	DEVICE = 1 << MODEL_DEVICE,
+	SHARED = 1 << MODEL_SHARED,
+	USERS = 1 << MODEL_USER | SHARED,
+	SEATED = USERS | DEVICE,
+	UNSEATED = VOLUME | POOL,
+	ALL = SEATED | UNSEATED,
 };
-
-/* A rule answers 0 to let pass, or the code to refuse with; it may set numbers, notices and the threshold's
- * marks. */
-typedef int rule_function(const struct question *, struct verdict *);
-
-static void notice(struct verdict *v, int code)
-{
-	for (int i = 0; i < LIMIT_NOTICES; i++) {
-		if (v->notices[i] == 0) {
-			v->notices[i] = code;
-			return;
-		}
-	}
-}
-
-static int rule_model(const struct question *q, struct verdict *v)
-{
-	(void)v;
-	return q->candidate->model == MODEL_VOLUME ? 0 : E_MODEL_UNSUPPORTED;
-}
-
-/* A lease made later than the certificate's end would verify nowhere. */
-static int rule_certified(const struct question *q, struct verdict *v)
-{
-	int64_t end = q->candidate->certified_until;
-	if (!end || q->now < end)
-		return 0;
-	v->numbers.until = end;
-	return E_CERTIFICATE_EXPIRED;
-}
-
-static int rule_blocked(const struct question *q, struct verdict *v)
-{
-	(void)v;
-	return q->device->blocked ? E_DEVICE_BLOCKED : 0;
-}
-
-static int rule_term(const struct question *q, struct verdict *v)
-{
-	const struct candidate *c = q->candidate;
-	if (q->now < c->nbf) {
-		v->numbers.until = c->nbf;
-		return E_GRANT_NOT_STARTED;
-	}
-	if (q->now >= c->grace_end) {
-		v->numbers.until = c->grace_end;
-		return E_GRANT_ENDED;
-	}
-	if (q->now >= c->end - (int64_t)NOTICE_DAYS * DAY_SECONDS)
-		notice(v, E_GRANT_ENDED);
-	return 0;
-}
-
-static int rule_version(const struct question *q, struct verdict *v)
-{
-	(void)v;
-	return q->candidate->covers_version ? 0 : E_VERSION_NOT_COVERED;
-}
-
-static int rule_plans(const struct question *q, struct verdict *v)
-{
-	const struct candidate *c = q->candidate;
-	(void)v;
-	return c->plan_unknown || (c->plans_wanted & ~c->plans) ? E_PLAN_UNKNOWN : 0;
-}
-
-static int rule_enrol(const struct question *q, struct verdict *v)
-{
-	(void)v;
-	return q->device->known || q->terms->may_enrol ? 0 : E_ENROL_LIMIT;
-}
-
-/*
- * Below the threshold a device is counted and refused; once it was met, falling below starts a grace in which
- * whoever holds an activation renews as before: no cliff (domain.md 8.2, rules 4 to 6).
- */
-static int rule_threshold(const struct question *q, struct verdict *v)
-{
-	const struct candidate *c = q->candidate;
-	bool counted = bucket_counts(&c->holding, q->now, c->policy.window_days);
-	v->have = c->count + (counted ? 0 : 1);
-	v->need = c->policy.threshold;
-	v->reached = c->reached;
-	v->below_since = c->below_since;
-	policy_watch(v->have, c->policy.threshold, q->now, &v->reached, &v->below_since);
-	if (v->have >= v->need)
-		return 0;
-	bool in_grace = v->reached && q->now < v->below_since + (int64_t)c->policy.grace_days * DAY_SECONDS;
-	if (in_grace && c->holding.state == HOLDING_ACTIVE) {
-		notice(v, E_THRESHOLD_NOT_MET);
-		return 0;
-	}
-	v->numbers.have = v->have;
-	v->numbers.need = v->need;
-	return E_THRESHOLD_NOT_MET;
-}
-
-static int rule_ceiling(const struct question *q, struct verdict *v)
-{
-	const struct candidate *c = q->candidate;
-	if (!c->quantity || bucket_leased(&c->holding, q->now) || c->active < c->quantity)
-		return 0;
-	v->numbers.used = c->active;
-	v->numbers.quantity = c->quantity;
-	if (c->policy.overage == OVERAGE_DENY)
-		return E_QUANTITY_EXCEEDED;
-	notice(v, E_QUANTITY_EXCEEDED);
-	return 0;
-}
 
 static const struct {
 	rule_function *decide;
-	bool counts;
+	unsigned models;
+	enum then then;
 } rules[] = {
-#define RULE(name, counts, text) {rule_##name, counts},
+#define RULE(name, models, then, text) {rule_##name, models, then},
 #include "rules.def"
 #undef RULE
 };
@@ -141,7 +38,7 @@ static const struct {
 const struct policy_rule *policy_rules(size_t *ret_count)
 {
 	static const struct policy_rule names[] = {
-#define RULE(name, counts, text) {#name, text},
+#define RULE(name, models, then, text) {#name, text, models},
 #include "rules.def"
 #undef RULE
 	};
@@ -149,24 +46,39 @@ const struct policy_rule *policy_rules(size_t *ret_count)
 	return names;
 }
 
-void policy_watch(int64_t count, uint32_t threshold, int64_t now, int64_t *reached, int64_t *below_since)
+void policy_watch(int64_t count, uint32_t threshold, int64_t now, struct grant_marks *marks)
 {
 	if (count >= (int64_t)threshold) {
-		if (!*reached)
-			*reached = now;
-		*below_since = 0;
-	} else if (*reached && !*below_since) {
-		*below_since = now;
+		if (!marks->reached)
+			marks->reached = now;
+		marks->below_since = 0;
+	} else if (marks->reached && !marks->below_since) {
+		marks->below_since = now;
 	}
 }
 
+int64_t policy_pool_level(int64_t used, int64_t quantity)
+{
+	if (quantity == 0 || used * 100 < quantity * POLICY_POOL_WARN)
+		return 0;
+	return used * 100 < quantity * POLICY_POOL_ALARM ? POLICY_POOL_WARN : POLICY_POOL_ALARM;
+}
+
+/*
+ * The lease's end. A place of a pool whose machines renew comes back when they are silent for the window, so
+ * no lease may outlive it; one that never renews is perpetual (DESIGN 3).
+ */
 static int64_t lease_end(const struct candidate *c, int64_t now)
 {
 	int64_t days = c->policy.lease_days;
+	bool comes_back = c->model == MODEL_POOL && c->policy.renew_minutes;
+	if (comes_back && (days == 0 || days > c->policy.window_days))
+		days = c->policy.window_days;
 	if (c->lease_days_max && (days == 0 || days > c->lease_days_max))
 		days = c->lease_days_max;
-	int64_t end = days ? now + days * DAY_SECONDS : c->grace_end;
-	return end < c->grace_end ? end : c->grace_end;
+	int64_t last = rule_grace_end(c);
+	int64_t end = days ? now + days * DAY_SECONDS : last;
+	return end < last ? end : last;
 }
 
 static uint32_t interval(uint32_t own, uint32_t grants)
@@ -177,6 +89,17 @@ static uint32_t interval(uint32_t own, uint32_t grants)
 	return minutes < LIMIT_INTERVAL_MIN ? LIMIT_INTERVAL_MIN : minutes;
 }
 
+/* The plans of the lease: the seat's, or those asked for; of a seat only some may be wanted. */
+static uint32_t lease_plans(const struct question *q)
+{
+	const struct candidate *c = q->candidate;
+	uint32_t plans = c->plans;
+	if (model_seats(c->model) && rule_seat_of(q)->plans)
+		plans &= rule_seat_of(q)->plans;
+	uint32_t wanted = plans & c->plans_wanted;
+	return wanted ? wanted : plans;
+}
+
 /* Fill in the lease: terms, dates and the holding as it will be. */
 static void give(const struct question *q, struct verdict *v)
 {
@@ -185,11 +108,15 @@ static void give(const struct question *q, struct verdict *v)
 	v->renewal = h->state == HOLDING_ACTIVE;
 	if (h->state != HOLDING_ACTIVE)
 		h->activated = q->now;
+	if (v->takes_over)
+		h->activated = c->twin.holding.activated;
 	h->state = HOLDING_ACTIVE;
 	h->contacted = h->renewed = q->now;
 	h->expires = lease_end(c, q->now);
 	h->serial++;
-	h->plans = c->plans_wanted ? c->plans_wanted : c->plans;
+	h->plans = lease_plans(q);
+	if (h->units == 0)
+		h->units = 1;
 	if (v->renew_minutes) {
 		v->renew_after = q->now + (int64_t)v->renew_minutes * 60;
 		if (v->renew_after >= h->expires)
@@ -197,44 +124,66 @@ static void give(const struct question *q, struct verdict *v)
 	}
 }
 
-/* Count a device that was refused but asked for what it may have. */
-static void count_in(const struct question *q, struct verdict *v)
+/* What becomes of a device that was refused. */
+static void leave(const struct question *q, struct verdict *v, enum then then)
 {
 	if (v->holding.state != HOLDING_ACTIVE)
-		v->holding.state = HOLDING_COUNTED;
+		v->holding.state = then == COUNT ? HOLDING_COUNTED : HOLDING_PENDING;
 	v->holding.contacted = q->now;
 }
 
-/* Decide one candidate; true when it grants, or refuses and yet counts the device. */
+/* Decide one candidate; true when it grants, or refuses and yet keeps the device in its books. */
 static bool decide_candidate(const struct question *q, struct verdict *v)
 {
 	const struct candidate *c = q->candidate;
 	*v = (struct verdict){.numbers = NUMBERS_NONE,
 			      .chosen = (int)(c - q->line->candidates),
 			      .holding = c->holding,
-			      .reached = c->reached,
-			      .below_since = c->below_since,
+			      .marks = c->marks,
+			      .of_user = model_of_users(c->model),
 			      .renew_minutes = interval(q->terms->renew_minutes, c->policy.renew_minutes),
 			      .retry_minutes = interval(q->terms->retry_minutes, c->policy.retry_minutes)};
+	if (c->policy.renew_minutes == 0)
+		v->renew_minutes = 0; /* perpetual: an administrator's interval changes nothing */
 	for (size_t i = 0; i < RULES; i++) {
+		if (!(rules[i].models & 1u << c->model))
+			continue;
 		v->code = rules[i].decide(q, v);
 		if (v->code) {
-			if (rules[i].counts)
-				count_in(q, v);
-			return rules[i].counts;
+			v->takes_over = v->evicts = false;
+			if (rules[i].then != NOTHING)
+				leave(q, v, rules[i].then);
+			else
+				v->holding.units = c->holding.units;
+			return rules[i].then != NOTHING;
 		}
 	}
 	give(q, v);
 	return true;
 }
 
-/* Latest end first, then the id (DESIGN 15). */
-static bool before(const struct candidate *a, const struct candidate *b)
+/* Which grant serves (DESIGN 15): assigned to the user or device itself, then through groups, then a pool's
+ * activation that is held, then volume, then pool; seats that nobody has come last. */
+static int rank(const struct line_facts *line, const struct candidate *c)
 {
-	if ((a->model == MODEL_VOLUME) != (b->model == MODEL_VOLUME))
-		return a->model == MODEL_VOLUME;
-	if (a->end != b->end)
-		return a->end > b->end;
+	const struct seat *seat = model_of_users(c->model) ? &line->user_seat : &line->device_seat;
+	bool held = c->holding.state == HOLDING_ACTIVE;
+	if (model_seats(c->model) && seat->grant != c->grant)
+		return 7;
+	if (model_seats(c->model))
+		return (seat->direct ? 0 : 2) + (c->model == MODEL_DEVICE);
+	if (c->model == MODEL_POOL)
+		return held ? 4 : 6;
+	return 5;
+}
+
+/* Among equals the latest end first, then the id. */
+static bool before(const struct line_facts *line, const struct candidate *a, const struct candidate *b)
+{
+	if (rank(line, a) != rank(line, b))
+		return rank(line, a) < rank(line, b);
+	if (rule_end(a) != rule_end(b))
+		return rule_end(a) > rule_end(b);
 	return strcmp(a->id, b->id) < 0;
 }
 
@@ -242,7 +191,7 @@ static size_t order(const struct line_facts *line, size_t out[CANDIDATES_MAX])
 {
 	for (size_t i = 0; i < line->n_candidates; i++) {
 		size_t j = i;
-		for (; j > 0 && before(&line->candidates[i], &line->candidates[out[j - 1]]); j--)
+		for (; j > 0 && before(line, &line->candidates[i], &line->candidates[out[j - 1]]); j--)
 			out[j] = out[j - 1];
 		out[j] = i;
 	}
@@ -278,7 +227,8 @@ static const struct candidate *held(const struct line_facts *line)
 		const struct candidate *c = &line->candidates[i];
 		if (c->holding.state == HOLDING_ACTIVE)
 			return c;
-		if (c->holding.state == HOLDING_COUNTED && !counted)
+		bool stands = c->holding.state == HOLDING_COUNTED || c->holding.state == HOLDING_PENDING;
+		if (stands && !counted)
 			counted = c;
 	}
 	return counted;
@@ -295,6 +245,6 @@ void policy_release(const struct line_facts *line, int64_t now, struct verdict *
 	ret->holding = c->holding;
 	ret->holding.state = HOLDING_RELEASED;
 	ret->holding.contacted = now;
-	ret->reached = c->reached;
-	ret->below_since = c->below_since;
+	ret->of_user = model_of_users(c->model);
+	ret->marks = c->marks;
 }

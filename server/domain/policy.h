@@ -24,12 +24,20 @@ void policy_decide(const struct device_facts *, const struct line_facts *, const
 void policy_release(const struct line_facts *, int64_t now, struct verdict *ret);
 
 /* A grant whose count was looked at without a request: does it stand at, or fall below, its threshold? */
-void policy_watch(int64_t count, uint32_t threshold, int64_t now, int64_t *reached, int64_t *below_since);
+void policy_watch(int64_t count, uint32_t threshold, int64_t now, struct grant_marks *marks);
+
+/* Per cent of a pool in use at which administrators are warned, and warned again (domain.md 8.7). */
+#define POLICY_POOL_WARN 80
+#define POLICY_POOL_ALARM 95
+
+/* The level that so many of a pool have reached: 0, POLICY_POOL_WARN or POLICY_POOL_ALARM. */
+int64_t policy_pool_level(int64_t used, int64_t quantity);
 
 /* The rules in order, for tests and documents. */
 struct policy_rule {
 	const char *name;
 	const char *text;
+	unsigned models; /* a bit for each model that it concerns */
 };
 const struct policy_rule *policy_rules(size_t *ret_count);
 

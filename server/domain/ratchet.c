@@ -36,15 +36,15 @@ enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const
 	return RATCHET_MISMATCH;
 }
 
-uint64_t answer_digest(bool release, const char *const *products, size_t n)
+uint64_t answer_digest(int kind, const char *const *texts, size_t n)
 {
 	crypto_generichash_state state;
 	uint8_t hash[crypto_generichash_BYTES_MIN];
-	uint8_t kind = release;
+	uint8_t first = (uint8_t)kind;
 	crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-	crypto_generichash_update(&state, &kind, 1);
+	crypto_generichash_update(&state, &first, 1);
 	for (size_t i = 0; i < n; i++)
-		crypto_generichash_update(&state, (const uint8_t *)products[i], strlen(products[i]) + 1);
+		crypto_generichash_update(&state, (const uint8_t *)texts[i], strlen(texts[i]) + 1);
 	crypto_generichash_final(&state, hash, sizeof(hash));
 	struct reader r = reader_over(hash, sizeof(hash));
 	return reader_u64(&r);
@@ -129,30 +129,39 @@ static void read_line(struct reader *r, struct answer_line *line)
 		line->notices[i] = -(int)reader_u16(r);
 }
 
-size_t answer_write(uint64_t digest, const struct answer_line *lines, size_t n, uint8_t out[ANSWER_MAX])
+size_t answer_write(const struct answer *a, uint8_t out[ANSWER_MAX])
 {
-	_Static_assert(9 + LIMIT_LINES * LINE_BYTES <= ANSWER_MAX, "an answer fits");
+	_Static_assert(9 + LIMIT_LINES * LINE_BYTES + 2 + LIMIT_DETAIL <= ANSWER_MAX, "an answer fits");
 	struct writer w = writer_over(out, ANSWER_MAX);
-	writer_u64(&w, digest);
-	writer_u8(&w, (uint8_t)n);
-	for (size_t i = 0; i < n; i++)
-		write_line(&w, &lines[i]);
+	size_t detail_n = strlen(a->detail);
+	writer_u64(&w, a->digest);
+	writer_u8(&w, (uint8_t)a->n);
+	for (size_t i = 0; i < a->n; i++)
+		write_line(&w, &a->lines[i]);
+	if (detail_n) {
+		writer_u8(&w, (uint8_t)a->detail_of);
+		writer_u8(&w, (uint8_t)detail_n);
+		writer_bytes(&w, a->detail, detail_n);
+	}
 	return ANSWER_MAX - w.left;
 }
 
-bool answer_read(const uint8_t *bytes, size_t n, uint64_t *ret_digest, struct answer_line lines[LIMIT_LINES],
-		 size_t *ret_n)
+bool answer_read(const uint8_t *bytes, size_t n, struct answer *ret)
 {
 	struct reader r = reader_over(bytes, n);
-	uint64_t digest = reader_u64(&r);
-	size_t count = reader_u8(&r);
-	if (count > LIMIT_LINES)
+	*ret = (struct answer){.digest = reader_u64(&r)};
+	ret->n = reader_u8(&r);
+	if (ret->n > LIMIT_LINES)
 		return false;
-	for (size_t i = 0; i < count; i++)
-		read_line(&r, &lines[i]);
-	if (!reader_done(&r))
+	for (size_t i = 0; i < ret->n; i++)
+		read_line(&r, &ret->lines[i]);
+	if (reader_done(&r))
+		return true;
+	ret->detail_of = reader_u8(&r);
+	size_t detail_n = reader_u8(&r);
+	const uint8_t *detail = reader_bytes(&r, detail_n);
+	if (!reader_done(&r) || ret->detail_of >= ret->n)
 		return false;
-	*ret_digest = digest;
-	*ret_n = count;
+	memcpy(ret->detail, detail, detail_n);
 	return true;
 }

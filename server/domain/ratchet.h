@@ -50,14 +50,23 @@ struct answer_line {
 	int notices[LIMIT_NOTICES]; /* as a verdict has them */
 };
 
-/* The digest of what was asked: a repeat must ask the same. products: n borrowed ids. */
-uint64_t answer_digest(bool release, const char *const *products, size_t n);
+/* The digest of what was asked: a repeat must ask the same. kind: of the call, where Activate and Renew are
+ * one; texts: n borrowed ones, products and whose. */
+uint64_t answer_digest(int kind, const char *const *texts, size_t n);
 
-/* Write an answer; returns its size (always fits LIMIT_LINES lines). */
-size_t answer_write(uint64_t digest, const struct answer_line *lines, size_t n, uint8_t out[ANSWER_MAX]);
+/* A remembered answer. detail: of the first line that has one; "": none. */
+struct answer {
+	uint64_t digest;
+	struct answer_line lines[LIMIT_LINES];
+	size_t n;
+	char detail[LIMIT_DETAIL + 1];
+	size_t detail_of;
+};
 
-/* Read it back; false when it is damaged. *ret_n: at most LIMIT_LINES. */
-bool answer_read(const uint8_t *bytes, size_t n, uint64_t *ret_digest, struct answer_line lines[LIMIT_LINES],
-		 size_t *ret_n);
+/* Write an answer; returns its size (always fits). */
+size_t answer_write(const struct answer *, uint8_t out[ANSWER_MAX]);
+
+/* Read it back; false when it is damaged. */
+bool answer_read(const uint8_t *bytes, size_t n, struct answer *ret);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hardware.h"
 
 /* --- requests --- */
 
@@ -31,11 +32,42 @@ static int take_device(bool has, const wire_device *device, const uint8_t fixed[
 	return 0;
 }
 
+/* A name may be missing, but not be none. */
+static int take_user(const char *user, struct job_line *line)
+{
+	if (*user && !user_ok(user))
+		return E_BAD_REQUEST;
+	memcpy(line->user, user, strlen(user) + 1);
+	return 0;
+}
+
+static int take_key(const char *key, struct job_line *line)
+{
+	return *key ? keycode_read(key, KEYCODE_KEY, line->key) : 0;
+}
+
+/* Kinds that a newer client knows are passed over. */
+static void take_components(const wire_want *want, struct hardware *ret)
+{
+	for (size_t i = 0; i < want->components_count; i++) {
+		const muster_v1_Component *c = &want->components[i];
+		if (c->kind == 0 || c->kind > HARDWARE_KINDS || c->tag > UINT16_MAX)
+			continue;
+		ret->parts[ret->n].kind = (uint8_t)c->kind;
+		ret->parts[ret->n++].tag = (uint16_t)c->tag;
+	}
+}
+
 static int take_want(const wire_want *want, struct job *job, size_t i)
 {
 	struct job_line *line = &job->lines[i];
-	if (!slug_ok(want->product))
+	if (!slug_ok(want->product) || take_user(want->user, line))
 		return E_BAD_REQUEST;
+	int error = take_key(want->key, line);
+	if (error)
+		return error;
+	take_components(want, &line->machine);
+	line->reinstalled = want->reinstalled;
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(job->lines[j].product, want->product) == 0)
 			return E_BAD_REQUEST;
@@ -81,6 +113,8 @@ static int fill_activate(const wire_request *request, const uint8_t fixed[NOISE_
 	int error = take_once(call->has_once, &call->once, job);
 	if (!error)
 		error = take_device(call->has_device, &call->device, fixed, job);
+	job->dry_run = call->dry_run;
+	job->reset = call->dry_run && call->reset;
 	return error ? error : take_wants(call->wants, call->wants_count, job);
 }
 
@@ -99,7 +133,51 @@ static int fill_release(const wire_request *request, const uint8_t fixed[NOISE_K
 	int error = take_once(call->has_once, &call->once, job);
 	if (!error)
 		error = take_device(call->has_device, &call->device, fixed, job);
+	if (!error)
+		error = take_user(call->user, &job->lines[0]);
 	return error ? error : take_product(call->product, job);
+}
+
+static int fill_sign_in(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_SignIn *call = &request->call.sign_in;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	if (!error)
+		error = call->has_want && call->want.user[0] ? take_want(&call->want, job, 0) : E_BAD_REQUEST;
+	if (!error && call->code[0]) {
+		char bare[KEYCODE_KEY + 1];
+		error = keycode_read(call->code, KEYCODE_CODE, bare);
+		if (!error)
+			memcpy(job->signin_code, bare, sizeof(job->signin_code));
+		sodium_memzero(bare, sizeof(bare));
+	}
+	return error;
+}
+
+static int fill_sign_out(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_SignOut *call = &request->call.sign_out;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	if (!error)
+		error = call->user[0] ? take_user(call->user, &job->lines[0]) : E_BAD_REQUEST;
+	return error || !call->product[0] ? error : take_product(call->product, job);
+}
+
+static int fill_redeem(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_Redeem *call = &request->call.redeem;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	if (!error)
+		error = take_product(call->product, job);
+	if (!error)
+		error = call->key[0] ? take_key(call->key, &job->lines[0]) : E_BAD_REQUEST;
+	return error;
 }
 
 static int fill_get_policy(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
@@ -170,6 +248,7 @@ static void put_result(const struct job_line *line, wire_result *result)
 		strcpy(result->lease, line->lease); /* both were bounded when they were signed */
 		strcpy(result->certificate, line->certificate);
 	}
+	memcpy(result->detail, line->detail, sizeof(result->detail));
 	result->have = number(a->have);
 	result->need = number(a->need);
 	result->renew_minutes = a->renew_minutes;

@@ -14,6 +14,15 @@ enum statement {
 	STMT_COUNT
 };
 
+/* The statements of records are made from their tables, when they are first used. */
+#define RECORD_FINDS 64
+
+struct record_finder {
+	enum record_kind kind;
+	uint32_t by;
+	sqlite3_stmt *stmt;
+};
+
 struct sqlite_store {
 	struct store store;
 	sqlite3 *db;
@@ -25,6 +34,10 @@ struct sqlite_store {
 	uint8_t audit_hash[AUDIT_HASH];
 	bool audit_known; /* the two above are those of the last row */
 	sqlite3_stmt *statements[STMT_COUNT];
+	sqlite3_stmt *puts[RECORD_KINDS];
+	sqlite3_stmt *drops[RECORD_KINDS];
+	struct record_finder finders[RECORD_FINDS];
+	size_t n_finders;
 };
 
 /* The statement, prepared once, with its bindings cleared; NULL when that failed. */
@@ -35,6 +48,25 @@ int sqlite_error(struct sqlite_store *);
 
 /* Run a statement that gives no row, and reset it. */
 int sqlite_run(struct sqlite_store *, sqlite3_stmt *);
+
+/* A blob of n bytes, left alone when the row is damaged; a holding from the first eight columns; marks from a
+ * column on. */
+void sqlite_copy_bytes(sqlite3_stmt *, int column, void *out, size_t n);
+void sqlite_read_holding(sqlite3_stmt *, struct holding *ret);
+void sqlite_read_marks(sqlite3_stmt *, int column, struct grant_marks *ret);
+
+/* Records: add (num is set) or replace, take out, list by example, read a row that begins with num at a
+ * column. */
+int sqlite_record_put(struct sqlite_store *, struct record *);
+int sqlite_record_drop(struct sqlite_store *, enum record_kind, int64_t num);
+int sqlite_record_page(struct sqlite_store *, const struct listing *, row_function *, void *context);
+void sqlite_record_read(sqlite3_stmt *, int column, enum record_kind, struct record *ret);
+void sqlite_records_close(struct sqlite_store *);
+
+/* Decisions' two halves. */
+int sqlite_facts(struct store *, const struct asker *, int64_t now, struct device_facts *ret_device,
+		 struct line_facts *lines, size_t n);
+int sqlite_apply(struct store *, const struct effect *);
 
 /* Listings and check, the reading half of the operations. */
 int sqlite_page(struct store *, const struct listing *, row_function *, void *context);

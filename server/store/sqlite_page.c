@@ -21,6 +21,41 @@ static const uint8_t *fixed(sqlite3_stmt *stmt, int column, int n)
 	return sqlite3_column_bytes(stmt, column) == n ? sqlite3_column_blob(stmt, column) : zero;
 }
 
+void sqlite_copy_bytes(sqlite3_stmt *stmt, int column, void *out, size_t n)
+{
+	const void *bytes = sqlite3_column_blob(stmt, column);
+	if (bytes && (size_t)sqlite3_column_bytes(stmt, column) == n)
+		memcpy(out, bytes, n);
+}
+
+void sqlite_read_holding(sqlite3_stmt *stmt, struct holding *ret)
+{
+	*ret = (struct holding){
+		.state = (enum holding_state)sqlite3_column_int(stmt, 0),
+		.activated = sqlite3_column_int64(stmt, 1),
+		.renewed = sqlite3_column_int64(stmt, 2),
+		.contacted = sqlite3_column_int64(stmt, 3),
+		.expires = sqlite3_column_int64(stmt, 4),
+		.serial = sqlite3_column_int64(stmt, 5),
+		.plans = (uint32_t)sqlite3_column_int64(stmt, 6),
+		.units = (uint32_t)sqlite3_column_int64(stmt, 7),
+	};
+}
+
+void sqlite_read_marks(sqlite3_stmt *stmt, int column, struct grant_marks *ret)
+{
+	*ret = (struct grant_marks){
+		.reached = sqlite3_column_int64(stmt, column),
+		.below_since = sqlite3_column_int64(stmt, column + 1),
+		.cancelled = sqlite3_column_int64(stmt, column + 2),
+		.taken_over = sqlite3_column_int64(stmt, column + 3),
+		.over_since = sqlite3_column_int64(stmt, column + 4),
+		.warned = sqlite3_column_int64(stmt, column + 5),
+		.extra = sqlite3_column_int64(stmt, column + 6),
+		.extended = sqlite3_column_int64(stmt, column + 7),
+	};
+}
+
 static void read_meta(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
 {
 	(void)l;
@@ -49,10 +84,10 @@ static void read_grant(sqlite3_stmt *stmt, const struct listing *l, struct row *
 	row->u.grant.id = text(stmt, 3);
 	row->u.grant.product = text(stmt, 4);
 	row->u.grant.window_days = sqlite3_column_int(stmt, 5);
-	row->u.grant.reached = sqlite3_column_int64(stmt, 6);
-	row->u.grant.below_since = sqlite3_column_int64(stmt, 7);
-	row->u.grant.count = sqlite3_column_int64(stmt, 8);
-	row->u.grant.active = sqlite3_column_int64(stmt, 9);
+	sqlite_read_marks(stmt, 6, &row->u.grant.marks);
+	row->u.grant.count = sqlite3_column_int64(stmt, 14);
+	row->u.grant.active = sqlite3_column_int64(stmt, 15);
+	row->u.grant.seats = sqlite3_column_int64(stmt, 16);
 }
 
 static void read_device(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
@@ -66,24 +101,22 @@ static void read_device(sqlite3_stmt *stmt, const struct listing *l, struct row 
 	row->u.device.first_seen = sqlite3_column_int64(stmt, 5);
 	row->u.device.last_seen = sqlite3_column_int64(stmt, 6);
 	row->u.device.blocked = sqlite3_column_int(stmt, 7) != 0;
-	row->u.device.licensed = sqlite3_column_int(stmt, 8) != 0;
+	row->u.device.shared = sqlite3_column_int(stmt, 8) != 0;
+	row->u.device.approved = sqlite3_column_int(stmt, 9) != 0;
+	row->u.device.licensed = sqlite3_column_int(stmt, 10) != 0;
 }
 
 static void read_activation(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
 {
-	struct holding *h = &row->u.activation.holding;
-	row->cursor[0] = sqlite3_column_int64(stmt, 0);
-	row->cursor[1] = row->u.activation.grant = sqlite3_column_int64(stmt, 1);
-	row->u.activation.id = fixed(stmt, 2, DEVICE_ID);
-	row->u.activation.hostname = text(stmt, 3);
-	h->state = (enum holding_state)sqlite3_column_int(stmt, 4);
-	h->activated = sqlite3_column_int64(stmt, 5);
-	h->renewed = sqlite3_column_int64(stmt, 6);
-	h->contacted = sqlite3_column_int64(stmt, 7);
-	h->expires = sqlite3_column_int64(stmt, 8);
-	h->serial = sqlite3_column_int64(stmt, 9);
-	h->plans = (uint32_t)sqlite3_column_int64(stmt, 10);
-	row->u.activation.state = store_holding_state(h, l->now);
+	sqlite_read_holding(stmt, &row->u.activation.holding);
+	row->cursor[0] = row->u.activation.num = sqlite3_column_int64(stmt, 8);
+	row->cursor[1] = row->u.activation.grant = sqlite3_column_int64(stmt, 9);
+	row->cursor[2] = row->u.activation.user = sqlite3_column_int64(stmt, 10);
+	row->u.activation.id = fixed(stmt, 11, DEVICE_ID);
+	row->u.activation.hostname = text(stmt, 12);
+	row->u.activation.shared = sqlite3_column_int(stmt, 13) != 0;
+	row->u.activation.user_name = text(stmt, 14);
+	row->u.activation.state = store_holding_state(&row->u.activation.holding, l->now);
 }
 
 static void read_audit(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
@@ -107,6 +140,51 @@ static void read_daily(sqlite3_stmt *stmt, const struct listing *l, struct row *
 	row->u.daily.n = sqlite3_column_int64(stmt, 3);
 }
 
+static void read_source(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	sqlite_record_read(stmt, 0, RECORD_ASSIGNMENT, &row->u.source.record);
+	row->u.source.group = text(stmt, 7);
+	row->u.source.circle = sqlite3_column_int64(stmt, 8);
+}
+
+static void read_holder(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	row->u.member.kind = (enum member_kind)sqlite3_column_int(stmt, 0);
+	row->u.member.num = sqlite3_column_int64(stmt, 1);
+}
+
+static void read_seat(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	sqlite_record_read(stmt, 0, RECORD_SEAT, &row->u.record);
+}
+
+static void read_tagged(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	row->u.device_num = sqlite3_column_int64(stmt, 0);
+}
+
+static void read_stale(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	row->cursor[0] = sqlite3_column_int64(stmt, 0);
+	row->u.device_num = sqlite3_column_int(stmt, 1) ? row->cursor[0] : 0;
+}
+
+static void read_proposal(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	row->cursor[0] = row->u.proposal.device = sqlite3_column_int64(stmt, 0);
+	row->u.proposal.id = fixed(stmt, 1, DEVICE_ID);
+	row->u.proposal.hostname = text(stmt, 2);
+	row->cursor[1] = row->u.proposal.circle = sqlite3_column_int64(stmt, 3);
+	row->u.proposal.group = text(stmt, 4);
+	row->u.proposal.pattern = text(stmt, 5);
+}
+
 static const struct {
 	enum statement statement;
 	void (*read)(sqlite3_stmt *, const struct listing *, struct row *);
@@ -119,32 +197,54 @@ static const struct {
 	[LIST_ACTIVATION] = {STMT_LIST_ACTIVATION, read_activation},
 	[LIST_AUDIT] = {STMT_LIST_AUDIT, read_audit},
 	[LIST_DAILY] = {STMT_LIST_DAILY, read_daily},
+	[LIST_SOURCES] = {STMT_LIST_SOURCES, read_source},
+	[LIST_HOLDERS] = {STMT_LIST_HOLDERS, read_holder},
+	[LIST_WAITING] = {STMT_LIST_WAITING, read_seat},
+	[LIST_NEWEST] = {STMT_LIST_NEWEST, read_seat},
+	[LIST_USER_DEVICES] = {STMT_LIST_USER_DEVICES, read_activation},
+	[LIST_TAGGED] = {STMT_LIST_TAGGED, read_tagged},
+	[LIST_PROPOSALS] = {STMT_LIST_PROPOSALS, read_proposal},
+	[LIST_STALE] = {STMT_LIST_STALE, read_stale},
 };
 
 /* Parameters by number; a statement that lacks one ignores it (SQLite answers RANGE, which does not matter
  * here). */
 static void bind_listing(sqlite3_stmt *stmt, const struct listing *l)
 {
+	bool sources = l->kind == LIST_SOURCES;
 	sqlite3_bind_int64(stmt, 1, l->after[0]);
 	sqlite3_bind_int64(stmt, 2, l->after[1]);
 	sqlite3_bind_int64(stmt, 3, l->kind == LIST_GRANT ? day_of(l->now) : l->now);
-	sqlite3_bind_int64(stmt, 4, l->device);
-	if (l->kind == LIST_ACTIVATION) {
-		sqlite3_bind_text(stmt, 5, l->product, -1, SQLITE_STATIC);
-		sqlite3_bind_text(stmt, 6, l->state, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(stmt, 7, l->expires_before);
-	} else if (l->tag_to) {
+	sqlite3_bind_int64(stmt, 4, sources ? (int64_t)l->kind_of : l->device);
+	sqlite3_bind_int64(stmt, 7, l->kind == LIST_STALE ? l->before : l->expires_before);
+	sqlite3_bind_int64(stmt, 8, l->holder ? l->holder : l->grant ? l->grant : l->user);
+	sqlite3_bind_int64(stmt, 9, l->limit ? l->limit : -1);
+	if (l->tag_to) {
 		sqlite3_bind_int64(stmt, 5, l->tag_from);
 		sqlite3_bind_int64(stmt, 6, l->tag_to);
+	} else {
+		sqlite3_bind_text(stmt, 5, l->product, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 6, l->state, -1, SQLITE_STATIC);
 	}
-	sqlite3_bind_int64(stmt, 9, l->limit ? l->limit : -1);
+	if (l->kind == LIST_ACTIVATION)
+		sqlite3_bind_int64(stmt, 10, l->after[2]);
+	for (size_t i = 0; i < l->n_tags && i < LIMIT_COMPONENTS; i++)
+		sqlite3_bind_int64(stmt, 11 + (int)i, l->tags[i]);
+}
+
+static enum statement statement_of(const struct listing *l)
+{
+	if (l->kind == LIST_DEVICE && l->tag_to)
+		return STMT_LIST_DEVICE_TAG;
+	return l->kind == LIST_ACTIVATION && l->user ? STMT_LIST_ACTIVATION_USER : kinds[l->kind].statement;
 }
 
 int sqlite_page(struct store *store, const struct listing *l, row_function *callback, void *context)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
-	bool by_tag = l->kind == LIST_DEVICE && l->tag_to;
-	sqlite3_stmt *stmt = sqlite_statement(s, by_tag ? STMT_LIST_DEVICE_TAG : kinds[l->kind].statement);
+	if (l->kind == LIST_RECORD)
+		return sqlite_record_page(s, l, callback, context);
+	sqlite3_stmt *stmt = sqlite_statement(s, statement_of(l));
 	if (!stmt)
 		return sqlite_error(s);
 	bind_listing(stmt, l);

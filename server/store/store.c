@@ -41,6 +41,21 @@ void store_rollback(struct store *store)
 	store->ops->rollback(store);
 }
 
+int store_mark(struct store *store)
+{
+	return store->ops->mark(store);
+}
+
+int store_keep(struct store *store)
+{
+	return store->ops->keep(store);
+}
+
+int store_undo(struct store *store)
+{
+	return store->ops->undo(store);
+}
+
 int store_facts(struct store *store, const struct asker *asker, int64_t now, struct device_facts *ret_device,
 		struct line_facts *lines, size_t n)
 {
@@ -60,6 +75,43 @@ int store_page(struct store *store, const struct listing *listing, row_function 
 int store_check(struct store *store, int64_t now, finding_function *finding, void *context)
 {
 	return store->ops->check(store, now, finding, context);
+}
+
+static int copy_first(const struct row *row, void *context)
+{
+	return record_copy(&row->u.record, context) ? 1 : E_TOO_LARGE;
+}
+
+int store_find(struct store *store, const struct record *like, uint32_t by, struct record_copy *ret)
+{
+	struct listing one = {.kind = LIST_RECORD, .like = like, .by = by, .limit = 1};
+	int found = store_page(store, &one, copy_first, ret);
+	return found == 1 ? 0 : found ? found : E_NOT_FOUND;
+}
+
+static int note_num(const struct row *row, void *context)
+{
+	*(int64_t *)context = row->u.record.num;
+	return 1;
+}
+
+int store_find_num(struct store *store, const struct record *like, uint32_t by, int64_t *ret)
+{
+	struct listing one = {.kind = LIST_RECORD, .like = like, .by = by, .limit = 1};
+	*ret = 0;
+	int found = store_page(store, &one, note_num, ret);
+	return found < 0 ? found : 0;
+}
+
+int store_put(struct store *store, struct record *record)
+{
+	return store_apply(store, &(struct effect){.kind = EFFECT_PUT, .u.record = record});
+}
+
+int store_drop(struct store *store, enum record_kind kind, int64_t num)
+{
+	struct record record = {.kind = kind, .num = num};
+	return store_apply(store, &(struct effect){.kind = EFFECT_DROP, .u.record = &record});
 }
 
 int store_devices(struct store *store, int64_t *ret)
@@ -85,5 +137,7 @@ const char *store_holding_state(const struct holding *h, int64_t now)
 		return "counted";
 	if (h->state == HOLDING_RELEASED)
 		return "released";
+	if (h->state == HOLDING_PENDING)
+		return "pending";
 	return h->expires && h->expires <= now ? "ended" : "active";
 }

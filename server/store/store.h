@@ -26,26 +26,45 @@ enum listing_kind {
 	LIST_ACTIVATION,
 	LIST_AUDIT,
 	LIST_DAILY,
+	LIST_RECORD,  /* records like an example */
+	LIST_SOURCES, /* assignments that reach a holder: its own first, then those of groups above, by name
+		       */
+	LIST_HOLDERS, /* users or devices in a group, however deep; each once */
+	LIST_WAITING, /* seats with a code, of one product, the oldest first */
+	LIST_NEWEST,  /* seats of one grant, the newest first */
+	LIST_USER_DEVICES, /* what one user holds, on which devices; the one used least recently first */
+	LIST_TAGGED,       /* devices that have one of some parts, for one grant */
+	LIST_PROPOSALS,    /* devices whose hostname fits a device group's pattern, and that are not in it */
+	LIST_STALE,        /* devices never licensed and silent since an instant */
 };
 
 /* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave;
  * LIST_META, LIST_LICENSE, LIST_CERTIFICATE and LIST_DAILY are short and have none. */
 struct listing {
 	enum listing_kind kind;
-	int64_t after[2];
+	int64_t after[3];
 	int64_t limit;          /* 0: all */
 	int64_t now;            /* LIST_GRANT and LIST_ACTIVATION: the instant to count at */
 	int64_t device;         /* only this device (LIST_DEVICE, LIST_ACTIVATION) */
 	int64_t tag_from;       /* LIST_DEVICE: ids whose tag lies in a range, both ends included; */
 	int64_t tag_to;         /*   0, 0: no such filter */
 	const char *product;    /* LIST_ACTIVATION */
-	const char *state;      /* LIST_ACTIVATION: active, ended, counted, released */
+	const char *state;      /* LIST_ACTIVATION: active, ended, counted, released, pending */
 	int64_t expires_before; /* LIST_ACTIVATION */
+	int64_t user;           /* LIST_ACTIVATION, LIST_USER_DEVICES: only this user's; 0: no such filter */
+	const struct record *like; /* LIST_RECORD: kind, and the fields that `by` names */
+	uint32_t by;
+	enum member_kind kind_of; /* LIST_SOURCES: kind of the holder, or MEMBER_GROUP for a group itself */
+	int64_t holder;           /* LIST_SOURCES: its number; LIST_HOLDERS: the group's */
+	int64_t grant;            /* LIST_NEWEST, LIST_TAGGED */
+	const uint32_t *tags;     /* LIST_TAGGED: at most LIMIT_COMPONENTS of kind * 65536 + tag */
+	size_t n_tags;
+	int64_t before; /* LIST_STALE: the instant */
 };
 
 /* One row of a listing; the member of its kind is set, texts are borrowed until the callback returns. */
 struct row {
-	int64_t cursor[2];
+	int64_t cursor[3];
 	union {
 		struct {
 			const char *key;
@@ -67,10 +86,10 @@ struct row {
 			const char *id;
 			const char *product;
 			int32_t window_days;
-			int64_t reached;
-			int64_t below_since;
+			struct grant_marks marks;
 			int64_t count;
 			int64_t active;
+			int64_t seats; /* taken */
 		} grant;
 		struct {
 			int64_t num;
@@ -81,15 +100,21 @@ struct row {
 			int64_t first_seen;
 			int64_t last_seen;
 			bool blocked;
+			bool shared;
+			bool approved;
 			bool licensed; /* holds a lease in force */
 		} device;
 		struct {
 			const uint8_t *id;
 			const char *hostname;
+			int64_t num;
 			int64_t grant;
+			int64_t user; /* its number; 0: the device's own */
+			const char *user_name;
+			bool shared;
 			const char *state;
 			struct holding holding;
-		} activation;
+		} activation; /* LIST_ACTIVATION, LIST_USER_DEVICES */
 		struct {
 			int64_t seq;
 			struct audit audit;
@@ -101,6 +126,25 @@ struct row {
 			int64_t grant;
 			int64_t n;
 		} daily;
+		struct record record; /* LIST_RECORD, LIST_WAITING, LIST_NEWEST */
+		struct {
+			struct record record;
+			const char *group; /* through which; "": the holder's own */
+			int64_t circle;
+		} source;
+		struct {
+			enum member_kind kind;
+			int64_t num;
+		} member;           /* LIST_HOLDERS */
+		int64_t device_num; /* LIST_TAGGED, LIST_STALE */
+		struct {
+			int64_t device;
+			const uint8_t *id;
+			const char *hostname;
+			int64_t circle;
+			const char *group;
+			const char *pattern;
+		} proposal;
 	} u;
 };
 
@@ -115,7 +159,7 @@ struct store {
 };
 
 struct store_ops {
-	unsigned version; /* of this table: 1 */
+	unsigned version; /* of this table: 2 */
 	const char *name;
 	int (*reader)(struct store *, struct store **ret);
 	void (*close)(struct store *);
@@ -125,6 +169,9 @@ struct store_ops {
 	int (*apply)(struct store *, const struct effect *);
 	int (*commit)(struct store *);
 	void (*rollback)(struct store *);
+	int (*mark)(struct store *);
+	int (*keep)(struct store *);
+	int (*undo)(struct store *);
 	int (*page)(struct store *, const struct listing *, row_function *, void *context);
 	int (*check)(struct store *, int64_t now, finding_function *, void *context);
 	int (*devices)(struct store *, int64_t *ret);
@@ -150,9 +197,18 @@ int store_commit(struct store *);
 void store_rollback(struct store *);
 
 /*
- * What is known: the device, and for each candidate of each line the count, the leases in force (only where
- * the candidate has a quantity), the threshold's marks and the holding. The candidates' own part is the
- * caller's.
+ * A part of the transaction that may be taken back by itself, and parts within parts: everything since the
+ * last mark is kept, or undone.
+ */
+int store_mark(struct store *);
+int store_keep(struct store *);
+int store_undo(struct store *);
+
+/*
+ * What is known: the device and the user who is named, and for each candidate of each line the count, the
+ * leases in force (only where the candidate has a quantity), the marks, and what its model needs besides: the
+ * holding of the device or of the user on it, the hardware, the user's other devices; and the line's seats
+ * where it asks for them. The candidates' own part is the caller's.
  */
 int store_facts(struct store *, const struct asker *, int64_t now, struct device_facts *ret_device,
 		struct line_facts *lines, size_t n);
@@ -160,12 +216,23 @@ int store_facts(struct store *, const struct asker *, int64_t now, struct device
 /* Make one change inside the transaction. */
 int store_apply(struct store *, const struct effect *);
 
-/* List. Returns 0, the callback's own value, or an error. */
+/* List. Returns 0, the callback's own value, or an error. The callback must not list the same kind. */
 int store_page(struct store *, const struct listing *, row_function *, void *context);
 
 /* Integrity of the backend, every kept count against a recount, the audit chain: each fault is one finding.
  */
 int store_check(struct store *, int64_t now, finding_function *, void *context);
+
+/* The first record like the example in the fields that `by` names. ret: a copy of its own. E_NOT_FOUND;
+ * E_TOO_LARGE. */
+int store_find(struct store *, const struct record *like, uint32_t by, struct record_copy *ret);
+
+/* The same record's number alone, 0 for none. */
+int store_find_num(struct store *, const struct record *like, uint32_t by, int64_t *ret);
+
+/* Add or change a record (its num is set), and take one out. */
+int store_put(struct store *, struct record *);
+int store_drop(struct store *, enum record_kind, int64_t num);
 
 /* Devices on record, without counting them. */
 int store_devices(struct store *, int64_t *ret);

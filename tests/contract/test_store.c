@@ -25,8 +25,8 @@ static void test_a_commit_is_seen(void **state)
 	struct candidate c = candidate_of(&a, 1, 30, NOW);
 	assert_int_equal(c.count, 2);
 	assert_int_equal(c.active, 1);
-	assert_int_equal(c.reached, NOW - 9);
-	assert_int_equal(c.below_since, NOW - 8);
+	assert_int_equal(c.marks.reached, NOW - 9);
+	assert_int_equal(c.marks.below_since, NOW - 8);
 	assert_int_equal(c.holding.state, HOLDING_ACTIVE);
 	assert_int_equal(check().n, 0);
 }
@@ -116,7 +116,7 @@ static void test_an_unknown_device(void **state)
 	struct candidate c = candidate_of(&a, 5, 30, NOW);
 	assert_int_equal(c.count, 0);
 	assert_int_equal(c.active, 0);
-	assert_int_equal(c.reached, 0);
+	assert_int_equal(c.marks.reached, 0);
 	assert_int_equal(c.holding.state, HOLDING_NONE);
 	assert_int_equal(check().n, 0);
 }
@@ -226,7 +226,7 @@ static void test_holdings_move_between_buckets(void **state)
 				  counted(NOW),
 				  active(NOW, NOW + 10 * (int64_t)DAY, 1),
 				  active(NOW + DAY, 0, 2),
-				  {HOLDING_RELEASED, NOW, NOW, NOW + 2 * (int64_t)DAY, 0, 2, 3},
+				  {HOLDING_RELEASED, NOW, NOW, NOW + 2 * (int64_t)DAY, 0, 2, 3, 1},
 				  counted(NOW + 3 * (int64_t)DAY),
 				  none};
 	static const int counts[] = {0, 1, 1, 1, 0, 1, 0};
@@ -377,8 +377,14 @@ static struct asker walker(int i)
 
 static struct holding any_holding(int64_t now)
 {
-	struct holding h = {
-		(enum holding_state)pick(4), now, now, now - pick(3 * DAY), 0, pick(1000), pick(4)};
+	struct holding h = {(enum holding_state)pick(5),
+			    now,
+			    now,
+			    now - pick(3 * DAY),
+			    0,
+			    pick(1000),
+			    pick(4),
+			    1 + pick(3)};
 	if (h.state == HOLDING_ACTIVE && pick(5))
 		h.expires = now + pick(40 * DAY);
 	return h;
@@ -432,7 +438,8 @@ static void compare(const struct model_store *m, int64_t now)
 		const struct holding *h = &m->held[i][g];
 		bool stands = h->state == HOLDING_COUNTED || h->state == HOLDING_ACTIVE;
 		count += stands && now / DAY - h->contacted / DAY < window;
-		leases += h->state == HOLDING_ACTIVE && (h->expires == 0 || h->expires / DAY >= now / DAY);
+		if (h->state == HOLDING_ACTIVE && (h->expires == 0 || h->expires / DAY >= now / DAY))
+			leases += h->units;
 	}
 	struct candidate c = candidate_of(&a, g + 1, window, now);
 	assert_int_equal(c.count, count);

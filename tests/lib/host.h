@@ -22,6 +22,7 @@ struct flaky {
 	bool for_good;
 	bool after_commit; /* a failing commit has reached the disk */
 	int commits_to_fail;
+	int pages_to_pass; /* before the next */
 	int pages_to_fail;
 	int error;
 	int failures;
@@ -77,10 +78,30 @@ static inline void flaky_rollback(struct store *s)
 	store_rollback(flaky.inner);
 }
 
+static inline int flaky_mark(struct store *s)
+{
+	(void)s;
+	return fails() ? flaky.error : store_mark(flaky.inner);
+}
+
+static inline int flaky_keep(struct store *s)
+{
+	(void)s;
+	return fails() ? flaky.error : store_keep(flaky.inner);
+}
+
+static inline int flaky_undo(struct store *s)
+{
+	(void)s;
+	return fails() ? flaky.error : store_undo(flaky.inner);
+}
+
 static inline int flaky_page(struct store *s, const struct listing *l, row_function *row, void *context)
 {
 	(void)s;
-	if (flaky.pages_to_fail == 0)
+	bool passes = flaky.pages_to_fail == 0 || flaky.pages_to_pass > 0;
+	flaky.pages_to_pass -= flaky.pages_to_pass > 0;
+	if (passes)
 		return store_page(flaky.inner, l, row, context);
 	flaky.pages_to_fail--;
 	return flaky.error;
@@ -103,7 +124,7 @@ static inline void flaky_close(struct store *s)
 	(void)s;
 }
 
-static const struct store_ops flaky_ops = {.version = 1,
+static const struct store_ops flaky_ops = {.version = 2,
 					   .name = "flaky",
 					   .close = flaky_close,
 					   .begin = flaky_begin,
@@ -111,6 +132,9 @@ static const struct store_ops flaky_ops = {.version = 1,
 					   .apply = flaky_apply,
 					   .commit = flaky_commit,
 					   .rollback = flaky_rollback,
+					   .mark = flaky_mark,
+					   .keep = flaky_keep,
+					   .undo = flaky_undo,
 					   .page = flaky_page,
 					   .check = flaky_check,
 					   .devices = flaky_devices};

@@ -140,7 +140,7 @@ static inline struct candidate candidate_of(const struct asker *who, int64_t gra
 
 static inline struct holding active(int64_t at, int64_t expires, int64_t serial)
 {
-	return (struct holding){HOLDING_ACTIVE, at, at, at, expires, serial, 3};
+	return (struct holding){HOLDING_ACTIVE, at, at, at, expires, serial, 3, 1};
 }
 
 static inline struct holding counted(int64_t at)
@@ -155,7 +155,7 @@ static const struct holding none;
 struct texts {
 	char all[ROWS_MAX][ROW_TEXT];
 	size_t n;
-	int64_t cursor[2];
+	int64_t cursor[3];
 	enum listing_kind kind;
 	bool truncated;
 };
@@ -173,6 +173,26 @@ static inline void print_holding(const struct holding *h, char *out, size_t room
 	snprintf(out, room, "%d %lld %lld %lld %lld %lld %u", (int)h->state, (long long)h->activated,
 		 (long long)h->renewed, (long long)h->contacted, (long long)h->expires, (long long)h->serial,
 		 h->plans);
+}
+
+/* Every field, as records.def has them. */
+static inline void print_record(const struct record *r, char *out, size_t room)
+{
+	size_t n;
+	const struct record_field *fields = record_fields(r->kind, &n);
+	size_t used = (size_t)snprintf(out, room, "%s %lld", record_name(r->kind), (long long)r->num);
+	for (size_t i = 0; i < n; i++) {
+		const struct record_field *f = &fields[i];
+		char bytes[200] = "";
+		if (f->type == FIELD_BYTES)
+			hex(record_bytes(r, f).at, record_bytes(r, f).n, bytes);
+		if (f->type == FIELD_INT)
+			used += (size_t)snprintf(out + used, room - used, " %lld",
+						 (long long)record_int(r, f));
+		else
+			used += (size_t)snprintf(out + used, room - used, " '%s'",
+						 f->type == FIELD_TEXT ? record_text(r, f) : bytes);
+	}
 }
 
 static inline int keep(const struct row *row, void *context)
@@ -201,7 +221,7 @@ static inline int keep(const struct row *row, void *context)
 		snprintf(out, ROW_TEXT, "%lld %s %s %s %s %d %lld %lld %lld %lld",
 			 (long long)row->u.grant.num, row->u.grant.vendor, row->u.grant.license,
 			 row->u.grant.id, row->u.grant.product, row->u.grant.window_days,
-			 (long long)row->u.grant.reached, (long long)row->u.grant.below_since,
+			 (long long)row->u.grant.marks.reached, (long long)row->u.grant.marks.below_since,
 			 (long long)row->u.grant.count, (long long)row->u.grant.active);
 		break;
 	case LIST_DEVICE:
@@ -228,6 +248,31 @@ static inline int keep(const struct row *row, void *context)
 		snprintf(out, ROW_TEXT, "%d %s %lld %lld", row->u.daily.day, row->u.daily.what,
 			 (long long)row->u.daily.grant, (long long)row->u.daily.n);
 		break;
+	case LIST_RECORD:
+	case LIST_WAITING:
+	case LIST_NEWEST:
+		print_record(&row->u.record, out, ROW_TEXT);
+		break;
+	case LIST_SOURCES:
+		snprintf(out, ROW_TEXT, "%s %lld ", row->u.source.group, (long long)row->u.source.circle);
+		print_record(&row->u.source.record, out + strlen(out), ROW_TEXT - strlen(out));
+		break;
+	case LIST_HOLDERS:
+		snprintf(out, ROW_TEXT, "%d %lld", (int)row->u.member.kind, (long long)row->u.member.num);
+		break;
+	case LIST_USER_DEVICES:
+		hex(row->u.activation.id, DEVICE_ID, bytes);
+		snprintf(out, ROW_TEXT, "%s %lld %s", bytes, (long long)row->u.activation.grant,
+			 row->u.activation.user_name);
+		break;
+	case LIST_TAGGED:
+	case LIST_STALE:
+		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.device_num);
+		break;
+	case LIST_PROPOSALS:
+		snprintf(out, ROW_TEXT, "%lld %s %s %s", (long long)row->u.proposal.device,
+			 row->u.proposal.hostname, row->u.proposal.group, row->u.proposal.pattern);
+		break;
 	}
 	t->n++;
 	return 0;
@@ -252,6 +297,11 @@ static inline void dump_from(struct store *from, struct texts *t)
 	t->n = 0;
 	for (int kind = LIST_META; kind <= LIST_DAILY; kind++) {
 		struct listing l = {.kind = (enum listing_kind)kind, .now = NOW};
+		list_from(from, &l, t);
+	}
+	for (int kind = 0; kind < RECORD_KINDS; kind++) {
+		struct record any = {.kind = (enum record_kind)kind};
+		struct listing l = {.kind = LIST_RECORD, .like = &any, .now = NOW};
 		list_from(from, &l, t);
 	}
 }
@@ -317,7 +367,8 @@ static inline void fill(void)
 	put_holding(2, 1, none, counted(NOW));
 	put_holding(2, 3, none, active(NOW, 0, 2));
 	put_ratchet(1, &r);
-	apply((struct effect){.kind = EFFECT_THRESHOLD, .grant = 1, .u.threshold = {NOW - 9, NOW - 8}});
+	apply((struct effect){
+		.kind = EFFECT_MARKS, .grant = 1, .u.marks = {.reached = NOW - 9, .below_since = NOW - 8}});
 	put_tally("granted", 1, NOW, 2);
 	put_audit("host.certified", "fjord-1");
 	put_audit("activation.granted", "x");
@@ -348,7 +399,7 @@ static inline void change_everything(void)
 	put_holding(3, 2, none, active(NOW, 0, 1));
 	put_ratchet(1, &r);
 	put_ratchet(3, &r);
-	apply((struct effect){.kind = EFFECT_THRESHOLD, .grant = 1, .u.threshold = {1, 0}});
+	apply((struct effect){.kind = EFFECT_MARKS, .grant = 1, .u.marks = {.reached = 1}});
 	put_tally("granted", 1, NOW, 5);
 	put_tally("renewed", 1, NOW, 5);
 	put_audit("three", "x");

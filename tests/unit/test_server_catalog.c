@@ -108,8 +108,12 @@ static struct line_facts candidates(const char *product, const char *version, co
 	memset(&line, 0xa5, sizeof(line));
 	if (plan)
 		strcpy(plans[0], plan);
-	catalog_candidates(&catalog, product, version, (const char(*)[LIMIT_ID + 1]) plans, plan != NULL,
-			   &line);
+	const struct wish wish = {.product = product,
+				  .version = version,
+				  .plans = (const char(*)[LIMIT_ID + 1]) plans,
+				  .n_plans = plan != NULL,
+				  .key = ""};
+	catalog_candidates(&catalog, &wish, &line);
 	return line;
 }
 

@@ -155,16 +155,23 @@ static void assert_line(const struct answer_line *a, const struct answer_line *b
 static void assert_round_trip(const struct answer_line *lines, size_t n, uint64_t digest)
 {
 	uint8_t bytes[ANSWER_MAX];
-	struct answer_line back[LIMIT_LINES];
-	uint64_t digest_back = 0;
-	size_t n_back = 99;
-	size_t used = answer_write(digest, lines, n, bytes);
-	assert_true(used <= ANSWER_MAX);
-	assert_true(answer_read(bytes, used, &digest_back, back, &n_back));
-	assert_int_equal(n_back, n);
-	assert_true(digest_back == digest);
+	struct answer a = {.digest = digest, .n = n};
+	struct answer back;
 	for (size_t i = 0; i < n; i++)
-		assert_line(&back[i], &lines[i]);
+		a.lines[i] = lines[i];
+	for (size_t detail = 0; detail <= (n ? LIMIT_DETAIL : 0); detail += LIMIT_DETAIL) {
+		memset(a.detail, 'x', detail);
+		a.detail_of = detail ? n - 1 : 0;
+		size_t used = answer_write(&a, bytes);
+		assert_true(used <= ANSWER_MAX);
+		assert_true(answer_read(bytes, used, &back));
+		assert_int_equal(back.n, n);
+		assert_true(back.digest == digest);
+		assert_string_equal(back.detail, a.detail);
+		assert_int_equal(back.detail_of, a.detail_of);
+		for (size_t i = 0; i < n; i++)
+			assert_line(&back.lines[i], &lines[i]);
+	}
 }
 
 static const struct answer_line examples[] = {
@@ -226,22 +233,21 @@ static void test_answers_come_back(void **state)
 static void test_damaged_answers_are_refused(void **state)
 {
 	uint8_t bytes[ANSWER_MAX + 1] = {0};
-	struct answer_line lines[LIMIT_LINES];
-	uint64_t digest;
-	size_t n;
+	struct answer a = {.digest = 1, .lines = {examples[0], examples[1], examples[2]}, .n = 3};
+	struct answer back;
 	(void)state;
-	size_t used = answer_write(1, examples, 3, bytes);
+	size_t used = answer_write(&a, bytes);
 	for (size_t i = 0; i < used; i++)
-		assert_false(answer_read(bytes, i, &digest, lines, &n));
-	assert_true(answer_read(bytes, used, &digest, lines, &n));
-	assert_false(answer_read(bytes, used + 1, &digest, lines, &n));
+		assert_false(answer_read(bytes, i, &back));
+	assert_true(answer_read(bytes, used, &back));
+	assert_false(answer_read(bytes, used + 1, &back));
 	for (int count = 0; count < 256; count++) {
 		bytes[8] = (uint8_t)count;
 		if (count != 3 &&
 		    count != 4) /* lines of two lengths: four may fill the bytes of three by chance */
-			assert_false(answer_read(bytes, used, &digest, lines, &n));
+			assert_false(answer_read(bytes, used, &back));
 	}
-	assert_false(answer_read(NULL, 0, &digest, lines, &n));
+	assert_false(answer_read(NULL, 0, &back));
 }
 
 static void test_the_digest_of_what_was_asked(void **state)
@@ -250,13 +256,12 @@ static void test_the_digest_of_what_was_asked(void **state)
 	static const char *const ba[] = {"acme-sim", "acme-cad"};
 	static const char *const joined[] = {"acme-cadacme-sim"};
 	(void)state;
-	assert_true(answer_digest(false, ab, 2) == 0xc9e7a65d7ce07bc9); /* Python's hashlib */
-	assert_true(answer_digest(false, ab, 2) != answer_digest(false, ba, 2));
-	assert_true(answer_digest(false, ab, 2) != answer_digest(false, ab, 1));
-	assert_true(answer_digest(false, ab, 2) != answer_digest(false, joined, 1));
-	assert_true(answer_digest(false, ab, 2) !=
-		    answer_digest(true, ab, 2)); /* a release asks something else */
-	assert_true(answer_digest(false, ab, 0) != answer_digest(false, ab, 1));
+	assert_true(answer_digest(0, ab, 2) == 0xc9e7a65d7ce07bc9); /* Python's hashlib */
+	assert_true(answer_digest(0, ab, 2) != answer_digest(0, ba, 2));
+	assert_true(answer_digest(0, ab, 2) != answer_digest(0, ab, 1));
+	assert_true(answer_digest(0, ab, 2) != answer_digest(0, joined, 1));
+	assert_true(answer_digest(0, ab, 2) != answer_digest(1, ab, 2)); /* a release asks something else */
+	assert_true(answer_digest(0, ab, 0) != answer_digest(0, ab, 1));
 }
 
 int main(void)

@@ -17,23 +17,23 @@ static void test_the_sweep_sees_a_count_fall(void **state)
 	assert_int_equal(ask(&b, JOB_ACTIVATE, NULL), 0);
 	now += 29 * (int64_t)DAY;
 	sweep();
-	assert_int_equal(grant_row().u.grant.below_since, 0);
+	assert_int_equal(grant_row().u.grant.marks.below_since, 0);
 	assert_int_equal(audits("threshold.below"), 0);
 	now += DAY;
 	sweep();
 	int64_t since = now;
-	assert_int_equal(grant_row().u.grant.below_since, since);
+	assert_int_equal(grant_row().u.grant.marks.below_since, since);
 	assert_int_equal(audits("threshold.below"), 1);
 	now += DAY;
 	sweep(); /* once */
-	assert_int_equal(grant_row().u.grant.below_since, since);
+	assert_int_equal(grant_row().u.grant.marks.below_since, since);
 	assert_int_equal(audits("threshold.below"), 1);
 	assert_int_equal(ask(&b, JOB_RENEW, NULL), 0); /* in its grace */
 	now = since + 30 * (int64_t)DAY;
 	assert_int_equal(ask(&b, JOB_RENEW, NULL), E_THRESHOLD_NOT_MET);
 	assert_int_equal(ask(&a, JOB_ACTIVATE, NULL), 0);
 	assert_int_equal(audits("threshold.recovered"), 1);
-	assert_int_equal(grant_row().u.grant.below_since, 0);
+	assert_int_equal(grant_row().u.grant.marks.below_since, 0);
 	assert_sound();
 }
 
@@ -50,7 +50,7 @@ static void test_the_sweep_sees_a_recovery(void **state)
 	assert_int_equal(audits("threshold.below"), 1);
 	assert_int_equal(install_license(fixture_volume(&vendor, 2, 1)), 0); /* the vendor lowers it */
 	sweep();
-	assert_int_equal(grant_row().u.grant.below_since, 0);
+	assert_int_equal(grant_row().u.grant.marks.below_since, 0);
 	assert_int_equal(audits("threshold.recovered"), 1);
 }
 
@@ -65,7 +65,7 @@ static void test_the_sweep_names_a_first_time(void **state)
 	ask(&b, JOB_ACTIVATE, NULL);
 	assert_int_equal(install_license(fixture_volume(&vendor, 2, 2)), 0);
 	sweep();
-	assert_int_equal(grant_row().u.grant.reached, now);
+	assert_int_equal(grant_row().u.grant.marks.reached, now);
 	assert_int_equal(audits("threshold.reached"), 1);
 	assert_int_equal(audits("threshold.recovered"), 0);
 }

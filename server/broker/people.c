@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users, groups and who is in them. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "day.h"
+#include "error.h"
+#include "order.h"
+
+/* --- users --- */
+
+static int put_membership(struct order *o, enum member_kind kind, int64_t member, int64_t circle,
+			  bool *ret_new)
+{
+	struct record_copy found;
+	struct record r = {.kind = RECORD_MEMBERSHIP,
+			   .u.membership = {.kind = (int64_t)kind, .member = member, .circle = circle}};
+	int error =
+		store_find(o->b->store, &r,
+			   BY(membership, kind) | BY(membership, member) | BY(membership, circle), &found);
+	*ret_new = error == E_NOT_FOUND;
+	return error == E_NOT_FOUND ? store_put(o->b->store, &r) : error;
+}
+
+/* Put the user into the groups that are named with commas between. */
+static int join_groups(struct order *o, int64_t user, const char *groups)
+{
+	int error = 0;
+	while (groups && *groups && !error && !o->c->code) {
+		char name[LIMIT_ID + 1] = "";
+		int64_t circle;
+		bool added = false;
+		size_t n = strcspn(groups, ",");
+		memcpy(name, groups, n < LIMIT_ID ? n : LIMIT_ID);
+		error = order_circle(o, CIRCLE_USERS, name, &circle);
+		if (!error && circle)
+			error = put_membership(o, MEMBER_USER, user, circle, &added);
+		if (!error && added)
+			error = seats_settle_holder(o->b, o->now, (struct holder){MEMBER_USER, user}, circle);
+		groups += n + (groups[n] == ',');
+	}
+	return error;
+}
+
+int people_user_add(struct order *o)
+{
+	struct change *c = o->c;
+	struct record_copy old;
+	struct record r = {.kind = RECORD_USER,
+			   .u.user = {.name = c->user,
+				      .display = c->name ? c->name : "",
+				      .guest = c->guest,
+				      .created = o->now}};
+	if (!user_ok(c->user))
+		return order_refuse(c, E_BAD_REQUEST,
+				    "user: 1 to 127 characters without blanks, commas or quotes");
+	int error = store_find(o->b->store, &r, BY(user, name), &old);
+	if (error && error != E_NOT_FOUND)
+		return error;
+	if (!error) {
+		r.num = old.record.num;
+		r.u.user.created = old.record.u.user.created;
+		r.u.user.guest |= old.record.u.user.guest;
+		if (!c->name)
+			r.u.user.display = old.record.u.user.display;
+	}
+	if (r.u.user.guest && !o->job->orders->may_guests)
+		return order_refuse(c, E_GUEST_ROLE, c->user);
+	error = store_put(o->b->store, &r);
+	return error ? error : join_groups(o, r.num, c->groups);
+}
+
+/* --- taking out what is tied to something --- */
+
+struct numbers_found {
+	int64_t all[256];
+	size_t n;
+};
+
+static int take_number(const struct row *row, void *context)
+{
+	struct numbers_found *f = context;
+	f->all[f->n++] = row->u.record.num;
+	return f->n == sizeof(f->all) / sizeof(f->all[0]);
+}
+
+/* Take out every record like this one. */
+static int drop_like(struct broker *b, const struct record *like, uint32_t by)
+{
+	struct numbers_found f;
+	int error;
+	do {
+		struct listing l = {.kind = LIST_RECORD, .like = like, .by = by};
+		f.n = 0;
+		error = store_page(b->store, &l, take_number, &f);
+		error = error < 0 ? error : 0;
+		for (size_t i = 0; i < f.n && !error; i++)
+			error = store_drop(b->store, like->kind, f.all[i]);
+	} while (!error && f.n == sizeof(f.all) / sizeof(f.all[0]));
+	return error;
+}
+
+int order_drop_sources(struct order *o, enum member_kind kind, int64_t num)
+{
+	struct broker *b = o->b;
+	char(*products)[LIMIT_ID + 1] = NULL;
+	size_t n = 0;
+	struct record membership = {.kind = RECORD_MEMBERSHIP,
+				    .u.membership = {.kind = (int64_t)kind, .member = num}};
+	struct record assignment = {.kind = RECORD_ASSIGNMENT,
+				    .u.assignment = {.kind = (int64_t)kind, .subject = num}};
+	int error = seats_products(b, kind, num, &products, &n);
+	if (!error)
+		error = drop_like(b, &membership, BY(membership, kind) | BY(membership, member));
+	if (!error)
+		error = drop_like(b, &assignment, BY(assignment, kind) | BY(assignment, subject));
+	for (size_t i = 0; i < n && !error && kind != MEMBER_GROUP; i++)
+		error = seats_settle(b, o->now, (struct holder){kind, num}, products[i], false, NULL);
+	free(products);
+	return error;
+}
+
+static int release_one(struct order *o, const struct row *row, void *context)
+{
+	(void)context;
+	if (row->u.activation.holding.state != HOLDING_ACTIVE)
+		return 0;
+	return broker_release(o->b, o->now, o->job->actor, "activation.released", row);
+}
+
+int people_user_remove(struct order *o)
+{
+	int64_t user;
+	bool guest = false;
+	int error = order_user(o, o->c->user, &user, &guest);
+	if (error || !user)
+		return error;
+	if (guest && !o->job->orders->may_guests)
+		return order_refuse(o->c, E_GUEST_ROLE, o->c->user);
+	struct record signin = {.kind = RECORD_SIGNIN, .u.signin.user = user};
+	struct record binding = {.kind = RECORD_BINDING, .u.binding.user = user};
+	error = order_drop_sources(o, MEMBER_USER, user);
+	if (!error)
+		error = order_activations(o, 0, user, release_one, NULL);
+	if (!error)
+		error = drop_like(o->b, &signin, BY(signin, user));
+	if (!error)
+		error = drop_like(o->b, &binding, BY(binding, user));
+	return error ? error : store_drop(o->b->store, RECORD_USER, user);
+}
+
+/* A new code makes the last one void; it is shown this once and kept as a keyed hash (DESIGN 3, User). */
+int people_signin_code(struct order *o)
+{
+	char bare[KEYCODE_KEY + 1];
+	uint8_t hash[KEYCODE_HASH];
+	struct record_copy old;
+	int64_t user;
+	int error = order_user(o, o->c->user, &user, NULL);
+	if (error || !user)
+		return error;
+	struct record r = {.kind = RECORD_SIGNIN, .u.signin = {.user = user, .made = o->now}};
+	keycode_make(KEYCODE_CODE, o->c->output);
+	keycode_read(o->c->output, KEYCODE_CODE, bare);
+	keycode_hash(bare, o->b->key->ratchet, RATCHET_SECRET, hash);
+	sodium_memzero(bare, sizeof(bare));
+	error = store_find(o->b->store, &r, BY(signin, user), &old);
+	if (error && error != E_NOT_FOUND)
+		return error;
+	r.num = error ? 0 : old.record.num;
+	r.u.signin.hash = (struct bytes){hash, sizeof(hash)};
+	o->c->until = o->now + DAY_SECONDS;
+	return store_put(o->b->store, &r);
+}
+
+/* --- groups --- */
+
+static enum circle_kind circle_kind(const struct change *c)
+{
+	return c->devices ? CIRCLE_DEVICES : CIRCLE_USERS;
+}
+
+int people_group_add(struct order *o)
+{
+	struct change *c = o->c;
+	struct record_copy old;
+	struct record r = {.kind = RECORD_CIRCLE,
+			   .u.circle = {.kind = (int64_t)circle_kind(c),
+					.name = c->group,
+					.pattern = c->pattern ? c->pattern : "",
+					.created = o->now}};
+	if (!slug_ok(c->group))
+		return order_refuse(c, E_BAD_REQUEST,
+				    "group: a-z, 0-9, '-', '.', '_', beginning with a letter or digit");
+	if (c->pattern && (!c->devices || strlen(c->pattern) > LIMIT_HOSTNAME))
+		return order_refuse(c, E_BAD_REQUEST, "pattern: of hostnames, for groups of devices");
+	int error = store_find(o->b->store, &r, BY(circle, kind) | BY(circle, name), &old);
+	if (error && error != E_NOT_FOUND)
+		return error;
+	if (!error) {
+		r.num = old.record.num;
+		r.u.circle.created = old.record.u.circle.created;
+		if (!c->pattern)
+			r.u.circle.pattern = old.record.u.circle.pattern;
+	}
+	return store_put(o->b->store, &r);
+}
+
+/* Settle all that were below a group which is gone, for all products that reached it. */
+static int settle_former(struct order *o, const struct holder *holders, size_t n,
+			 char (*products)[LIMIT_ID + 1], size_t n_products)
+{
+	int error = 0;
+	for (size_t i = 0; i < n_products && !error; i++)
+		for (size_t j = 0; j < n && !error; j++)
+			error = seats_settle(o->b, o->now, holders[j], products[i], true, NULL);
+	return error;
+}
+
+static int drop_circle(struct order *o, int64_t circle)
+{
+	struct record inside = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = circle};
+	struct record keys = {.kind = RECORD_ENROLKEY, .u.enrolkey.circle = circle};
+	int error = order_drop_sources(o, MEMBER_GROUP, circle);
+	if (!error)
+		error = drop_like(o->b, &inside, BY(membership, circle));
+	if (!error)
+		error = drop_like(o->b, &keys, BY(enrolkey, circle));
+	return error ? error : store_drop(o->b->store, RECORD_CIRCLE, circle);
+}
+
+int people_group_remove(struct order *o)
+{
+	struct holder *holders = NULL;
+	char(*products)[LIMIT_ID + 1] = NULL;
+	size_t n = 0;
+	size_t n_products = 0;
+	int64_t circle;
+	int64_t lost = 0;
+	int error = order_circle(o, circle_kind(o->c), o->c->group, &circle);
+	if (error || !circle)
+		return error;
+	error = seats_holders(o->b, circle, &holders, &n);
+	if (!error)
+		error = seats_products(o->b, MEMBER_GROUP, circle, &products, &n_products);
+	if (!error)
+		error = drop_circle(o, circle);
+	if (!error)
+		error = settle_former(o, holders, n, products, n_products);
+	free(holders);
+	free(products);
+	for (size_t i = 0; i < o->b->round.n; i++)
+		lost += o->b->round.effects[i].lost;
+	if (error || !lost || o->c->force || o->job->orders->confirm || o->job->orders->dry_run)
+		return error;
+	o->c->numbers.used = lost;
+	return order_refuse(o->c, E_GROUP_IN_USE, o->c->group);
+}
+
+/* --- members --- */
+
+/* Who is to come in or go out. *ret_num 0: refused. */
+static int find_member(struct order *o, bool make, struct holder *ret)
+{
+	struct change *c = o->c;
+	struct order_device device = {0};
+	int error = 0;
+	*ret = (struct holder){.kind = c->user ? MEMBER_USER : c->device ? MEMBER_DEVICE : MEMBER_GROUP};
+	if ((c->user && c->devices) || (c->device && !c->devices))
+		return order_refuse(c, E_BAD_REQUEST,
+				    "users are members of groups, devices of device groups");
+	if (c->user)
+		error = order_user(o, c->user, &ret->num, NULL);
+	else if (c->device && !(error = order_device(o, c->device, make, &device)))
+		ret->num = device.num;
+	else if (c->member)
+		error = order_circle(o, circle_kind(c), c->member, &ret->num);
+	return error;
+}
+
+/* Groups above one, each once. */
+struct ancestors {
+	int64_t *all;
+	size_t n;
+};
+
+static int take_ancestor(const struct row *row, void *context)
+{
+	struct ancestors *a = context;
+	int64_t circle = row->u.record.u.membership.circle;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->all[i] == circle)
+			return 0;
+	int64_t *more = realloc(a->all, (a->n + 1) * sizeof(*more));
+	if (!more)
+		return E_NO_MEMORY;
+	a->all = more;
+	a->all[a->n++] = circle;
+	return 0;
+}
+
+/* Upwards from the group: whoever is met must not become its member. */
+static int check_cycle(struct order *o, int64_t circle, int64_t member)
+{
+	struct record like = {.kind = RECORD_MEMBERSHIP, .u.membership.kind = MEMBER_GROUP};
+	struct listing l = {
+		.kind = LIST_RECORD, .like = &like, .by = BY(membership, kind) | BY(membership, member)};
+	struct ancestors a = {0};
+	bool cycle = circle == member;
+	int error = 0;
+	for (size_t i = 0; i <= a.n && !error && !cycle; i++) {
+		like.u.membership.member = i ? a.all[i - 1] : circle;
+		error = store_page(o->b->store, &l, take_ancestor, &a);
+		for (size_t j = 0; j < a.n; j++)
+			cycle |= a.all[j] == member;
+	}
+	free(a.all);
+	return error || !cycle ? error : order_refuse(o->c, E_GROUP_CYCLE, o->c->member);
+}
+
+/* Settle the new or former member, and when it is a group all that are below it. */
+static int settle_member(struct order *o, struct holder member, int64_t circle)
+{
+	char(*products)[LIMIT_ID + 1] = NULL;
+	struct holder *holders = NULL;
+	size_t n = 0;
+	size_t n_products = 0;
+	if (member.kind != MEMBER_GROUP)
+		return seats_settle_holder(o->b, o->now, member, circle);
+	int error = seats_holders(o->b, member.num, &holders, &n);
+	if (!error)
+		error = seats_products(o->b, MEMBER_GROUP, circle, &products, &n_products);
+	if (!error)
+		error = settle_former(o, holders, n, products, n_products);
+	free(holders);
+	free(products);
+	return error;
+}
+
+/* Both ends of a membership; member->num 0: refused. */
+static int find_ends(struct order *o, bool make, int64_t *ret_circle, struct holder *ret_member)
+{
+	*ret_member = (struct holder){0};
+	int error = order_circle(o, circle_kind(o->c), o->c->group, ret_circle);
+	return error || !*ret_circle ? error : find_member(o, make, ret_member);
+}
+
+int people_member_add(struct order *o)
+{
+	struct holder member;
+	int64_t circle;
+	bool added = false;
+	int error = find_ends(o, true, &circle, &member);
+	if (error || !member.num || o->c->code)
+		return error;
+	if (member.kind == MEMBER_GROUP)
+		error = check_cycle(o, circle, member.num);
+	if (error || o->c->code)
+		return error;
+	error = put_membership(o, member.kind, member.num, circle, &added);
+	return error || !added ? error : settle_member(o, member, circle);
+}
+
+int people_member_remove(struct order *o)
+{
+	struct holder member;
+	struct record_copy found;
+	int64_t circle;
+	int error = find_ends(o, false, &circle, &member);
+	if (error || !member.num || o->c->code)
+		return error;
+	struct record like = {
+		.kind = RECORD_MEMBERSHIP,
+		.u.membership = {.kind = (int64_t)member.kind, .member = member.num, .circle = circle}};
+	error = store_find(o->b->store, &like,
+			   BY(membership, kind) | BY(membership, member) | BY(membership, circle), &found);
+	if (error == E_NOT_FOUND)
+		return order_refuse(o->c, E_NOT_FOUND, "it is no direct member of the group");
+	if (!error)
+		error = store_drop(o->b->store, RECORD_MEMBERSHIP, found.record.num);
+	return error ? error : settle_member(o, member, circle);
+}
+
+/* A pattern only proposes; this is the administrator's yes (DESIGN 15). */
+int people_proposal_confirm(struct order *o)
+{
+	o->c->devices = true;
+	return people_member_add(o);
+}

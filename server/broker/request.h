@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One device's request inside a batch, shared by the request_*.c files. Lane only. */
+#ifndef SERVER_REQUEST_H
+#define SERVER_REQUEST_H
+
+#include "broker.h"
+#include "store.h"
+
+/* One product of a request. */
+struct work_line {
+	struct device_facts person; /* the device, with this line's user */
+	struct line_facts facts;
+	struct verdict verdict;
+};
+
+/* One request at work. */
+struct work {
+	struct broker *b;
+	struct job *job;
+	int64_t now;
+	struct asker asker;
+	struct device_facts device; /* with the first line's user */
+	char id[DEVICE_ID_TEXT];
+	bool stores; /* something about the device is written */
+	struct work_line lines[];
+};
+
+/* The candidate that was chosen for a line, or NULL. Borrowed. */
+const struct candidate *work_chosen(const struct work *, size_t line);
+
+/* Does the request give something back, rather than ask for it? */
+bool work_gives_back(const struct work *);
+
+/* Make a change of the request's device. */
+int work_apply(struct work *, struct effect);
+
+/* request_facts.c: all that is known of the device and of every line. */
+int work_load(struct work *);
+
+/* request_once.c: give the last answer again (false: there is none to this request), note a ratchet that does
+ * not fit, turn it and remember the answer. */
+bool work_repeat(struct work *);
+int work_mismatch(struct work *);
+int work_turn(struct work *);
+
+/* request_words.c: what a refusal is about, into the line's detail. */
+int work_explain(struct work *, size_t line);
+
+/* request_effects.c: does the verdict change what is held; put the device, and what became of one line, into
+ * the store. */
+bool work_changes(const struct work *, size_t line);
+int work_store_device(struct work *);
+int work_store_line(struct work *, size_t line);
+
+/* request_person.c: what comes before a decision, or in its place. *ret_go: the decision follows. */
+int work_sign_in(struct work *, bool *ret_go);
+int work_sign_out(struct work *);
+int work_redeem(struct work *);
+int work_enrol(struct work *);
+
+#endif

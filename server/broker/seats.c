@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "seats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "error.h"
+#include "plans.h"
+#include "store.h"
+
+#define SOURCES_MAX 64 /* weightiest first; more say nothing new in practice */
+
+/* --- offers --- */
+
+void seats_forget(struct broker *b)
+{
+	b->offers.product[0] = 0;
+}
+
+static int take_marks(const struct row *row, void *context)
+{
+	*(struct row *)context = *row;
+	return 1;
+}
+
+static int add_offer(struct broker *b, int64_t now, const struct catalog_grant *g)
+{
+	int64_t num = catalog_number(g);
+	struct listing one = {.kind = LIST_GRANT, .after = {num - 1}, .limit = 1, .now = now};
+	struct row row = {0};
+	int found = store_page(b->store, &one, take_marks, &row);
+	if (found < 0 || !found || row.u.grant.num != num)
+		return found < 0 ? found : 0;
+	struct grant_terms t = catalog_terms(&b->catalog, g, &row.u.grant.marks, now);
+	if (b->offers.n == OFFERS_MAX)
+		return 0;
+	b->offers.all[b->offers.n++] = (struct seat_offer){
+		.grant = num,
+		.id = g->grant->id,
+		.end = t.end,
+		.quantity = t.quantity,
+		.used = row.u.grant.seats,
+		.open = t.open,
+		.keeps = t.keeps,
+		.self_service = g->grant->self_service_owner[0] && !row.u.grant.marks.taken_over,
+	};
+	return 0;
+}
+
+static int load_offers(struct broker *b, int64_t now, enum member_kind kind, const char *product)
+{
+	int error = 0;
+	if (b->offers.kind == kind && strcmp(b->offers.product, product) == 0)
+		return 0;
+	b->offers = (struct offers){.kind = kind};
+	for (size_t i = 0; i < b->catalog.n_licenses; i++) {
+		const struct catalog_license *l = &b->catalog.licenses[i];
+		for (size_t j = 0; j < l->license.n_grants && !error; j++) {
+			const struct grant *grant = &l->license.grants[j];
+			struct catalog_grant g = {l, grant, license_product(&l->license, grant->product)};
+			if (strcmp(grant->product, product) == 0 && l->numbers[j] &&
+			    model_seats(grant->model) &&
+			    model_of_users(grant->model) == (kind == MEMBER_USER))
+				error = add_offer(b, now, &g);
+		}
+	}
+	if (!error)
+		snprintf(b->offers.product, sizeof(b->offers.product), "%s", product);
+	return error;
+}
+
+static struct seat_offer *offer_of(struct broker *b, int64_t grant)
+{
+	for (size_t i = 0; i < b->offers.n; i++)
+		if (grant && b->offers.all[i].grant == grant)
+			return &b->offers.all[i];
+	return NULL;
+}
+
+/* --- sources --- */
+
+struct source {
+	bool direct;
+	bool restricted; /* only some plans */
+	bool lost;       /* none of its plans is known any more */
+	int64_t pinned;
+	uint32_t plans;
+	char group[LIMIT_ID + 1];
+};
+
+struct sources {
+	struct source all[SOURCES_MAX];
+	size_t n;
+	const struct product *product; /* whose plans count; NULL: look at none yet */
+	size_t at;
+};
+
+static int take_source(const struct row *row, void *context)
+{
+	struct sources *s = context;
+	const struct record_assignment *a = &row->u.source.record.u.assignment;
+	if (s->n == SOURCES_MAX)
+		return 1;
+	struct source *source = &s->all[s->n++];
+	*source = (struct source){
+		.direct = !row->u.source.circle, .pinned = a->entitlement, .restricted = *a->plans != 0};
+	snprintf(source->group, sizeof(source->group), "%s", row->u.source.group);
+	return 0;
+}
+
+/* What is known of the plans is kept: a plan that a newer license has no more is nobody's. */
+static int take_plans(const struct row *row, void *context)
+{
+	struct sources *s = context;
+	const char *names = row->u.source.record.u.assignment.plans;
+	if (s->at == s->n)
+		return 1;
+	struct source *source = &s->all[s->at++];
+	while (*names) {
+		char one[LIMIT_ID + 1] = "";
+		uint32_t bit;
+		size_t n = strcspn(names, ",");
+		memcpy(one, names, n < LIMIT_ID ? n : LIMIT_ID);
+		if (catalog_plans(s->product, one, &bit))
+			source->plans |= bit;
+		names += n + (names[n] == ',');
+	}
+	source->lost = source->restricted && !source->plans;
+	return 0;
+}
+
+static int load_sources(struct broker *b, struct holder h, const char *product, struct sources *ret)
+{
+	struct listing l = {.kind = LIST_SOURCES, .kind_of = h.kind, .holder = h.num, .product = product};
+	ret->n = 0;
+	int error = store_page(b->store, &l, take_source, ret);
+	return error < 0 ? error : 0;
+}
+
+static int load_plans(struct broker *b, struct holder h, const char *product, struct sources *s)
+{
+	struct listing l = {.kind = LIST_SOURCES, .kind_of = h.kind, .holder = h.num, .product = product};
+	bool any = false;
+	for (size_t i = 0; i < s->n; i++)
+		any |= s->all[i].restricted;
+	s->at = 0;
+	int error = any ? store_page(b->store, &l, take_plans, s) : 0;
+	return error < 0 ? error : 0;
+}
+
+/* --- settling --- */
+
+static void describe_source(const struct sources *s, const size_t *order, int wish, char *out, size_t room)
+{
+	if (wish < 0 || !s->n)
+		snprintf(out, room, "assigned");
+	else if (s->all[order[wish]].direct)
+		snprintf(out, room, "assigned directly");
+	else
+		snprintf(out, room, "by group %s", s->all[order[wish]].group);
+}
+
+static void describe(const struct product *p, const struct sources *s, const size_t *order,
+		     const struct plan_trouble *t, char out[LIMIT_DETAIL + 1])
+{
+	char one[LIMIT_ID + 32];
+	char other[LIMIT_ID + 32];
+	describe_source(s, order, t->wish, one, sizeof(one));
+	describe_source(s, order, t->other_wish, other, sizeof(other));
+	if (t->code == E_PLAN_CONFLICT)
+		snprintf(out, LIMIT_DETAIL + 1, "plan %.50s (%.60s) excludes plan %.50s (%.60s)",
+			 p->plans[t->plan].id, one, p->plans[t->other].id, other);
+	else
+		snprintf(out, LIMIT_DETAIL + 1, "plan %.63s needs plan %.63s", p->plans[t->plan].id,
+			 p->plans[t->other].id);
+}
+
+/* The plans of the seat, and what is wrong with them. False: nothing of it is left. */
+static bool resolve_plans(const struct catalog_grant *g, const struct sources *s, struct record_seat *seat,
+			  char *detail)
+{
+	uint32_t wishes[SOURCES_MAX];
+	size_t order[SOURCES_MAX];
+	size_t n = 0;
+	bool restricted = false;
+	struct plan_trouble trouble;
+	uint32_t granted = grant_plans(&g->license->license, g->grant);
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->all[i].lost || (s->all[i].plans && !(s->all[i].plans & granted))) {
+			seat->code = E_PLAN_UNKNOWN;
+			continue;
+		}
+		restricted |= s->all[i].restricted;
+		order[n] = i;
+		wishes[n++] = s->all[i].plans;
+	}
+	uint32_t plans = plans_union(g->product, granted, wishes, n, &trouble);
+	if (trouble.code) {
+		seat->code = trouble.code;
+		describe(g->product, s, order, &trouble, detail);
+	}
+	/* A restricted set stays as it is when the vendor adds a plan; the whole one grows. */
+	bool whole = false;
+	for (size_t i = 0; i < n; i++)
+		whole |= wishes[i] == 0;
+	seat->plans = whole && plans == granted ? 0 : plans;
+	return plans || !granted || (n && !restricted && !trouble.code);
+}
+
+/* What the sources make of the seat; before: as it is now, num 0 for none. */
+static int decide_seat(struct broker *b, int64_t now, struct holder h, const char *product, int64_t before,
+		       struct record *after, struct settled *ret)
+{
+	struct sources *s = calloc(1, sizeof(*s));
+	struct catalog_grant g;
+	int64_t pinned = 0;
+	if (!s)
+		return E_NO_MEMORY;
+	int error = load_sources(b, h, product, s);
+	if (!error && s->n)
+		error = load_offers(b, now, h.kind, product);
+	for (size_t i = s->n; i > 0; i--)
+		pinned = s->all[i - 1].pinned ? s->all[i - 1].pinned : pinned;
+	struct record_seat *seat = &after->u.seat;
+	if (!error && s->n) {
+		struct seat_choice c = seat_choose(before, pinned, b->offers.all, b->offers.n);
+		seat->code = ret->code = c.code;
+		seat->entitlement = c.grant;
+		ret->numbers = c.numbers;
+		for (size_t i = 0; i < s->n; i++)
+			seat->direct |= s->all[i].direct;
+	}
+	if (!error && seat->entitlement && catalog_grant(&b->catalog, seat->entitlement, &g)) {
+		s->product = g.product;
+		error = load_plans(b, h, product, s);
+		if (!error && !resolve_plans(&g, s, seat, ret->detail))
+			seat->entitlement = 0;
+		ret->code = (int)seat->code;
+	}
+	free(s);
+	return error;
+}
+
+/* The product's line in the round; a new one begins with the seats that are held. */
+static struct change_effect *effect_of(struct broker *b, const char *product)
+{
+	for (size_t i = 0; i < b->round.n; i++)
+		if (strcmp(b->round.effects[i].product, product) == 0)
+			return &b->round.effects[i];
+	if (b->round.n == LIMIT_PRODUCTS)
+		return &b->round.effects[LIMIT_PRODUCTS - 1];
+	struct change_effect *e = &b->round.effects[b->round.n++];
+	*e = (struct change_effect){0};
+	snprintf(e->product, sizeof(e->product), "%s", product);
+	for (size_t i = 0; i < b->offers.n && strcmp(b->offers.product, product) == 0; i++)
+		e->held += b->offers.all[i].used;
+	return e;
+}
+
+static void count_effect(struct broker *b, const char *product, const struct record_seat *before,
+			 const struct record_seat *after)
+{
+	struct change_effect *e = effect_of(b, product);
+	struct seat_offer *left = offer_of(b, before->entitlement);
+	struct seat_offer *taken = offer_of(b, after->entitlement);
+	e->gained += !before->entitlement && after->entitlement;
+	e->lost += before->entitlement && !after->entitlement;
+	e->waiting += after->code && !before->code;
+	if (before->entitlement == after->entitlement)
+		return;
+	e->seats += (after->entitlement != 0) - (before->entitlement != 0);
+	if (left)
+		left->used--;
+	if (taken)
+		taken->used++;
+}
+
+static int audit_seat(struct broker *b, int64_t now, struct holder h, const char *product,
+		      const struct record_seat *before, const struct record_seat *after)
+{
+	char object[40];
+	const char *action = after->entitlement && !before->entitlement   ? "seat.gained"
+			     : before->entitlement && !after->entitlement ? "seat.lost"
+			     : after->code                                ? "seat.waits"
+									  : "seat.changed";
+	snprintf(object, sizeof(object), "%s:%lld", h.kind == MEMBER_USER ? "user" : "device",
+		 (long long)h.num);
+	return broker_audit(b, now, "host", action, object,
+			    json_pack("{s:s, s:I, s:s*}", "product", product, "grant",
+				      (json_int_t)after->entitlement, "code",
+				      after->code ? error_name((int)after->code) : NULL));
+}
+
+/* leaving: the grant whose seat is not to be kept; 0: none. */
+static int settle(struct broker *b, int64_t now, struct holder h, const char *product, int64_t leaving,
+		  bool audit, struct settled *settled)
+{
+	struct record_copy found = {.record.kind = RECORD_SEAT};
+	struct record like = {.kind = RECORD_SEAT,
+			      .u.seat = {.kind = (int64_t)h.kind, .holder = h.num, .product = product}};
+	*settled = (struct settled){.numbers = NUMBERS_NONE};
+	int error =
+		store_find(b->store, &like, BY(seat, kind) | BY(seat, holder) | BY(seat, product), &found);
+	if (error && error != E_NOT_FOUND)
+		return error;
+	if (error)
+		found.record = (struct record){.kind = RECORD_SEAT};
+	const struct record_seat *before = &found.record.u.seat;
+	struct record after = like;
+	after.num = found.record.num;
+	after.u.seat.detail = settled->detail;
+	int64_t keep = before->entitlement == leaving ? 0 : before->entitlement;
+	error = decide_seat(b, now, h, product, keep, &after, settled);
+	struct record_seat *seat = &after.u.seat;
+	bool same = before->entitlement == seat->entitlement && before->code == seat->code;
+	if (error || (same && before->plans == seat->plans && before->direct == seat->direct))
+		return error;
+	error = load_offers(b, now, h.kind, product);
+	if (error)
+		return error;
+	seat->since = same ? before->since : now;
+	struct effect effect = {.kind = EFFECT_SEAT, .at = now, .u.seat = {before->entitlement, &after}};
+	error = store_apply(b->store, &effect);
+	settled->changed = true;
+	count_effect(b, product, before, seat);
+	return error || !audit || same ? error : audit_seat(b, now, h, product, before, seat);
+}
+
+int seats_settle(struct broker *b, int64_t now, struct holder h, const char *product, bool audit,
+		 struct settled *ret)
+{
+	struct settled own;
+	return settle(b, now, h, product, 0, audit, ret ? ret : &own);
+}
+
+int seats_evict(struct broker *b, int64_t now, struct holder h, const char *product, int64_t grant)
+{
+	struct settled own;
+	return settle(b, now, h, product, grant, true, &own);
+}
+
+/* --- many --- */
+
+struct gathering {
+	struct holder *all;
+	size_t n;
+	size_t room;
+};
+
+static int gather_holder(const struct row *row, void *context)
+{
+	struct gathering *g = context;
+	if (g->n == g->room) {
+		size_t room = g->room ? g->room * 2 : 256;
+		struct holder *more = realloc(g->all, room * sizeof(*more));
+		if (!more)
+			return E_NO_MEMORY;
+		g->all = more;
+		g->room = room;
+	}
+	g->all[g->n++] = (struct holder){row->u.member.kind, row->u.member.num};
+	return 0;
+}
+
+int seats_holders(struct broker *b, int64_t group, struct holder **ret, size_t *ret_n)
+{
+	struct gathering g = {0};
+	struct listing l = {.kind = LIST_HOLDERS, .holder = group};
+	int error = store_page(b->store, &l, gather_holder, &g);
+	if (error) {
+		free(g.all);
+		return error;
+	}
+	*ret = g.all;
+	*ret_n = g.n;
+	return 0;
+}
+
+struct products {
+	char (*all)[LIMIT_ID + 1];
+	size_t n;
+};
+
+static int gather_product(const struct row *row, void *context)
+{
+	struct products *p = context;
+	const char *product = row->u.source.record.u.assignment.product;
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->all[i], product) == 0)
+			return 0;
+	void *more = realloc(p->all, (p->n + 1) * sizeof(*p->all));
+	if (!more)
+		return E_NO_MEMORY;
+	p->all = more;
+	snprintf(p->all[p->n++], LIMIT_ID + 1, "%s", product);
+	return 0;
+}
+
+int seats_products(struct broker *b, enum member_kind kind, int64_t num, char (**ret)[LIMIT_ID + 1],
+		   size_t *ret_n)
+{
+	struct products p = {0};
+	struct listing l = {.kind = LIST_SOURCES, .kind_of = kind, .holder = num};
+	int error = store_page(b->store, &l, gather_product, &p);
+	if (error) {
+		free(p.all);
+		return error;
+	}
+	*ret = p.all;
+	*ret_n = p.n;
+	return 0;
+}
+
+int seats_settle_group(struct broker *b, int64_t now, int64_t group, const char *product)
+{
+	struct holder *holders = NULL;
+	char(*products)[LIMIT_ID + 1] = NULL;
+	size_t n = 0;
+	size_t n_products = 1;
+	int error = seats_holders(b, group, &holders, &n);
+	if (!error && !product)
+		error = seats_products(b, MEMBER_GROUP, group, &products, &n_products);
+	for (size_t i = 0; i < n_products && !error; i++)
+		for (size_t j = 0; j < n && !error; j++)
+			error = seats_settle(b, now, holders[j], product ? product : products[i], true, NULL);
+	free(holders);
+	free(products);
+	return error;
+}
+
+int seats_settle_holder(struct broker *b, int64_t now, struct holder h, int64_t group)
+{
+	char(*products)[LIMIT_ID + 1] = NULL;
+	size_t n = 0;
+	int error = seats_products(b, MEMBER_GROUP, group, &products, &n);
+	for (size_t i = 0; i < n && !error; i++)
+		error = seats_settle(b, now, h, products[i], true, NULL);
+	free(products);
+	return error;
+}
+
+static int gather_waiting(const struct row *row, void *context)
+{
+	struct row as_member = {
+		.u.member = {(enum member_kind)row->u.record.u.seat.kind, row->u.record.u.seat.holder}};
+	return gather_holder(&as_member, context);
+}
+
+int seats_retry(struct broker *b, int64_t now, const char *product, int64_t limit)
+{
+	struct gathering g = {0};
+	struct listing l = {.kind = LIST_WAITING, .product = product, .limit = limit};
+	int error = store_page(b->store, &l, gather_waiting, &g);
+	for (size_t i = 0; i < g.n && !error; i++)
+		error = seats_settle(b, now, g.all[i], product, true, NULL);
+	free(g.all);
+	return error;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seats follow from assignments: whatever changes a source, a group or a grant settles the holders it touches
+ * anew, each by the same function of all its sources. So the order of changes does not matter, and a seat
+ * that two sources give is taken once. Lane only, inside a transaction.
+ */
+#ifndef SERVER_SEATS_H
+#define SERVER_SEATS_H
+
+#include "change.h"
+#include "facts.h"
+#include "seat.h"
+
+struct broker;
+
+#define OFFERS_MAX 64
+
+/* The grants of a product that give seats to one kind of holder, counted on while the transaction runs. */
+struct offers {
+	char product[LIMIT_ID + 1]; /* "": nothing is known */
+	enum member_kind kind;
+	struct seat_offer all[OFFERS_MAX];
+	size_t n;
+};
+
+/* What one change does to seats, product by product. */
+struct round {
+	struct change_effect effects[LIMIT_PRODUCTS];
+	size_t n;
+};
+
+/* One holder's seat of one product. */
+struct holder {
+	enum member_kind kind; /* MEMBER_USER or MEMBER_DEVICE */
+	int64_t num;
+};
+
+/* What came of it. */
+struct settled {
+	int code; /* 0, or why the holder has not all that its sources want */
+	struct numbers numbers;
+	char detail[LIMIT_DETAIL + 1];
+	bool changed;
+};
+
+/* Settle one seat anew. audit: write a row of its own when it changed. ret may be NULL. */
+int seats_settle(struct broker *, int64_t now, struct holder, const char *product, bool audit,
+		 struct settled *ret);
+
+/* Settle it without keeping the seat that it has of this grant: more are taken than there are, and the cure
+ * is over. */
+int seats_evict(struct broker *, int64_t now, struct holder, const char *product, int64_t grant);
+
+/* The same for everybody below a group, for one product or (NULL) all that reach the group. */
+int seats_settle_group(struct broker *, int64_t now, int64_t group, const char *product);
+
+/* For every product that reaches a group (holder above it or not yet): settle this holder. */
+int seats_settle_holder(struct broker *, int64_t now, struct holder, int64_t group);
+
+/* Give what is free of a product to those who wait, the oldest first, at most limit of them. */
+int seats_retry(struct broker *, int64_t now, const char *product, int64_t limit);
+
+/* Forget what is known of offers: after an undo, or when marks or licenses changed. */
+void seats_forget(struct broker *);
+
+/* Who is below a group: *ret is freed by the caller. */
+int seats_holders(struct broker *, int64_t group, struct holder **ret, size_t *ret_n);
+
+/* The products that reach a holder, or a group (MEMBER_GROUP): *ret is freed by the caller. */
+int seats_products(struct broker *, enum member_kind, int64_t num, char (**ret)[LIMIT_ID + 1], size_t *ret_n);
+
+#endif

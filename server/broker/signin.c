@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signin.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "error.h"
+#include "store.h"
+
+/* --- a user's code --- */
+
+static int find_user(struct broker *b, const char *name, int64_t *ret)
+{
+	struct record_copy found;
+	struct record like = {.kind = RECORD_USER, .u.user.name = name};
+	int error = store_find(b->store, &like, BY(user, name), &found);
+	*ret = error ? 0 : found.record.num;
+	return error == E_NOT_FOUND ? 0 : error;
+}
+
+static int is_bound(struct broker *b, int64_t device, int64_t user, bool *ret)
+{
+	struct record_copy found;
+	struct record like = {.kind = RECORD_BINDING, .u.binding = {.device = device, .user = user}};
+	int error = store_find(b->store, &like, BY(binding, device) | BY(binding, user), &found);
+	*ret = !error;
+	return error == E_NOT_FOUND ? 0 : error;
+}
+
+static int bind_user(struct broker *b, struct job *job, int64_t device, int64_t user, int64_t now)
+{
+	char id[DEVICE_ID_TEXT];
+	struct record r = {.kind = RECORD_BINDING, .u.binding = {.device = device, .user = user, .at = now}};
+	bool bound;
+	int error = is_bound(b, device, user, &bound);
+	if (error || bound)
+		return error;
+	device_id_write(job->device, id);
+	error = store_put(b->store, &r);
+	return error ? error
+		     : broker_audit(b, now, "host", "user.signed-in", id,
+				    json_pack("{s:s, s:s}", "user", job->lines[0].user, "hostname",
+					      job->hostname));
+}
+
+/* A wrong try is remembered before it is answered. */
+static int judge_code(struct broker *b, struct job *job, struct record *stored, int64_t now, int *ret_code)
+{
+	uint8_t hash[KEYCODE_HASH];
+	struct record_signin *s = &stored->u.signin;
+	if (s->tries >= SIGNIN_TRIES) {
+		*ret_code = E_SIGNIN_LOCKED;
+		job->numbers.have = s->tries;
+		job->numbers.need = SIGNIN_TRIES;
+		return 0;
+	}
+	if (now >= s->made + SIGNIN_SECONDS) {
+		*ret_code = E_SIGNIN_CODE_EXPIRED;
+		job->numbers.until = s->made + SIGNIN_SECONDS;
+		return 0;
+	}
+	keycode_hash(job->signin_code, b->key->ratchet, RATCHET_SECRET, hash);
+	if (s->hash.n == sizeof(hash) && sodium_memcmp(s->hash.at, hash, sizeof(hash)) == 0)
+		return store_drop(b->store, RECORD_SIGNIN, stored->num);
+	s->tries++;
+	*ret_code = s->tries >= SIGNIN_TRIES ? E_SIGNIN_LOCKED : E_SIGNIN_REFUSED;
+	return store_put(b->store, stored);
+}
+
+int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now, int *ret_code)
+{
+	struct record_copy found;
+	int64_t user;
+	bool bound = false;
+	job->numbers = NUMBERS_NONE;
+	*ret_code = 0;
+	int error = find_user(b, job->lines[0].user, &user);
+	if (!error && user && !job->signin_code[0])
+		error = is_bound(b, device, user, &bound);
+	if (error || bound)
+		return error;
+	if (!user || !job->signin_code[0]) {
+		*ret_code = job->signin_code[0] ? E_SIGNIN_REFUSED : E_SIGNIN_NEEDED;
+		return 0;
+	}
+	struct record like = {.kind = RECORD_SIGNIN, .u.signin.user = user};
+	error = store_find(b->store, &like, BY(signin, user), &found);
+	if (error == E_NOT_FOUND) {
+		*ret_code = E_SIGNIN_REFUSED;
+		return 0;
+	}
+	if (!error)
+		error = judge_code(b, job, &found.record, now, ret_code);
+	return error || *ret_code ? error : bind_user(b, job, device, user, now);
+}
+
+/* --- enrolment keys --- */
+
+static int find_key(struct broker *b, const char *key, int64_t now, struct record_copy *ret, bool *ret_holds)
+{
+	uint8_t hash[KEYCODE_HASH];
+	struct record like = {.kind = RECORD_ENROLKEY, .u.enrolkey.hash = {hash, sizeof(hash)}};
+	keycode_hash(key, b->key->ratchet, RATCHET_SECRET, hash);
+	int error = store_find(b->store, &like, BY(enrolkey, hash), ret);
+	const struct record_enrolkey *k = &ret->record.u.enrolkey;
+	*ret_holds = !error && (!k->uses || k->used < k->uses) && (!k->until || now < k->until);
+	return error == E_NOT_FOUND ? 0 : error;
+}
+
+int enrol_find(struct broker *b, const char *key, int64_t now, bool *ret_joins)
+{
+	struct record_copy found;
+	return find_key(b, key, now, &found, ret_joins);
+}
+
+int enrol_join(struct broker *b, const struct job *job, const char *key, int64_t device, int64_t now)
+{
+	struct record_copy found;
+	struct record_copy old;
+	char id[DEVICE_ID_TEXT];
+	bool holds;
+	int error = find_key(b, key, now, &found, &holds);
+	if (error || !holds)
+		return error;
+	int64_t circle = found.record.u.enrolkey.circle;
+	struct record member = {.kind = RECORD_MEMBERSHIP,
+				.u.membership = {.kind = MEMBER_DEVICE, .member = device, .circle = circle}};
+	error = store_find(b->store, &member,
+			   BY(membership, kind) | BY(membership, member) | BY(membership, circle), &old);
+	if (error != E_NOT_FOUND)
+		return error; /* it is in already: the key is not used up */
+	found.record.u.enrolkey.used++;
+	error = store_put(b->store, &member);
+	if (!error)
+		error = store_put(b->store, &found.record);
+	device_id_write(job->device, id);
+	if (!error)
+		error = broker_audit(b, now, "host", "device.enrolled", id,
+				     json_pack("{s:s, s:I}", "hostname", job->hostname, "key",
+					       (json_int_t)found.record.num));
+	return error ? error : seats_settle_holder(b, now, (struct holder){MEMBER_DEVICE, device}, circle);
+}

@@ -42,7 +42,9 @@ static int read_on_expiry(struct reading *, const struct key *, const char *);
 static int read_enrol(struct reading *, const struct key *, const char *);
 static int read_plans(struct reading *, const struct key *, const char *);
 static int read_date(struct reading *, const struct key *, const char *);
-static int read_self_service(struct reading *, const struct key *, const char *);
+static int read_overflow(struct reading *, const struct key *, const char *);
+static int read_yes_no(struct reading *, const struct key *, const char *);
+static int read_user(struct reading *, const struct key *, const char *);
 
 #define IN(member) offsetof(struct grant, member)
 #define DAYS(most) 86400, 1, (most)
@@ -86,8 +88,16 @@ static const struct key keys[] = {
 		"end; default the license's"},
 	{"cancel_until", read_date, IN(cancel_until), 0, 0, 0,
 		"end of the time in which the grant may be cancelled"},
-	{"self_service", read_self_service, 0, 0, 0, 0,
-		"not in this version"},
+	{"overflow", read_overflow, 0, 0, 0, 0,
+		"user, shared, a device beyond devices_per_user: deny, or release the one used least recently"},
+	{"self_service", read_user, IN(self_service_owner), 0, 0, 0,
+		"device, user, shared: the user who bought it; the organisation takes it over before it assigns it"},
+	{"recurring", read_yes_no, IN(recurring), 0, 0, 0,
+		"yes or no: is it renewed by itself? Shown, nothing more"},
+	{"quantity_max", read_wide, IN(quantity_max), 0, 1, INT32_MAX,
+		"what product keys may raise the quantity to; default no limit"},
+	{"redeem_from_device", read_yes_no, IN(redeem_from_device), 0, 0, 0,
+		"yes or no: may devices redeem product keys, or only the organisation's owners"},
 };
 /* clang-format on */
 
@@ -97,7 +107,7 @@ void grant_option_help(FILE *to)
 {
 	fputs("--grant takes key=value pairs with commas between them:\n", to);
 	for (size_t i = 0; i < KEYS; i++)
-		fprintf(to, "  %-18s%s\n", keys[i].name, keys[i].form);
+		fprintf(to, "  %-20s%s\n", keys[i].name, keys[i].form);
 }
 
 /* --- errors --- */
@@ -195,6 +205,29 @@ static int read_enrol(struct reading *r, const struct key *key, const char *valu
 	return enrol_read(value, &r->grant->policy.enrol) ? 0 : refuse_value(r, key, value);
 }
 
+static int read_overflow(struct reading *r, const struct key *key, const char *value)
+{
+	return overflow_read(value, &r->grant->policy.overflow) ? 0 : refuse_value(r, key, value);
+}
+
+static int read_yes_no(struct reading *r, const struct key *key, const char *value)
+{
+	bool yes = strcmp(value, "yes") == 0;
+	if (!yes && strcmp(value, "no") != 0)
+		return refuse_value(r, key, value);
+	*(bool *)member(r, key) = yes;
+	return 0;
+}
+
+static int read_user(struct reading *r, const struct key *key, const char *value)
+{
+	if (!value_is_text(value, LIMIT_USER + 1))
+		return REFUSE(r, "%s must be 1 to %d bytes of UTF-8 without control characters", key->name,
+			      LIMIT_USER);
+	memcpy(member(r, key), value, strlen(value) + 1);
+	return 0;
+}
+
 static int add_plan(struct reading *r, const struct product *product, const char *plan, size_t n)
 {
 	struct grant *grant = r->grant;
@@ -216,6 +249,7 @@ static int read_plans(struct reading *r, const struct key *key, const char *valu
 {
 	const struct product *product = license_product(r->license, r->grant->product);
 	(void)key;
+	r->grant->n_plans = 0;
 	for (;;) {
 		size_t n = strcspn(value, "+");
 		if (add_plan(r, product, value, n))
@@ -231,13 +265,6 @@ static int read_date(struct reading *r, const struct key *key, const char *value
 	if (rfc3339_read_date(value, member(r, key)) == 0)
 		return 0;
 	return REFUSE(r, "%s=%.*s is no date such as 2030-01-01", key->name, SHOWN, value);
-}
-
-static int read_self_service(struct reading *r, const struct key *key, const char *value)
-{
-	(void)value;
-	return REFUSE(r, "%s: licenses of this version cannot say who bought a grant; leave it away",
-		      key->name);
 }
 
 /* --- pairs --- */
@@ -321,7 +348,7 @@ static int check_quantity(struct reading *r)
 	const struct grant *grant = r->grant;
 	const char *model = model_name(grant->model);
 	bool volume = grant->model == MODEL_VOLUME;
-	bool user = grant->model == MODEL_USER || grant->model == MODEL_SHARED;
+	bool user = model_of_users(grant->model);
 	if (!volume && !grant->quantity)
 		return REFUSE(r, "quantity is missing: the model %s needs one", model);
 	if (!volume && grant->policy.threshold > 1)
@@ -332,6 +359,22 @@ static int check_quantity(struct reading *r)
 		return REFUSE(r, "overage needs a %s to exceed", "quantity");
 	if (!user && given(r, "devices_per_user"))
 		return REFUSE(r, "devices_per_user is for the models user and shared, not for %s", model);
+	if (!user && given(r, "overflow"))
+		return REFUSE(r, "overflow is for the models user and shared, not for %s", model);
+	return 0;
+}
+
+static int check_offer(struct reading *r)
+{
+	const struct grant *grant = r->grant;
+	if (!model_seats(grant->model) && given(r, "self_service"))
+		return REFUSE(r, "self_service is for the models device, user and shared, not for %s",
+			      model_name(grant->model));
+	if (grant->quantity_max && !grant->quantity)
+		return REFUSE(r, "quantity_max needs a %s to begin with", "quantity");
+	if (grant->quantity_max && grant->quantity_max < grant->quantity)
+		return REFUSE(r, "quantity=%" PRId64 " is more than quantity_max=%" PRId64, grant->quantity,
+			      grant->quantity_max);
 	return 0;
 }
 
@@ -409,8 +452,8 @@ int grant_option_read(const char *text, const struct license *license, struct gr
 	struct reading reading = {.text = text, .license = license, .grant = &grant, .failure = f};
 	f->code = 0;
 	if (check_pairs(&reading) || read_pairs(&reading, true) || set_defaults(&reading) ||
-	    read_pairs(&reading, false) || check_quantity(&reading) || check_timers(&reading) ||
-	    check_term(&reading) || check_requirements(&reading))
+	    read_pairs(&reading, false) || check_quantity(&reading) || check_offer(&reading) ||
+	    check_timers(&reading) || check_term(&reading) || check_requirements(&reading))
 		return f->code;
 	*ret = grant;
 	return 0;

@@ -94,7 +94,7 @@ def test_license_file(vendor, tmp_path):
     assert grant["policy"] == {
         "threshold": 25, "window_days": 30, "lease_days": 180, "renew_minutes": 7 * 1440, "retry_minutes": 120,
         "grace_days": 30, "devices_per_user": 5, "hardware_tolerance": 60, "overage": "deny", "on_expiry": "notice",
-        "enrol": "open"}
+        "enrol": "open", "overflow": "deny"}
     (row,) = vendor.licenses()
     assert (row["id"], row["serial"], row["state"], row["hosts"]) == (claims["id"], 1, "active", 0)
 
@@ -121,6 +121,22 @@ def test_license_every_grant_key(vendor, tmp_path):
     assert user["policy"]["lease_days"] == 1 and user["policy"]["renew_minutes"] == 720
     assert pool["policy"]["lease_days"] == 0 and pool["policy"]["renew_minutes"] == 0
     assert pool["policy"]["enrol"] == "key" and short["policy"]["renew_minutes"] == 5 * 1440
+
+
+def test_license_of_an_offer(vendor, tmp_path):
+    offer = "quantity=5,quantity_max=20,recurring=yes,redeem_from_device=yes"
+    vendor.issue(tmp_path / "l", grants=[
+        f"id=bought,product=acme-cad,model=user,{offer},self_service=kari@fjord.example,overflow=release",
+        "id=plain,product=acme-cad,model=shared,quantity=5,recurring=no,redeem_from_device=no,overflow=deny"])
+    claims = token_open(dearmour((tmp_path / "l").read_text(), "LICENSE"), vendor.key, "muster.license")
+    bought, plain = claims["grants"]
+    assert (bought["recurring"], bought["redeem_from_device"]) == (True, True)
+    assert (bought["quantity"], bought["quantity_max"]) == (5, 20)
+    assert bought["self_service_owner"] == "kari@fjord.example" and bought["policy"]["overflow"] == "release"
+    assert not {"recurring", "redeem_from_device", "quantity_max", "self_service_owner"} & set(plain)
+    assert plain["policy"]["overflow"] == "deny"
+    text = vendor.run("license", "show", tmp_path / "l").stdout
+    assert "recurring: yes" in text and "self_service_owner: kari@fjord.example" in text
 
 
 @pytest.mark.parametrize("grant, says", [
@@ -172,7 +188,18 @@ def test_license_every_grant_key(vendor, tmp_path):
     (f"{V},until=2030-02-30", "until=2030-02-30"),
     (f"{V},cancel_until=2041-01-01", "cancel_until"),
     (f"{V},cancel_until=2001-01-01", "cancel_until"),
-    (f"{V},self_service=ann", "self_service"),
+    (f"{V},self_service=ann", "self_service is for"),
+    ("product=acme-cad,model=pool,quantity=5,self_service=ann", "self_service is for"),
+    ("product=acme-cad,model=user,quantity=5,self_service=a\tb", "self_service must be"),
+    (f"product=acme-cad,model=user,quantity=5,self_service={'u' * 128}", "self_service must be"),
+    (f"{V},recurring=maybe", "recurring=maybe"),
+    (f"{V},redeem_from_device=1", "redeem_from_device=1"),
+    (f"{V},overflow=deny", "overflow is for"),
+    ("product=acme-cad,model=device,quantity=5,overflow=release", "overflow is for"),
+    ("product=acme-cad,model=user,quantity=5,overflow=evict", "overflow=evict"),
+    (f"{V},quantity_max=5", "quantity_max needs a quantity"),
+    (f"{V},quantity=5,quantity_max=4", "more than quantity_max=4"),
+    (f"{V},quantity=5,quantity_max=0", "quantity_max=0"),
     (f"{V},devices_per_user=2", "devices_per_user"),
     ("product=acme-cad,model=pool", "quantity is missing"),
     ("product=acme-cad,model=device", "quantity is missing"),

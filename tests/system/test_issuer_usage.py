@@ -23,7 +23,7 @@ def test_usage(tmp_path):
     assert ok("--version").stdout.startswith("muster-issuer ")
     for key in ("id", "product", "model", "quantity", "threshold", "window", "lease", "renew", "retry", "grace",
                 "devices_per_user", "overage", "on_expiry", "enrol", "plans", "from", "until", "cancel_until",
-                "self_service"):
+                "self_service", "recurring", "overflow", "quantity_max", "redeem_from_device"):
         assert f"\n  {key} " in ok("license", "issue", "--grant", "help").stdout
 
 

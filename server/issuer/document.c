@@ -63,8 +63,7 @@ int document_refused(struct failure *f, int error, const char *path, const char 
 
 /* --- out --- */
 
-/* The path of --output, or NULL for standard output. */
-static const char *output_path(const struct invocation *inv)
+const char *document_path(const struct invocation *inv)
 {
 	const char *path = invocation_value(inv, "output");
 	return path && strcmp(path, "-") != 0 ? path : NULL;
@@ -106,7 +105,8 @@ static int write_into(const char *path, const char *text)
 	return error;
 }
 
-static int write_file(const struct invocation *inv, const char *path, const char *text, struct failure *f)
+static int write_file(const struct invocation *inv, const char *path, const char *text, unsigned mode,
+		      struct failure *f)
 {
 	struct stat st;
 	int error;
@@ -118,7 +118,7 @@ static int write_file(const struct invocation *inv, const char *path, const char
 	if (exists && !S_ISREG(st.st_mode))
 		error = write_into(path, text);
 	else
-		error = file_replace(path, text, strlen(text), 0644);
+		error = file_replace(path, text, strlen(text), mode);
 	return error ? failure_system(f, error, path) : 0;
 }
 
@@ -138,34 +138,76 @@ static int write_stdout(const struct invocation *inv, const char *text, json_t *
 int document_give(const struct invocation *inv, const struct token_kind *kind, const char *token,
 		  json_t *summary, struct failure *f)
 {
-	const char *path = output_path(inv);
+	const char *path = document_path(inv);
 	char *text;
 	int error = armour_write(kind->label, token, &text);
 	if (error)
 		return failure_set(f, error, "%s", kind->label);
-	error = path ? write_file(inv, path, text, f) : write_stdout(inv, text, summary, f);
+	error = path ? write_file(inv, path, text, 0644, f) : write_stdout(inv, text, summary, f);
 	free(text);
 	return error;
 }
 
-void document_withdraw(const struct invocation *inv)
+/* Remove what was written, because what belongs to it could not be kept. */
+static void withdraw(const struct invocation *inv)
 {
-	const char *path = output_path(inv);
+	const char *path = document_path(inv);
 	struct stat st;
 	if (path && stat(path, &st) == 0 && S_ISREG(st.st_mode))
 		unlink(path);
+}
+
+static int commit(const struct invocation *inv, struct ledger *ledger, struct failure *f)
+{
+	int error = ledger_commit(ledger);
+	if (!error)
+		return 0;
+	ledger_explain(ledger, error, f);
+	withdraw(inv);
+	return error;
+}
+
+int document_commit(const struct invocation *inv, const struct token_kind *kind, const char *token,
+		    json_t *summary, struct ledger *ledger, struct failure *f)
+{
+	return document_give(inv, kind, token, summary, f) ? f->code : commit(inv, ledger, f);
+}
+
+static int write_text(const struct invocation *inv, const char *path, const char *text, struct failure *f)
+{
+	struct stat st;
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return write_file(inv, path, text, 0600, f);
+	failure_set(f, E_CANNOT_CREATE, "%s: is there already, and what is in it may exist nowhere else",
+		    path);
+	return failure_remedy(f, "Give another name, or move the file away.");
+}
+
+static int print_text(const struct invocation *inv, const char *text, json_t *summary, struct failure *f)
+{
+	int error = invocation_has(inv, "json") ? print_json(json_incref(summary))
+						: file_replace("-", text, strlen(text), 0);
+	return error ? failure_system(f, error, "standard output") : 0;
+}
+
+int document_commit_text(const struct invocation *inv, const char *text, json_t *summary,
+			 struct ledger *ledger, struct failure *f)
+{
+	const char *path = document_path(inv);
+	int error = path ? write_text(inv, path, text, f) : print_text(inv, text, summary, f);
+	return error ? error : commit(inv, ledger, f);
 }
 
 FILE *document_notes(const struct invocation *inv)
 {
 	if (invocation_has(inv, "json"))
 		return NULL;
-	return output_path(inv) ? stdout : stderr;
+	return document_path(inv) ? stdout : stderr;
 }
 
 void document_end(const struct invocation *inv, json_t *summary)
 {
-	const char *path = output_path(inv);
+	const char *path = document_path(inv);
 	if (!path || !invocation_has(inv, "json")) {
 		json_decref(summary);
 		return;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "failure.h"
+#include "ledger.h"
 #include "token.h"
 
 /* Read a file of one kind. *ret_token: freed by the caller. E_WRONG_TYPE: a whole block, but of another kind.
@@ -32,8 +33,20 @@ int document_refused(struct failure *, int error, const char *path, const char *
 int document_give(const struct invocation *, const struct token_kind *, const char *token, json_t *summary,
 		  struct failure *);
 
-/* Remove what document_give wrote, because what belongs to it could not be kept. */
-void document_withdraw(const struct invocation *);
+/* Write the file, then commit what the ledger holds about it: both or neither. */
+int document_commit(const struct invocation *, const struct token_kind *, const char *token, json_t *summary,
+		    struct ledger *, struct failure *);
+
+/*
+ * The same for text that is no signed file and can be had only once: for the owner's eyes (0600), and never
+ * over a file that is there. With --json and without --output the summary is printed in its place, and must
+ * hold what the text says.
+ */
+int document_commit_text(const struct invocation *, const char *text, json_t *summary, struct ledger *,
+			 struct failure *);
+
+/* The path of --output, or NULL for standard output. */
+const char *document_path(const struct invocation *);
 
 /* Where a line for people about the file goes; NULL: nowhere, because of --json. */
 FILE *document_notes(const struct invocation *);

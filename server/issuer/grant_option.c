@@ -15,6 +15,7 @@
 struct reading {
 	const char *text;
 	const struct license *license;
+	const struct grant *was; /* NULL: the grant is new */
 	struct grant *grant;
 	struct failure *failure;
 	uint32_t given; /* a bit per row of the table */
@@ -322,7 +323,7 @@ static int check_pairs(struct reading *r)
 		r->given |= bit;
 	}
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]) && !r->failure->code; i++)
-		if (!given(r, needed[i]))
+		if (!r->was && !given(r, needed[i]))
 			return REFUSE(r, "%s is missing", needed[i]);
 	return r->failure->code;
 }
@@ -403,7 +404,7 @@ static int check_term(struct reading *r)
 	const struct grant *grant = r->grant;
 	if (grant->exp && grant->exp <= grant->nbf)
 		return REFUSE(r, "until is not after %s", given(r, "from") ? "from" : "the license's --from");
-	if (grant->exp > license->exp)
+	if (grant->exp > license->exp && given(r, "until"))
 		return REFUSE(r, "until is after the license's %s", "--until");
 	if (grant->nbf < license->nbf)
 		return REFUSE(r, "from is before the license's %s", "--from");
@@ -432,9 +433,22 @@ static int check_requirements(struct reading *r)
 	return 0;
 }
 
+/* Who holds places of a grant holds them of this product and in this way. */
+static int check_same(struct reading *r)
+{
+	const struct grant *was = r->was;
+	if (strcmp(r->grant->product, was->product) == 0 && r->grant->model == was->model)
+		return 0;
+	REFUSE(r, "grant '%s' is of product '%s' and model %s, and neither can change", was->id, was->product,
+	       model_name(was->model));
+	return failure_remedy(r->failure, "Give the new grant an id of its own.");
+}
+
 static int set_defaults(struct reading *r)
 {
 	struct grant *grant = r->grant;
+	if (r->was)
+		return check_same(r);
 	if (!license_product(r->license, grant->product))
 		return REFUSE(r, "product '%s' is unknown", grant->product);
 	int n = snprintf(grant->id, sizeof(grant->id), "%s-%s", grant->product, model_name(grant->model));
@@ -446,10 +460,12 @@ static int set_defaults(struct reading *r)
 	return 0;
 }
 
-int grant_option_read(const char *text, const struct license *license, struct grant *ret, struct failure *f)
+int grant_option_read(const char *text, const struct license *license, const struct grant *was,
+		      struct grant *ret, struct failure *f)
 {
-	struct grant grant = {0};
-	struct reading reading = {.text = text, .license = license, .grant = &grant, .failure = f};
+	struct grant grant = was ? *was : (struct grant){0};
+	struct reading reading = {
+		.text = text, .license = license, .was = was, .grant = &grant, .failure = f};
 	f->code = 0;
 	if (check_pairs(&reading) || read_pairs(&reading, true) || set_defaults(&reading) ||
 	    read_pairs(&reading, false) || check_quantity(&reading) || check_offer(&reading) ||

@@ -12,9 +12,11 @@
 /*
  * Read a grant for a license whose term (nbf, exp) and products are known. What is not said comes from
  * model_policy(); the id's default is "PRODUCT-MODEL". E_USAGE: a key is unknown, repeated, missing, wrong or
- * against another one, and the detail names it.
+ * against another one, and the detail names it. was: a grant of that id which changes, and keeps what is not
+ * said and its arrays; its product and model stay. NULL: it is a new one.
  */
-int grant_option_read(const char *text, const struct license *, struct grant *ret, struct failure *);
+int grant_option_read(const char *text, const struct license *, const struct grant *was, struct grant *ret,
+		      struct failure *);
 
 /* The value of one key in the text, before the rest of it is understood. E_USAGE: missing or too long. */
 int grant_option_find(const char *text, const char *key, char *out, size_t room, struct failure *);

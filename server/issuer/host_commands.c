@@ -45,42 +45,18 @@ static int load_request(struct certifying *c, const char *path, struct failure *
 	return error ? failure_set(f, error, "%s", path) : 0;
 }
 
-/* The license must be one that this ledger has issued; a serial beyond the ledger's means an old copy of the
- * ledger. */
-static int find_license(struct certifying *c, const char *which, struct failure *f)
+static int refuse_revoked(struct certifying *c, struct failure *f)
 {
-	if (issued_find(&c->vendor, which, &c->issued, f))
-		return f->code;
-	const struct license *license = &c->issued.license;
-	int error = ledger_license_get(c->vendor.ledger, license->id, &c->row, NULL);
-	if (error && error != E_NOT_FOUND)
+	char text[RFC3339_TEXT];
+	int64_t at;
+	int error = ledger_host_revoked(c->vendor.ledger, c->request.sign, &at);
+	if (error)
 		return ledger_explain(c->vendor.ledger, error, f);
-	if (error) {
-		failure_set(f, error, "license '%s' is signed by this vendor, but is not in the ledger",
-			    license->id);
-		return failure_remedy(f, "Use the vendor's folder that issued it.");
-	}
-	if (license->serial > c->row.serial) {
-		failure_set(f, E_NOT_FOUND,
-			    "serial %" PRId64 " of license '%s': the ledger ends with %" PRId64,
-			    license->serial, license->id, c->row.serial);
-		return failure_remedy(f, "Use the newest copy of the vendor's folder.");
-	}
-	return 0;
-}
-
-/* A file may be older than what the ledger has: the newest terms count. */
-static int take_newest(struct certifying *c, struct failure *f)
-{
-	if (c->issued.license.serial == c->row.serial)
+	if (!at)
 		return 0;
-	char id[LIMIT_ID + 1];
-	memcpy(id, c->issued.license.id, sizeof(id));
-	issued_fini(&c->issued);
-	fprintf(stderr,
-		"note: serial %" PRId64 " of license '%s' is newer than the file; its terms are used\n",
-		c->row.serial, id);
-	return issued_by_id(&c->vendor, id, &c->issued, f);
+	failure_set(f, E_CERTIFICATE_REVOKED, "the key of host '%s' was revoked at %s", c->request.name,
+		    rfc3339_write(at, text));
+	return failure_remedy(f, "Certify a host with new keys: one that starts with an empty state_dir.");
 }
 
 /* --- the certificate --- */
@@ -226,7 +202,7 @@ static json_t *certificate_json(const struct certificate *certificate, int64_t s
 			 print_json_time(certificate->exp), "certificate", certificate->head.jti);
 }
 
-/* Ledger and file: both or neither. Closing the ledger undoes what was not committed. */
+/* Closing the ledger undoes what was not committed. */
 static int keep_and_give(const struct invocation *inv, struct certifying *c, json_t *summary,
 			 struct failure *f)
 {
@@ -234,14 +210,7 @@ static int keep_and_give(const struct invocation *inv, struct certifying *c, jso
 	int error = ledger_host_add(ledger, &c->certificate, c->row.serial, c->token);
 	if (error)
 		return ledger_explain(ledger, error, f);
-	if (document_give(inv, &token_certificate, c->token, summary, f))
-		return f->code;
-	error = ledger_commit(ledger);
-	if (!error)
-		return 0;
-	ledger_explain(ledger, error, f);
-	document_withdraw(inv);
-	return error;
+	return document_commit(inv, &token_certificate, c->token, summary, ledger, f);
 }
 
 static void note_certificate(const struct invocation *inv, const struct certificate *certificate)
@@ -289,7 +258,8 @@ static int certify(const struct invocation *inv, struct certifying *c, struct fa
 	if (strcmp(inv->args[0], "-") == 0 && strcmp(which, "-") == 0)
 		return failure_set(f, E_USAGE, "standard input cannot be both the request and the license");
 	if (load_request(c, inv->args[0], f) || vendor_open(inv, &c->vendor, f) ||
-	    find_license(c, which, f) || take_newest(c, f) || vendor_unlock(inv, &c->vendor, f))
+	    issued_newest(&c->vendor, which, &c->issued, &c->row, f) || issued_refuse_revoked(&c->row, f) ||
+	    refuse_revoked(c, f) || vendor_unlock(inv, &c->vendor, f))
 		return f->code;
 	return certify_locked(inv, c, f);
 }
@@ -307,6 +277,13 @@ int host_certify_run(struct invocation *inv)
 
 /* --- list --- */
 
+static const char *state_of(const struct ledger_host *host, int64_t now)
+{
+	if (host->revoked)
+		return "revoked";
+	return now < host->exp ? "ok" : "ended";
+}
+
 static int list_host(const struct ledger_host *host, void *context)
 {
 	struct listing *listing = context;
@@ -314,12 +291,13 @@ static int list_host(const struct ledger_host *host, void *context)
 	char ledger[LEDGER_TEXT];
 	paserk_pid_write(host->sign, id);
 	base64url_write(host->ledger, LEDGER_ID, ledger, sizeof(ledger));
-	json_t *item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:I, s:s}", "host", id,
-				 "name", host->name, "license", host->license, "org", host->org, "serial",
+	json_t *item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:I, s:s, s:o, s:s}", "host",
+				 id, "name", host->name, "license", host->license, "org", host->org, "serial",
 				 (json_int_t)host->serial, "ledger", ledger, "state",
-				 listing->now < host->exp ? "ok" : "ended", "certified",
-				 print_json_time(host->certified), "expires", print_json_time(host->exp),
-				 "certificates", (json_int_t)host->certificates, "certificate", host->jti);
+				 state_of(host, listing->now), "certified", print_json_time(host->certified),
+				 "expires", print_json_time(host->exp), "certificates",
+				 (json_int_t)host->certificates, "certificate", host->jti, "revoked",
+				 print_json_time(host->revoked), "reason", host->reason);
 	return json_array_append_new(listing->items, item) ? E_NO_MEMORY : 0;
 }
 

@@ -20,6 +20,16 @@ int issued_find(const struct vendor *, const char *which, struct issued *ret, st
 /* The same by its id only: the newest serial in the ledger. */
 int issued_by_id(const struct vendor *, const char *id, struct issued *ret, struct failure *);
 
+/*
+ * A license by its id or file, with the newest terms that the ledger has: a note tells when the file is
+ * older. E_NOT_FOUND also when the ledger lacks it, or ends before the file's serial: an old copy.
+ */
+int issued_newest(const struct vendor *, const char *which, struct issued *ret,
+		  struct ledger_license *ret_row, struct failure *);
+
+/* E_LICENSE_REVOKED, with when and why; 0 when it is not revoked. */
+int issued_refuse_revoked(const struct ledger_license *, struct failure *);
+
 void issued_fini(struct issued *);
 
 #endif

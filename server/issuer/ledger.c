@@ -10,7 +10,7 @@
 #include "ledger_statement.h"
 
 #define APPLICATION 0x4d535449 /* "MSTI" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_MS 5000
 
 /* Migrations, forward only: the n-th makes version n of version n - 1. Facts only; nothing here can be
@@ -60,6 +60,42 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"	token TEXT NOT NULL"
 	") STRICT;"
 	"CREATE INDEX certificate_of_host ON certificate (license, sign, seq);",
+
+	"CREATE TABLE key_salt (" /* under which the keys of a grant are hashed */
+	"	license TEXT NOT NULL REFERENCES license (id),"
+	"	grant_id TEXT NOT NULL,"
+	"	salt BLOB NOT NULL CHECK (length(salt) = 16),"
+	"	PRIMARY KEY (license, grant_id)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE product_key (" /* every key that was ever made, by its hash */
+	"	seq INTEGER PRIMARY KEY,"
+	"	hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),"
+	"	license TEXT NOT NULL,"
+	"	grant_id TEXT NOT NULL,"
+	"	pool INTEGER NOT NULL CHECK (pool IN (0, 1))," /* enrols devices; or is redeemed */
+	"	quantity INTEGER NOT NULL,"
+	"	days INTEGER NOT NULL,"
+	"	exp INTEGER NOT NULL," /* 0: none */
+	"	made INTEGER NOT NULL,"
+	"	blocked INTEGER NOT NULL DEFAULT 0," /* when; 0: it is not */
+	"	FOREIGN KEY (license, grant_id) REFERENCES key_salt (license, grant_id)"
+	") STRICT;"
+	"CREATE INDEX product_key_of_grant ON product_key (license, grant_id, seq);"
+	"CREATE TABLE revoked_license ("
+	"	license TEXT PRIMARY KEY REFERENCES license (id),"
+	"	at INTEGER NOT NULL,"
+	"	reason TEXT NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE revoked_host (" /* a host's key, whatever it was certified for */
+	"	sign BLOB PRIMARY KEY CHECK (length(sign) = 32),"
+	"	at INTEGER NOT NULL,"
+	"	reason TEXT NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE revocation_list (" /* every list that was ever signed */
+	"	number INTEGER PRIMARY KEY CHECK (number >= 1),"
+	"	issued INTEGER NOT NULL,"
+	"	token TEXT NOT NULL"
+	") STRICT;",
 };
 
 int ledger_explain(const struct ledger *ledger, int error, struct failure *f)

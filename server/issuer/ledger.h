@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "license.h"
 #include "product.h"
+#include "revocations.h"
 
 #define LEDGER_SALT 32
 
@@ -35,6 +36,8 @@ struct ledger_license {
 	int64_t issued;
 	int64_t hosts;                /* certified for it, ever */
 	uint8_t fp_salt[LEDGER_SALT]; /* of every certificate of this license */
+	int64_t revoked;              /* when; 0: it is not */
+	char reason[LIMIT_NAME + 1];  /* of that; "": none given */
 };
 
 /* A host by its newest certificate for one license. */
@@ -49,9 +52,24 @@ struct ledger_host {
 	int64_t certified;
 	int64_t exp;
 	int64_t certificates; /* made for it, all in all */
+	int64_t revoked;      /* when its key was; 0: it is not */
+	char reason[LIMIT_NAME + 1];
 };
 
-/* How many other hosts a license has. */
+/* A key that the vendor gave out: enrols devices into a pool, or gives something when it is redeemed. The key
+ * itself is not kept. */
+struct ledger_key {
+	char license[LIMIT_ID + 1];
+	char grant[LIMIT_ID + 1];
+	bool pool;
+	struct redemption gives; /* of a pool key only the hash */
+	int64_t made;
+	int64_t blocked; /* when; 0: it is not */
+};
+
+#define LEDGER_KEY_ID 12 /* characters by which a key is named: the first of its hash in hexadecimal */
+
+/* How many other hosts a license has, revoked ones left out. */
 struct ledger_others {
 	int64_t ever;
 	int64_t in_force; /* with a certificate that has not ended */
@@ -83,12 +101,14 @@ void ledger_rollback(struct ledger *);
 /* Products. add: E_DUPLICATE. get: E_NOT_FOUND. each: by id; a non-zero answer of the visitor ends it and is
  * returned. */
 int ledger_product_add(struct ledger *, const struct ledger_product *);
+int ledger_product_change(struct ledger *, const struct product *);
 int ledger_product_get(struct ledger *, const char *id, struct ledger_product *ret);
 int ledger_product_each(struct ledger *, int (*visit)(const struct ledger_product *, void *), void *);
 
-/* Licenses. add: the first serial of a new license, with its token; E_DUPLICATE. */
+/* Licenses. add: the first serial of a new license, with its token; renew: a further serial. E_DUPLICATE. */
 int ledger_license_add(struct ledger *, const struct license *, const uint8_t fp_salt[LEDGER_SALT],
 		       const char *token);
+int ledger_license_renew(struct ledger *, const struct license *, const char *token);
 
 /* Newest serial. ret_token: freed by the caller; NULL when not wanted. E_NOT_FOUND. */
 int ledger_license_get(struct ledger *, const char *id, struct ledger_license *ret, char **ret_token);
@@ -100,5 +120,32 @@ int ledger_host_add(struct ledger *, const struct certificate *, int64_t serial,
 int ledger_host_others(struct ledger *, const char *license, const uint8_t sign[PASETO_PUBLIC], int64_t now,
 		       struct ledger_others *ret);
 int ledger_host_each(struct ledger *, int (*visit)(const struct ledger_host *, void *), void *);
+
+/* Keys. salt: that of a grant's keys, made when there is none yet. by_code: what was typed, its bare
+ * characters; by_id: the first characters of the hash, E_DUPLICATE when they fit several. each: license NULL
+ * for all. */
+int ledger_key_salt(struct ledger *, const char *license, const char *grant, uint8_t ret[KEYCODE_SALT]);
+int ledger_key_add(struct ledger *, const struct ledger_key *);
+int ledger_key_by_code(struct ledger *, const char *bare, struct ledger_key *ret);
+int ledger_key_by_id(struct ledger *, const char *id, struct ledger_key *ret);
+int ledger_key_block(struct ledger *, const struct ledger_key *, int64_t now);
+int ledger_key_each(struct ledger *, const char *license, int (*visit)(const struct ledger_key *, void *),
+		    void *);
+void ledger_key_id(const struct ledger_key *, char out[LEDGER_KEY_ID + 1]);
+
+/* What the vendor no longer stands for. E_DUPLICATE: revoked already. reason: "" for none. host_revoked:
+ * *ret_at is 0 when it is not. */
+int ledger_license_revoke(struct ledger *, const char *license, int64_t now, const char *reason);
+int ledger_host_revoke(struct ledger *, const uint8_t sign[PASETO_PUBLIC], int64_t now, const char *reason);
+int ledger_host_revoked(struct ledger *, const uint8_t sign[PASETO_PUBLIC], int64_t *ret_at);
+
+/* All of it, in the order of revoking; keys go with their license; head and number stay empty. *ret: freed
+ * with revocations_fini, also after an error. E_TOO_LARGE: more than a list holds. */
+int ledger_revoked(struct ledger *, struct revocations *ret);
+
+/* Signed lists. last: *ret_number 0 and *ret_token NULL when there is none; the token is freed by the caller.
+ */
+int ledger_list_last(struct ledger *, int64_t *ret_number, char **ret_token);
+int ledger_list_add(struct ledger *, const struct revocations *, const char *token);
 
 #endif

@@ -27,6 +27,21 @@ int ledger_product_add(struct ledger *ledger, const struct ledger_product *produ
 	return error;
 }
 
+int ledger_product_change(struct ledger *ledger, const struct product *product)
+{
+	json_t *object = product_write(product);
+	char *claims = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	if (!claims)
+		return E_NO_MEMORY;
+	sqlite3_stmt *s = statement(ledger, PRODUCT_CHANGE);
+	bind_text(s, 1, product->id);
+	bind_text(s, 2, claims);
+	int error = statement_finish(s, statement_step(ledger, s));
+	free(claims);
+	return error;
+}
+
 static int read_product(sqlite3_stmt *s, struct ledger_product *ret)
 {
 	struct claims c = {0};
@@ -99,6 +114,11 @@ int ledger_license_add(struct ledger *ledger, const struct license *license,
 	return error ? error : add_issue(ledger, license, token);
 }
 
+int ledger_license_renew(struct ledger *ledger, const struct license *license, const char *token)
+{
+	return add_issue(ledger, license, token);
+}
+
 static void read_license(sqlite3_stmt *s, struct ledger_license *ret)
 {
 	*ret = (struct ledger_license){
@@ -108,18 +128,13 @@ static void read_license(sqlite3_stmt *s, struct ledger_license *ret)
 		.hosts_max = sqlite3_column_int64(s, 6),
 		.issued = sqlite3_column_int64(s, 7),
 		.hosts = sqlite3_column_int64(s, 8),
+		.revoked = sqlite3_column_int64(s, 11),
 	};
 	column_text(s, 0, ret->id, sizeof(ret->id));
 	column_text(s, 1, ret->org, sizeof(ret->org));
 	column_text(s, 2, ret->org_name, sizeof(ret->org_name));
 	column_bytes(s, 9, ret->fp_salt, LEDGER_SALT);
-}
-
-/* The token's column as text that the caller frees; NULL without memory. */
-static char *copy_token(sqlite3_stmt *s, int at)
-{
-	const char *token = (const char *)sqlite3_column_text(s, at);
-	return token ? strdup(token) : NULL;
+	column_text(s, 12, ret->reason, sizeof(ret->reason));
 }
 
 int ledger_license_get(struct ledger *ledger, const char *id, struct ledger_license *ret, char **ret_token)
@@ -130,7 +145,7 @@ int ledger_license_get(struct ledger *ledger, const char *id, struct ledger_lice
 	int result = statement_step(ledger, s);
 	if (result == SQLITE_ROW) {
 		read_license(s, ret);
-		token = ret_token ? copy_token(s, 10) : NULL;
+		token = ret_token ? column_copy(s, 10) : NULL;
 	}
 	int error = statement_finish(s, result);
 	if (error)
@@ -200,6 +215,7 @@ static void read_host(sqlite3_stmt *s, struct ledger_host *ret)
 		.certified = sqlite3_column_int64(s, 7),
 		.exp = sqlite3_column_int64(s, 8),
 		.certificates = sqlite3_column_int64(s, 9),
+		.revoked = sqlite3_column_int64(s, 10),
 	};
 	column_bytes(s, 0, ret->sign, PASETO_PUBLIC);
 	column_bytes(s, 1, ret->ledger, LEDGER_ID);
@@ -207,6 +223,7 @@ static void read_host(sqlite3_stmt *s, struct ledger_host *ret)
 	column_text(s, 3, ret->license, sizeof(ret->license));
 	column_text(s, 4, ret->org, sizeof(ret->org));
 	column_text(s, 5, ret->jti, sizeof(ret->jti));
+	column_text(s, 11, ret->reason, sizeof(ret->reason));
 }
 
 int ledger_host_each(struct ledger *ledger, int (*visit)(const struct ledger_host *, void *), void *context)

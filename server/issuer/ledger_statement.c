@@ -7,15 +7,19 @@
 #define PRODUCT_COLUMNS "SELECT claims, grace_days, prompt_days, on_expiry, added FROM product "
 #define LICENSE_COLUMNS                                                                                      \
 	"SELECT l.id, l.org, i.org_name, i.serial, i.nbf, i.exp, i.hosts_max, i.issued,"                     \
-	" (SELECT count(DISTINCT sign) FROM certificate c WHERE c.license = l.id), l.fp_salt, i.token"       \
-	" FROM license l JOIN issue i ON i.license = l.id"                                                   \
-	" AND i.serial = (SELECT max(serial) FROM issue n WHERE n.license = l.id) "
+	" (SELECT count(DISTINCT sign) FROM certificate c WHERE c.license = l.id), l.fp_salt, i.token,"      \
+	" v.at, v.reason FROM license l JOIN issue i ON i.license = l.id"                                    \
+	" AND i.serial = (SELECT max(serial) FROM issue n WHERE n.license = l.id)"                           \
+	" LEFT JOIN revoked_license v ON v.license = l.id "
+#define KEY_COLUMNS                                                                                          \
+	"SELECT license, grant_id, hash, pool, quantity, days, exp, made, blocked FROM product_key "
 
 static const char *const statements[STATEMENTS] = {
 	[VENDOR_ADD] = "INSERT INTO vendor (one, name, key, created) VALUES (1, ?1, ?2, ?3)",
 	[VENDOR_GET] = "SELECT name, key FROM vendor",
 	[PRODUCT_ADD] = "INSERT INTO product (id, claims, grace_days, prompt_days, on_expiry, added)"
 			" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[PRODUCT_CHANGE] = "UPDATE product SET claims = ?2 WHERE id = ?1",
 	[PRODUCT_GET] = PRODUCT_COLUMNS "WHERE id = ?1",
 	[PRODUCT_EACH] = PRODUCT_COLUMNS "ORDER BY id",
 	[LICENSE_ADD] = "INSERT INTO license (id, org, fp_salt) VALUES (?1, ?2, ?3)",
@@ -27,12 +31,33 @@ static const char *const statements[STATEMENTS] = {
 		     "token)"
 		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[HOST_OTHERS] = "SELECT count(DISTINCT sign), count(DISTINCT CASE WHEN exp > ?3 THEN sign END)"
-			" FROM certificate WHERE license = ?1 AND sign <> ?2",
+			" FROM certificate WHERE license = ?1 AND sign <> ?2"
+			" AND sign NOT IN (SELECT sign FROM revoked_host)",
 	[HOST_EACH] =
-		"SELECT c.sign, c.ledger, c.name, c.license, l.org, c.jti, c.serial, c.issued, c.exp, g.n"
+		"SELECT c.sign, c.ledger, c.name, c.license, l.org, c.jti, c.serial, c.issued, c.exp, g.n,"
+		" v.at, v.reason"
 		" FROM (SELECT max(seq) AS seq, count(*) AS n FROM certificate GROUP BY license, sign) g"
 		" JOIN certificate c ON c.seq = g.seq JOIN license l ON l.id = c.license"
+		" LEFT JOIN revoked_host v ON v.sign = c.sign"
 		" ORDER BY c.license, c.name, c.seq",
+	[SALT_GET] = "SELECT salt FROM key_salt WHERE license = ?1 AND grant_id = ?2",
+	[SALT_ADD] = "INSERT INTO key_salt (license, grant_id, salt) VALUES (?1, ?2, ?3)",
+	[SALT_EACH] = "SELECT salt FROM key_salt",
+	[KEY_ADD] = "INSERT INTO product_key (license, grant_id, hash, pool, quantity, days, exp, made)"
+		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[KEY_BLOCK] = "UPDATE product_key SET blocked = ?2 WHERE hash = ?1 AND blocked = 0",
+	[KEY_BY_HASH] = KEY_COLUMNS "WHERE hash = ?1",
+	[KEY_BY_ID] = KEY_COLUMNS "WHERE hex(hash) LIKE ?1 || '%' ORDER BY seq LIMIT 2",
+	[KEY_EACH] = KEY_COLUMNS "WHERE ?1 IS NULL OR license = ?1 ORDER BY license, grant_id, seq",
+	[LICENSE_REVOKE] = "INSERT INTO revoked_license (license, at, reason) VALUES (?1, ?2, ?3)",
+	[HOST_REVOKE] = "INSERT INTO revoked_host (sign, at, reason) VALUES (?1, ?2, ?3)",
+	[HOST_REVOKED] = "SELECT at FROM revoked_host WHERE sign = ?1",
+	[REVOKED_HOSTS] = "SELECT sign FROM revoked_host ORDER BY at, sign",
+	[REVOKED_LICENSES] = "SELECT license FROM revoked_license ORDER BY at, license",
+	[REVOKED_KEYS] = "SELECT hash FROM product_key WHERE blocked <> 0 AND license NOT IN"
+			 " (SELECT license FROM revoked_license) ORDER BY blocked, seq",
+	[LIST_LAST] = "SELECT number, token FROM revocation_list ORDER BY number DESC LIMIT 1",
+	[LIST_ADD] = "INSERT INTO revocation_list (number, issued, token) VALUES (?1, ?2, ?3)",
 };
 
 /* --- errors --- */
@@ -125,6 +150,12 @@ void column_bytes(sqlite3_stmt *s, int at, uint8_t *out, size_t n)
 	const void *bytes = sqlite3_column_blob(s, at);
 	if (bytes && (size_t)sqlite3_column_bytes(s, at) == n)
 		memcpy(out, bytes, n);
+}
+
+char *column_copy(sqlite3_stmt *s, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(s, at);
+	return text ? strdup(text) : NULL;
 }
 
 void statements_close(struct ledger *ledger)

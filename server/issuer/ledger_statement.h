@@ -14,6 +14,7 @@ enum statement {
 	VENDOR_ADD,
 	VENDOR_GET,
 	PRODUCT_ADD,
+	PRODUCT_CHANGE,
 	PRODUCT_GET,
 	PRODUCT_EACH,
 	LICENSE_ADD,
@@ -23,6 +24,22 @@ enum statement {
 	HOST_ADD,
 	HOST_OTHERS,
 	HOST_EACH,
+	SALT_GET,
+	SALT_ADD,
+	SALT_EACH,
+	KEY_ADD,
+	KEY_BLOCK,
+	KEY_BY_HASH,
+	KEY_BY_ID,
+	KEY_EACH,
+	LICENSE_REVOKE,
+	HOST_REVOKE,
+	HOST_REVOKED,
+	REVOKED_HOSTS,
+	REVOKED_LICENSES,
+	REVOKED_KEYS,
+	LIST_LAST,
+	LIST_ADD,
 	STATEMENTS,
 };
 
@@ -60,6 +77,9 @@ int statement_finish(sqlite3_stmt *, int result);
 /* Copy a column: text is cut to its room, bytes of another length are left out. */
 void column_text(sqlite3_stmt *, int at, char *out, size_t room);
 void column_bytes(sqlite3_stmt *, int at, uint8_t *out, size_t n);
+
+/* A column's text, which the caller frees; NULL without memory. */
+char *column_copy(sqlite3_stmt *, int at);
 
 /* Finalise all statements and close the file, which undoes an open transaction. */
 void statements_close(struct ledger *);

@@ -10,6 +10,8 @@
 #include "document.h"
 #include "grant_option.h"
 #include "issued.h"
+#include "issuing.h"
+#include "license_row.h"
 #include "listing.h"
 #include "option.h"
 #include "print.h"
@@ -17,7 +19,6 @@
 #include "vendor.h"
 
 #define RANDOM_PART 8
-#define HOSTS_MAX 1000
 
 /* --- reading the options --- */
 
@@ -57,8 +58,8 @@ static int read_license(const struct invocation *inv, struct license *license, s
 	int64_t hosts = 1;
 	if (option_need(inv, needed, f) || option_slug(inv, "org", license->org, f) ||
 	    option_text(inv, "org-name", license->org_name, sizeof(license->org_name), f) ||
-	    option_slug(inv, "id", license->id, f) || option_integer(inv, "hosts", 1, HOSTS_MAX, &hosts, f) ||
-	    read_term(inv, license, f))
+	    option_slug(inv, "id", license->id, f) ||
+	    option_integer(inv, "hosts", 1, ISSUING_HOSTS_MAX, &hosts, f) || read_term(inv, license, f))
 		return f->code;
 	license->hosts_max = (uint32_t)hosts;
 	license->serial = 1;
@@ -69,30 +70,12 @@ static int read_license(const struct invocation *inv, struct license *license, s
 
 /* --- grants and the products they name --- */
 
-static int add_product(struct license *license, struct ledger *ledger, const char *id, struct failure *f)
-{
-	struct ledger_product product;
-	if (license_product(license, id))
-		return 0;
-	if (license->n_products == LIMIT_PRODUCTS)
-		return failure_set(f, E_USAGE, "--grant: a license has at most %d products", LIMIT_PRODUCTS);
-	int error = ledger_product_get(ledger, id, &product);
-	if (error == E_NOT_FOUND) {
-		failure_set(f, E_USAGE, "--grant: product '%s' is unknown", id);
-		return failure_remedy(f, "Add it with 'muster-issuer product add', or correct the id.");
-	}
-	if (error)
-		return ledger_explain(ledger, error, f);
-	license->products[license->n_products++] = product.file.product;
-	return 0;
-}
-
 static int add_grant(struct license *license, struct ledger *ledger, const char *text, struct failure *f)
 {
 	char id[LIMIT_ID + 1];
 	struct grant grant;
-	if (grant_option_find(text, "product", id, sizeof(id), f) || add_product(license, ledger, id, f) ||
-	    grant_option_read(text, license, &grant, f))
+	if (grant_option_find(text, "product", id, sizeof(id), f) ||
+	    issuing_product(license, ledger, id, f) || grant_option_read(text, license, NULL, &grant, f))
 		return f->code;
 	if (license_grant(license, grant.id))
 		return failure_set(f, E_USAGE, "--grant: id '%s' is given to two grants", grant.id);
@@ -105,10 +88,8 @@ static int add_grants(const struct invocation *inv, struct license *license, str
 {
 	const char *values[COMMAND_OPTIONS_MAX];
 	size_t n = invocation_values(inv, "grant", values, COMMAND_OPTIONS_MAX);
-	license->grants = calloc(n, sizeof(*license->grants));
-	license->products = calloc(n, sizeof(*license->products));
-	if (!license->grants || !license->products)
-		return failure_set(f, E_NO_MEMORY, "%zu grants", n);
+	if (issuing_room(license, f))
+		return f->code;
 	for (size_t i = 0; i < n; i++)
 		if (add_grant(license, ledger, values[i], f))
 			return f->code;
@@ -117,89 +98,22 @@ static int add_grants(const struct invocation *inv, struct license *license, str
 
 /* --- issue --- */
 
-static const char *state_at(int64_t now, int64_t nbf, int64_t exp)
-{
-	return now < nbf ? "pending" : now < exp ? "active" : "expired";
-}
-
-static json_t *row_json(const struct ledger_license *row, int64_t now)
-{
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:o}", "id", row->id, "serial",
-			 (json_int_t)row->serial, "org", row->org, "org_name", row->org_name, "state",
-			 state_at(now, row->nbf, row->exp), "not_before", print_json_time(row->nbf),
-			 "expires", print_json_time(row->exp), "hosts_max", (json_int_t)row->hosts_max,
-			 "hosts", (json_int_t)row->hosts, "issued", print_json_time(row->issued));
-}
-
-static struct ledger_license row_of(const struct license *license)
-{
-	struct ledger_license row = {
-		.serial = license->serial,
-		.nbf = license->nbf,
-		.exp = license->exp,
-		.hosts_max = license->hosts_max,
-		.issued = license->head.iat,
-	};
-	memcpy(row.id, license->id, sizeof(row.id));
-	memcpy(row.org, license->org, sizeof(row.org));
-	memcpy(row.org_name, license->org_name, sizeof(row.org_name));
-	return row;
-}
-
-static int sign_license(const struct vendor *vendor, struct license *license, char **ret_token,
-			struct failure *f)
-{
-	struct license back;
-	struct claims fault = {0};
-	memcpy(license->head.iss, vendor->pid, sizeof(license->head.iss));
-	int error = license_sign(license, vendor->secret, ret_token);
-	if (error)
-		return failure_set(f, error, "license '%s'", license->id);
-	/* Nothing leaves this program that a host would refuse. */
-	error = license_open(*ret_token, strlen(*ret_token), vendor->public, &back, &fault);
-	license_fini(&back);
-	if (!error)
-		return 0;
-	free(*ret_token);
-	return document_refused(f, error, license->id, "", vendor->public, fault.where);
-}
-
-/* Ledger and file: both or neither. */
 static int keep_and_give(const struct invocation *inv, const struct vendor *vendor,
 			 const struct license *license, const char *token, json_t *summary, struct failure *f)
 {
 	uint8_t salt[LEDGER_SALT];
+	struct ledger_license old;
 	randombytes_buf(salt, sizeof(salt));
 	int error = ledger_begin(vendor->ledger);
+	if (!error && ledger_license_get(vendor->ledger, license->id, &old, NULL) == 0 && old.revoked)
+		return issued_refuse_revoked(&old, f);
 	if (!error)
 		error = ledger_license_add(vendor->ledger, license, salt, token);
 	if (error == E_DUPLICATE)
 		return failure_set(f, error, "license '%s'", license->id);
 	if (error)
 		return ledger_explain(vendor->ledger, error, f);
-	if (document_give(inv, &token_license, token, summary, f))
-		return f->code;
-	error = ledger_commit(vendor->ledger);
-	if (!error)
-		return 0;
-	ledger_explain(vendor->ledger, error, f);
-	document_withdraw(inv);
-	return error;
-}
-
-static void note_license(const struct invocation *inv, const struct license *license)
-{
-	char from[RFC3339_TEXT];
-	char until[RFC3339_TEXT];
-	FILE *notes = document_notes(inv);
-	if (issuer_now(inv) >= license->exp)
-		fputs("warning: the term of this license is over already\n", stderr);
-	if (!notes)
-		return;
-	fprintf(notes, "license %s, serial %" PRId64 ", for %s: %s to %s, %zu grant%s, %u host%s\n",
-		license->id, license->serial, license->org_name, rfc3339_write(license->nbf, from),
-		rfc3339_write(license->exp, until), license->n_grants, license->n_grants == 1 ? "" : "s",
-		license->hosts_max, license->hosts_max == 1 ? "" : "s");
+	return document_commit(inv, &token_license, token, summary, vendor->ledger, f);
 }
 
 static int issue(const struct invocation *inv, struct vendor *vendor, struct license *license,
@@ -208,27 +122,18 @@ static int issue(const struct invocation *inv, struct vendor *vendor, struct lic
 	char *token;
 	if (read_license(inv, license, f) || vendor_open(inv, vendor, f) ||
 	    add_grants(inv, license, vendor->ledger, f) || vendor_unlock(inv, vendor, f) ||
-	    sign_license(vendor, license, &token, f))
+	    issuing_sign(vendor, license, &token, f))
 		return f->code;
-	struct ledger_license row = row_of(license);
-	json_t *summary = row_json(&row, issuer_now(inv));
-	json_object_set_new(summary, "schema", json_integer(1));
-	json_object_set_new(summary, "issuer", json_string(vendor->pid));
+	json_t *summary = issuing_summary(vendor, license, issuer_now(inv));
 	int error = keep_and_give(inv, vendor, license, token, summary, f);
 	free(token);
 	if (error) {
 		json_decref(summary);
 		return error;
 	}
-	note_license(inv, license);
+	issuing_note(inv, license);
 	document_end(inv, summary);
 	return 0;
-}
-
-static bool wants_grant_help(const struct invocation *inv)
-{
-	const char *grant = invocation_value(inv, "grant");
-	return grant && strcmp(grant, "help") == 0;
 }
 
 int license_issue_run(struct invocation *inv)
@@ -236,10 +141,8 @@ int license_issue_run(struct invocation *inv)
 	struct license license = {0};
 	struct vendor vendor = {0};
 	struct failure f = {0};
-	if (wants_grant_help(inv)) {
-		grant_option_help(stdout);
+	if (issuing_grant_help(inv))
 		return 0;
-	}
 	int error = issue(inv, &vendor, &license, &f);
 	license_fini(&license);
 	vendor_close(&vendor);
@@ -251,7 +154,7 @@ int license_issue_run(struct invocation *inv)
 static int list_license(const struct ledger_license *row, void *context)
 {
 	struct listing *listing = context;
-	return json_array_append_new(listing->items, row_json(row, listing->now)) ? E_NO_MEMORY : 0;
+	return json_array_append_new(listing->items, license_row_json(row, listing->now)) ? E_NO_MEMORY : 0;
 }
 
 static int gather_licenses(struct ledger *ledger, struct listing *listing)
@@ -270,17 +173,33 @@ int license_list_run(struct invocation *inv)
 
 /* --- show --- */
 
+/* The row of a license that is shown. A file does not know whether it was revoked, the ledger does. */
+static int shown_row(const struct vendor *vendor, const struct license *license, struct ledger_license *ret,
+		     struct failure *f)
+{
+	struct ledger_license kept;
+	*ret = license_row(license);
+	int error = ledger_license_get(vendor->ledger, license->id, &kept, NULL);
+	if (error)
+		return error == E_NOT_FOUND ? 0 : ledger_explain(vendor->ledger, error, f);
+	ret->revoked = kept.revoked;
+	memcpy(ret->reason, kept.reason, sizeof(ret->reason));
+	return 0;
+}
+
 static int show_claims(const struct invocation *inv, const struct vendor *vendor, const struct issued *issued,
 		       struct failure *f)
 {
 	const struct license *license = &issued->license;
-	struct ledger_license row = row_of(license);
+	struct ledger_license row;
 	json_t *claims;
+	if (shown_row(vendor, license, &row, f))
+		return f->code;
 	int error = token_open(&token_license, issued->token, strlen(issued->token), vendor->public, &claims);
 	if (error)
 		return failure_set(f, error, "%s", license->id);
 	if (invocation_has(inv, "json")) {
-		json_t *object = row_json(&row, issuer_now(inv));
+		json_t *object = license_row_json(&row, issuer_now(inv));
 		json_object_del(object, "hosts"); /* a file does not know them */
 		json_object_set_new(object, "schema", json_integer(1));
 		json_object_set_new(object, "claims", claims);
@@ -289,18 +208,21 @@ static int show_claims(const struct invocation *inv, const struct vendor *vendor
 	}
 	printf("license %s, serial %" PRId64 ", for ", license->id, license->serial);
 	print_safe(stdout, license->org_name);
-	printf(": %s\n", state_at(issuer_now(inv), license->nbf, license->exp));
+	printf(": %s\n", license_row_state(&row, issuer_now(inv)));
 	print_claims(stdout, claims, 2);
 	json_decref(claims);
 	return 0;
 }
 
 /* With --output the file itself is given again, as it was signed. */
-static int give_again(const struct invocation *inv, const struct issued *issued, struct failure *f)
+static int give_again(const struct invocation *inv, const struct vendor *vendor, const struct issued *issued,
+		      struct failure *f)
 {
-	struct ledger_license row = row_of(&issued->license);
+	struct ledger_license row;
 	FILE *notes = document_notes(inv);
-	json_t *summary = row_json(&row, issuer_now(inv));
+	if (shown_row(vendor, &issued->license, &row, f))
+		return f->code;
+	json_t *summary = license_row_json(&row, issuer_now(inv));
 	json_object_del(summary, "hosts");
 	json_object_set_new(summary, "schema", json_integer(1));
 	int error = document_give(inv, &token_license, issued->token, summary, f);
@@ -322,7 +244,7 @@ int license_show_run(struct invocation *inv)
 	if (!error)
 		error = issued_find(&vendor, inv->args[0], &issued, &f);
 	if (!error)
-		error = invocation_has(inv, "output") ? give_again(inv, &issued, &f)
+		error = invocation_has(inv, "output") ? give_again(inv, &vendor, &issued, &f)
 						      : show_claims(inv, &vendor, &issued, &f);
 	issued_fini(&issued);
 	vendor_close(&vendor);

@@ -8,8 +8,10 @@
 int listing_run(struct invocation *inv, const struct print_column *columns,
 		int (*gather)(struct ledger *, struct listing *))
 {
-	struct listing listing = {
-		.items = json_array(), .now = issuer_now(inv), .json = invocation_has(inv, "json")};
+	struct listing listing = {.inv = inv,
+				  .items = json_array(),
+				  .now = issuer_now(inv),
+				  .json = invocation_has(inv, "json")};
 	struct vendor vendor;
 	struct failure f = {0};
 	int error = vendor_open(inv, &vendor, &f);

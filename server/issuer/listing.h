@@ -13,6 +13,7 @@
 
 /* A list under construction: a ledger's callback appends to it. */
 struct listing {
+	const struct invocation *inv;
 	json_t *items;
 	int64_t now;
 	bool json;

@@ -23,10 +23,18 @@ int product_add_run(struct invocation *);
 int product_list_run(struct invocation *);
 int product_export_run(struct invocation *);
 int license_issue_run(struct invocation *);
+int product_add_plan_run(struct invocation *);
+int license_renew_run(struct invocation *);
+int license_revoke_run(struct invocation *);
 int license_list_run(struct invocation *);
 int license_show_run(struct invocation *);
 int host_certify_run(struct invocation *);
 int host_list_run(struct invocation *);
+int host_revoke_run(struct invocation *);
+int key_generate_run(struct invocation *);
+int key_list_run(struct invocation *);
+int key_block_run(struct invocation *);
+int revocations_run(struct invocation *);
 int verify_run(struct invocation *);
 
 #endif

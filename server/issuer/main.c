@@ -17,6 +17,10 @@
 	{                                                                                                    \
 		"output", "FILE", "where to write it; default standard output", 'o'                          \
 	}
+#define REASON                                                                                               \
+	{                                                                                                    \
+		"reason", "TEXT", "why, for the vendor's own ledger", 0                                      \
+	}
 #define PASSPHRASE                                                                                           \
 	{                                                                                                    \
 		"passphrase", "-|@FILE", "of the vendor's key: from standard input or a file", 0             \
@@ -45,6 +49,12 @@ static const struct command_option add_options[] = {
 	{"on-expiry", "WHAT", "then: notice (default) or reduced", 0},
 	END};
 
+static const struct command_option add_plan_options[] = {
+	{"plan", "ID[:NAME]", "the new plan; repeatable", 0},
+	{"conflict", "A:B", "plans that exclude each other, a new one among them; repeatable", 0},
+	{"requires", "A:B", "the new plan A needs plan B; repeatable", 0},
+	END};
+
 static const struct command_option export_options[] = {OUTPUT, PASSPHRASE, END};
 
 static const struct command_option issue_options[] = {
@@ -59,6 +69,36 @@ static const struct command_option issue_options[] = {
 	OUTPUT,
 	PASSPHRASE,
 	END};
+
+static const struct command_option renew_options[] = {
+	{"until", "DATE", "new end of the term", 0},
+	{"hosts", "N", "how many activation hosts", 0},
+	{"grant", "K=V,...", "an entitlement; one that is there already changes by its id; repeatable", 0},
+	{"request", "FILE", "raise the quantities that an organisation's license request asks for", 0},
+	OUTPUT,
+	PASSPHRASE,
+	END};
+
+static const struct command_option revoke_license_options[] = {REASON, END};
+
+static const struct command_option revoke_host_options[] = {
+	{"license", "FILE|ID", "one that it was certified for, when its name is not enough", 0}, REASON, END};
+
+static const struct command_option generate_options[] = {
+	{"license", "FILE|ID", "the license, newest serial", 0},
+	{"grant", "ID", "its grant", 0},
+	{"count", "N", "how many keys; default 1", 0},
+	{"pool", NULL, "keys with which unknown machines enrol", 0},
+	{"quantity", "N", "each key adds so many places", 0},
+	{"days", "N", "each key moves the grant's end by so many days", 0},
+	{"expires", "DATE", "until when they may be redeemed; default for ever", 0},
+	{"output", "FILE", "a new file, for you only; default standard output", 'o'},
+	END};
+
+static const struct command_option key_list_options[] = {
+	{"license", "ID", "only the keys of this license", 0}, END};
+
+static const struct command_option list_options[] = {OUTPUT, PASSPHRASE, END};
 
 static const struct command_option show_options[] = {{"output", "FILE", "write the signed file again", 'o'},
 						     END};
@@ -77,13 +117,25 @@ static const struct command_option verify_options[] = {
 static const struct command commands[] = {
 	{"init", "", 0, 0, "make a vendor: key pair and ledger", init_options, init_run},
 	{"product add", "ID", 1, 1, "describe a product", add_options, product_add_run},
+	{"product add-plan", "ID", 1, 1, "append plans to a product", add_plan_options, product_add_plan_run},
 	{"product list", "", 0, 0, "list the products", NULL, product_list_run},
 	{"product export", "ID", 1, 1, "sign the product file", export_options, product_export_run},
 	{"license issue", "", 0, 0, "sign a license for an organisation", issue_options, license_issue_run},
+	{"license renew", "ID|FILE", 1, 1, "sign its next serial: other terms, new keys", renew_options,
+	 license_renew_run},
+	{"license revoke", "ID", 1, 1, "stand for a license no longer", revoke_license_options,
+	 license_revoke_run},
 	{"license list", "", 0, 0, "list the licenses", NULL, license_list_run},
 	{"license show", "ID|FILE", 1, 1, "show all of a license", show_options, license_show_run},
 	{"host certify", "REQUEST", 1, 1, "sign a host's certificate", certify_options, host_certify_run},
 	{"host list", "", 0, 0, "list the certified hosts", NULL, host_list_run},
+	{"host revoke", "HOST|NAME", 1, 1, "stand for a host's key no longer, in any license",
+	 revoke_host_options, host_revoke_run},
+	{"key generate", "", 0, 0, "make product keys or pool keys", generate_options, key_generate_run},
+	{"key list", "", 0, 0, "list the keys by their ids", key_list_options, key_list_run},
+	{"key block", "KEY-ID|-|@FILE", 1, 1, "make keys worthless", NULL, key_block_run},
+	{"revocations", "", 0, 0, "sign the list of what was revoked and blocked", list_options,
+	 revocations_run},
 	{"verify", "FILE", 1, 1, "check any signed file", verify_options, verify_run},
 	{NULL, NULL, 0, 0, NULL, NULL, NULL}};
 

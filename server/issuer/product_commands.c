@@ -31,7 +31,8 @@ static int add_plan(struct product *product, const char *value, struct failure *
 	if (name)
 		memcpy(plan.name, name, strlen(name) + 1);
 	if (product_plan(product, plan.id) >= 0)
-		return failure_set(f, E_USAGE, "--plan '%s' is given twice", plan.id);
+		return failure_set(f, E_USAGE,
+				   "--plan '%s': the product has it already, or it is given twice", plan.id);
 	if (product->n_plans == LIMIT_PLANS)
 		return failure_set(f, E_USAGE, "--plan: a product has at most %d plans", LIMIT_PLANS);
 	product->plans[product->n_plans++] = plan;
@@ -188,6 +189,16 @@ static int read_product(const struct invocation *inv, struct product_file *file,
 	return read_grace(inv, file, f);
 }
 
+static int find_product(struct ledger *ledger, const char *id, struct ledger_product *ret, struct failure *f)
+{
+	int error = ledger_product_get(ledger, id, ret);
+	if (error == E_NOT_FOUND) {
+		failure_set(f, error, "product '%s'", id);
+		return failure_remedy(f, "Look at 'muster-issuer product list'.");
+	}
+	return error ? ledger_explain(ledger, error, f) : 0;
+}
+
 static json_t *product_json(const struct ledger_product *p)
 {
 	json_t *object = product_write(&p->file.product);
@@ -223,6 +234,70 @@ int product_add_run(struct invocation *inv)
 	struct vendor vendor = {0};
 	struct failure f = {0};
 	int error = product_add(inv, &vendor, &f);
+	vendor_close(&vendor);
+	return error ? failure_print(inv, &f) : 0;
+}
+
+/* --- product add-plan --- */
+
+/* Licenses that are out know nothing of the new plans, so nothing may change between the old ones. */
+static int check_old_plans(const struct product *product, const struct product *was, struct failure *f)
+{
+	uint32_t old = (1u << was->n_plans) - 1;
+	for (size_t i = 0; i < was->n_plans; i++) {
+		const char *id = was->plans[i].id;
+		if (product->plans[i].requires != was->plans[i].requires)
+			return failure_set(f, E_USAGE, "--requires: plan '%s' is in licenses already", id);
+		if ((product->plans[i].conflicts ^ was->plans[i].conflicts) & old)
+			return failure_set(f, E_USAGE,
+					   "--conflict: plan '%s' and the other are in licenses already", id);
+	}
+	return 0;
+}
+
+static int append_plans(const struct invocation *inv, struct ledger *ledger, struct ledger_product *product,
+			struct failure *f)
+{
+	const struct product was = product->file.product;
+	struct product *now = &product->file.product;
+	if (add_plans(inv, now, f) || add_conflicts(inv, now, f) || add_requirements(inv, now, f) ||
+	    check_old_plans(now, &was, f) || check_plans(now, f))
+		return f->code;
+	int error = ledger_product_change(ledger, now);
+	if (!error)
+		error = ledger_commit(ledger);
+	return error ? ledger_explain(ledger, error, f) : 0;
+}
+
+static int product_add_plan(const struct invocation *inv, struct vendor *vendor, struct failure *f)
+{
+	static const char *const needed[] = {"plan", NULL};
+	struct ledger_product product;
+	if (option_need(inv, needed, f) || vendor_open(inv, vendor, f))
+		return f->code;
+	int error = ledger_begin(vendor->ledger);
+	if (error)
+		return ledger_explain(vendor->ledger, error, f);
+	if (find_product(vendor->ledger, inv->args[0], &product, f) ||
+	    append_plans(inv, vendor->ledger, &product, f))
+		return f->code;
+	if (invocation_has(inv, "json")) {
+		json_t *object = product_json(&product);
+		json_object_set_new(object, "schema", json_integer(1));
+		print_json(object);
+	} else {
+		printf("product %s has %zu plans\n", product.file.product.id, product.file.product.n_plans);
+		fputs("note: licenses learn of them with their next serial: muster-issuer license renew\n",
+		      stderr);
+	}
+	return 0;
+}
+
+int product_add_plan_run(struct invocation *inv)
+{
+	struct vendor vendor = {0};
+	struct failure f = {0};
+	int error = product_add_plan(inv, &vendor, &f);
 	vendor_close(&vendor);
 	return error ? failure_print(inv, &f) : 0;
 }
@@ -302,18 +377,10 @@ static int product_export(const struct invocation *inv, struct vendor *vendor, s
 {
 	struct ledger_product product;
 	char *token;
-	if (vendor_open(inv, vendor, f))
+	if (vendor_open(inv, vendor, f) || find_product(vendor->ledger, inv->args[0], &product, f) ||
+	    vendor_unlock(inv, vendor, f) || sign_product(vendor, &product.file, issuer_now(inv), &token, f))
 		return f->code;
-	int error = ledger_product_get(vendor->ledger, inv->args[0], &product);
-	if (error == E_NOT_FOUND) {
-		failure_set(f, error, "product '%s'", inv->args[0]);
-		return failure_remedy(f, "Look at 'muster-issuer product list'.");
-	}
-	if (error)
-		return ledger_explain(vendor->ledger, error, f);
-	if (vendor_unlock(inv, vendor, f) || sign_product(vendor, &product.file, issuer_now(inv), &token, f))
-		return f->code;
-	error = give_product(inv, &product, token, vendor, f);
+	int error = give_product(inv, &product, token, vendor, f);
 	free(token);
 	return error;
 }

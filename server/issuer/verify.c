@@ -12,6 +12,7 @@
 #include "file.h"
 #include "lease.h"
 #include "license.h"
+#include "more_request.h"
 #include "print.h"
 #include "product.h"
 #include "rfc3339.h"
@@ -148,6 +149,17 @@ static int named_key(struct verifying *v, struct failure *f)
 	return error && error != E_USAGE ? failure_set(f, error, "%s", v->path) : error;
 }
 
+/* A license request names no whole key: the ledger knows those of the hosts that it certified. */
+static int ledger_key(const struct invocation *inv, struct verifying *v, struct failure *f)
+{
+	struct vendor vendor;
+	int error = vendor_open(inv, &vendor, f);
+	if (!error)
+		error = more_request_key(&vendor, v->path, v->token, v->key, f);
+	vendor_close(&vendor);
+	return error;
+}
+
 static int choose_key(const struct invocation *inv, struct verifying *v, struct failure *f)
 {
 	const char *value = invocation_value(inv, "key");
@@ -158,6 +170,8 @@ static int choose_key(const struct invocation *inv, struct verifying *v, struct 
 	if (v->outer == &token_host_request || (!invocation_has(inv, "dir") && !has_folder_key(dir)))
 		return named_key(v, f);
 	v->source = FROM_FOLDER;
+	if (v->outer == &token_license_request)
+		return ledger_key(inv, v, f);
 	return vendor_read_public(dir, v->key, f);
 }
 
@@ -201,6 +215,20 @@ static int open_request(struct verifying *v)
 	return 0;
 }
 
+static int open_license_request(struct verifying *v)
+{
+	struct license_request request;
+	return license_request_open(v->token, strlen(v->token), v->key, &request, &v->fault);
+}
+
+static int open_revocations(struct verifying *v)
+{
+	struct revocations list;
+	int error = revocations_open(v->token, strlen(v->token), v->key, &list, &v->fault);
+	revocations_fini(&list);
+	return error;
+}
+
 /* The product is what the lease says; lease_verify then holds it against the certificate. */
 static int open_lease(struct verifying *v)
 {
@@ -224,11 +252,10 @@ static int open_lease(struct verifying *v)
 static const struct {
 	const struct token_kind *kind;
 	int (*open)(struct verifying *);
-} openers[] = {{&token_license, open_license},
-	       {&token_product, open_product},
-	       {&token_certificate, open_certificate},
-	       {&token_lease, open_lease},
-	       {&token_host_request, open_request}};
+} openers[] = {{&token_license, open_license},         {&token_product, open_product},
+	       {&token_certificate, open_certificate}, {&token_lease, open_lease},
+	       {&token_host_request, open_request},    {&token_license_request, open_license_request},
+	       {&token_revocations, open_revocations}};
 
 static int open_it(struct verifying *v, struct failure *f)
 {
@@ -241,8 +268,9 @@ static int open_it(struct verifying *v, struct failure *f)
 		error = token_open(v->kind, v->token, strlen(v->token), v->signer, &v->claims);
 	if (!error)
 		return 0;
-	bool lease_signature = v->kind == &token_lease && error == E_SIGNATURE_INVALID;
-	return document_refused(f, error, v->path, lease_signature ? "" : v->token, v->key, v->fault.where);
+	/* Who signed what a host signs is not a question of the vendor. */
+	bool hosts = v->kind == &token_lease || v->kind == &token_license_request;
+	return document_refused(f, error, v->path, hosts ? "" : v->token, v->key, v->fault.where);
 }
 
 /* --- the term --- */

@@ -137,6 +137,25 @@ def head(typ, key, **claims):
             "jti": b64(os.urandom(16)), **claims}
 
 
+# --- product keys, after PROTOCOL.md ---
+
+KEY_ALPHABET = "346789ABCDEFGHJKMNPQRTVWXY"
+
+
+def key_is_whole(text):
+    """25 characters in five groups, the last one the check character of ISO/IEC 7064 MOD 27,26."""
+    if [len(group) for group in text.split("-")] != [5] * 5:
+        return False
+    product = 26
+    for c in text.replace("-", "")[:-1]:
+        product = ((product + KEY_ALPHABET.index(c)) % 26 or 26) * 2 % 27
+    return (product + KEY_ALPHABET.index(text[-1])) % 26 == 1
+
+
+def key_hash(text, salt):
+    return hashlib.blake2b(b"muster/1 key" + text.replace("-", "").encode(), key=unb64(salt), digest_size=32).digest()
+
+
 # --- things to work with ---
 
 
@@ -164,6 +183,14 @@ class Vendor:
         return self.run("license", "issue", "--org", "fjord", "--org-name", "Fjord AS", "--until", until, *options,
                         "-o", output, *more)
 
+    def claims(self, path, label="LICENSE"):
+        """What a file of this vendor says, verified."""
+        typ = "muster." + label.lower().replace(" ", "-")
+        return token_open(dearmour(path.read_text(), label), self.key, typ)
+
+    def keys(self, *more):
+        return self.json("key", "list", *more)["items"]
+
     def licenses(self):
         return self.json("license", "list")["items"]
 
@@ -182,6 +209,14 @@ class Host:
     def claims(self):
         host = {"sign": public_text(self.secret.verify_key), "static": b64(self.static), "name": self.name}
         return head("muster.host-request", self.secret, host=host, ledger=b64(self.ledger))
+
+    def ask_for_more(self, path, vendor, wants, signer=None, **changes):
+        """A license request of this host; wants: grant -> quantity."""
+        rows = [{"grant": g, "quantity": q, "has": 0, "used": 0} for g, q in wants.items()]
+        claims = head("muster.license-request", self.secret, license="fjord-1", serial=1, org="fjord",
+                      vendor=pid(vendor.key), wants=rows, reason="A new office")
+        path.write_text(armour("LICENSE REQUEST", token_sign({**claims, **changes}, signer or self.secret)))
+        return path
 
     def request(self, path, signer=None, **changes):
         path.write_text(armour("HOST REQUEST", token_sign({**self.claims(), **changes}, signer or self.secret)))

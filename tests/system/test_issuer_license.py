@@ -75,6 +75,37 @@ def test_product_refusals(vendor):
     vendor.refused("NOT_FOUND", 1, "product", "export", "nothing", says="nothing")
 
 
+def test_product_add_plan(vendor, tmp_path):
+    more = vendor.json("product", "add-plan", "acme-cad", "--plan", "viewer:The Viewer", "--conflict", "cloud:viewer",
+                       "--requires", "viewer:modeler")
+    assert [plan["id"] for plan in more["plans"]] == ["modeler", "render", "cloud", "viewer"]
+    vendor.run("product", "export", "acme-cad", "-o", tmp_path / "p")
+    assert vendor.claims(tmp_path / "p", "PRODUCT")["product"]["plans"] == [
+        {"id": "modeler", "name": "The Modeler"},
+        {"id": "render", "conflicts": ["cloud"], "requires": ["modeler"]},
+        {"id": "cloud", "conflicts": ["render", "viewer"]},
+        {"id": "viewer", "name": "The Viewer", "conflicts": ["cloud"], "requires": ["modeler"]},
+    ]
+
+
+@pytest.mark.parametrize("options, says", [
+    ([], "--plan"),
+    (["--plan", "render"], "already"),
+    (["--plan", "x", "--plan", "x"], "twice"),
+    (["--plan", "x", "--conflict", "modeler:cloud"], "'modeler'"),
+    (["--plan", "x", "--requires", "cloud:x"], "'cloud'"),
+    (["--plan", "x", "--requires", "cloud:modeler"], "'cloud'"),
+    (["--plan", "x", "--requires", "x:render", "--requires", "x:cloud"], "'x'"),
+    (["--plan", "x", "--conflict", "x:y"], "'y'"),
+    ([w for n in range(14) for w in ("--plan", f"p{n}")], "16"),
+])
+def test_product_add_plan_refusals(vendor, options, says):
+    before = vendor.json("product", "list")
+    vendor.refused("USAGE", 64, "product", "add-plan", "acme-cad", *options, says=says)
+    vendor.refused("NOT_FOUND", 1, "product", "add-plan", "nothing", "--plan", "x", says="nothing")
+    assert vendor.json("product", "list") == before
+
+
 # --- licenses ---
 
 

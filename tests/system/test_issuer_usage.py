@@ -16,15 +16,17 @@ def test_usage(tmp_path):
                  ["product", "list", "--grant", "x"], ["product", "add", "x", "--name"]):
         done = run(*args, cwd=tmp_path)
         assert done.returncode == 64 and done.stderr.startswith("muster-issuer: ") and done.stdout == ""
-    for command in ("init", "product add", "product list", "product export", "license issue", "license list",
-                    "license show", "host certify", "host list", "verify"):
+    for command in ("init", "product add", "product add-plan", "product list", "product export", "license issue",
+                    "license renew", "license revoke", "license list", "license show", "host certify", "host list",
+                    "host revoke", "key generate", "key list", "key block", "revocations", "verify"):
         assert command in ok("--help").stdout
         assert "--dir" in ok(*command.split(), "--help").stdout
     assert ok("--version").stdout.startswith("muster-issuer ")
     for key in ("id", "product", "model", "quantity", "threshold", "window", "lease", "renew", "retry", "grace",
                 "devices_per_user", "overage", "on_expiry", "enrol", "plans", "from", "until", "cancel_until",
                 "self_service", "recurring", "overflow", "quantity_max", "redeem_from_device"):
-        assert f"\n  {key} " in ok("license", "issue", "--grant", "help").stdout
+        for verb in (["issue"], ["renew", "fjord-1"]):
+            assert f"\n  {key} " in ok("license", *verb, "--grant", "help").stdout
 
 
 def test_full_standard_output(vendor):

@@ -71,6 +71,20 @@ json_t *issuing_summary(const struct vendor *vendor, const struct license *licen
 	return summary;
 }
 
+/* Nobody gets into a pool that has no keys yet. */
+static void note_pools(const struct license *license)
+{
+	for (size_t i = 0; i < license->n_grants; i++) {
+		const struct grant *grant = &license->grants[i];
+		if (grant->model == MODEL_POOL && grant->policy.enrol == ENROL_KEY && !grant->n_pool_keys)
+			fprintf(stderr,
+				"note: grant %s lets machines in by key, and has none: muster-issuer key "
+				"generate "
+				"--license %s --grant %s --pool\n",
+				grant->id, license->id, grant->id);
+	}
+}
+
 void issuing_note(const struct invocation *inv, const struct license *license)
 {
 	char from[RFC3339_TEXT];
@@ -80,6 +94,7 @@ void issuing_note(const struct invocation *inv, const struct license *license)
 		fputs("warning: the term of this license is over already\n", stderr);
 	if (!notes)
 		return;
+	note_pools(license);
 	fprintf(notes, "license %s, serial %" PRId64 ", for ", license->id, license->serial);
 	print_safe(notes, license->org_name);
 	fprintf(notes, ": %s to %s, %zu grant%s, %u host%s\n", rfc3339_write(license->nbf, from),

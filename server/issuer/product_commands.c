@@ -231,11 +231,7 @@ static int product_add(const struct invocation *inv, struct vendor *vendor, stru
 
 int product_add_run(struct invocation *inv)
 {
-	struct vendor vendor = {0};
-	struct failure f = {0};
-	int error = product_add(inv, &vendor, &f);
-	vendor_close(&vendor);
-	return error ? failure_print(inv, &f) : 0;
+	return vendor_command(inv, product_add);
 }
 
 /* --- product add-plan --- */
@@ -295,11 +291,7 @@ static int product_add_plan(const struct invocation *inv, struct vendor *vendor,
 
 int product_add_plan_run(struct invocation *inv)
 {
-	struct vendor vendor = {0};
-	struct failure f = {0};
-	int error = product_add_plan(inv, &vendor, &f);
-	vendor_close(&vendor);
-	return error ? failure_print(inv, &f) : 0;
+	return vendor_command(inv, product_add_plan);
 }
 
 /* --- product list --- */
@@ -387,9 +379,5 @@ static int product_export(const struct invocation *inv, struct vendor *vendor, s
 
 int product_export_run(struct invocation *inv)
 {
-	struct vendor vendor = {0};
-	struct failure f = {0};
-	int error = product_export(inv, &vendor, &f);
-	vendor_close(&vendor);
-	return error ? failure_print(inv, &f) : 0;
+	return vendor_command(inv, product_export);
 }

@@ -56,11 +56,7 @@ static int license_revoke(const struct invocation *inv, struct vendor *vendor, s
 
 int license_revoke_run(struct invocation *inv)
 {
-	struct vendor vendor = {0};
-	struct failure f = {0};
-	int error = license_revoke(inv, &vendor, &f);
-	vendor_close(&vendor);
-	return error ? failure_print(inv, &f) : 0;
+	return vendor_command(inv, license_revoke);
 }
 
 static int host_revoke(const struct invocation *inv, struct vendor *vendor, struct failure *f)
@@ -82,11 +78,7 @@ static int host_revoke(const struct invocation *inv, struct vendor *vendor, stru
 
 int host_revoke_run(struct invocation *inv)
 {
-	struct vendor vendor = {0};
-	struct failure f = {0};
-	int error = host_revoke(inv, &vendor, &f);
-	vendor_close(&vendor);
-	return error ? failure_print(inv, &f) : 0;
+	return vendor_command(inv, host_revoke);
 }
 
 /* --- the list --- */

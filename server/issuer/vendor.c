@@ -120,3 +120,13 @@ void vendor_close(struct vendor *vendor)
 	ledger_close(vendor->ledger);
 	vendor->ledger = NULL;
 }
+
+int vendor_command(struct invocation *inv,
+		   int (*run)(const struct invocation *, struct vendor *, struct failure *))
+{
+	struct vendor vendor = {0};
+	struct failure f = {0};
+	int error = run(inv, &vendor, &f);
+	vendor_close(&vendor);
+	return error ? failure_print(inv, &f) : 0;
+}

@@ -39,6 +39,10 @@ int vendor_open(const struct invocation *, struct vendor *ret, struct failure *)
  */
 int vendor_unlock(const struct invocation *, struct vendor *, struct failure *);
 
+/* A whole command: run it on a vendor that it opens, close that, tell a failure. Returns the exit code. */
+int vendor_command(struct invocation *,
+		   int (*run)(const struct invocation *, struct vendor *, struct failure *));
+
 /* Wipe the key, close the ledger. */
 void vendor_close(struct vendor *);
 

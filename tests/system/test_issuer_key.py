@@ -43,6 +43,13 @@ def test_pool_keys(sold, tmp_path):
     assert {(row["grant"], row["kind"], row["state"]) for row in rows} == {("pool", "pool", "active")}
 
 
+def test_a_pool_without_keys_is_told(sold, tmp_path):
+    note = "note: grant pool lets machines in by key, and has none"
+    assert note in sold.run("license", "renew", "fjord-1", "-o", tmp_path / "l").stderr
+    sold.run(*GENERATE, "pool", "--pool")
+    assert note not in sold.run("license", "renew", "fjord-1", "-o", tmp_path / "l").stderr
+
+
 def test_redemption_keys(sold, tmp_path):
     one = sold.json(*GENERATE, "pool", "--quantity", "10", "--days", "365", "--expires", "2039-01-01")["items"][0]
     two = sold.json(*GENERATE, "pool", "--quantity", "50")["items"][0]

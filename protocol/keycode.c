@@ -33,7 +33,7 @@ static char check_of(const char *bare, size_t n)
 void keycode_make(size_t n, char out[KEYCODE_TEXT])
 {
 	size_t group = n == KEYCODE_KEY ? 5 : 4;
-	char bare[KEYCODE_KEY + 1];
+	char bare[KEYCODE_KEY + 1] = "";
 	for (size_t i = 0; i + 1 < n; i++)
 		bare[i] = alphabet[randombytes_uniform(SYMBOLS)];
 	bare[n - 1] = check_of(bare, n - 1);

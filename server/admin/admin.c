@@ -17,6 +17,8 @@
 #define IDLE_SECONDS 10u
 #define MEMORY_MAX ((size_t)32768)
 #define REFUSALS_A_MINUTE 20
+#define CHANGES_PATH "/v1/changes"
+#define CHANGES_BODY ((size_t)48 << 20) /* 200,000 changes */
 
 struct route {
 	const char *method;
@@ -154,7 +156,9 @@ static struct exchange *begin(struct admin *admin, struct MHD_Connection *connec
 	x->now = clock_wall(&admin->settings.clock);
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(x->request_id, sizeof(x->request_id), random, sizeof(random));
-	buffer_init(&x->body, LIMIT_TOKEN);
+	/* Only whoever may change something may send so much. */
+	bool large = x->peer.role >= ROLE_HELPDESK && strcmp(path, CHANGES_PATH) == 0;
+	buffer_init(&x->body, large ? CHANGES_BODY : LIMIT_TOKEN);
 	return x;
 }
 

@@ -8,7 +8,8 @@
 #include "base64url.h"
 #include "day.h"
 #include "error.h"
-#include "exchange.h"
+#include "license_request.h"
+#include "status.h"
 
 #define ENDING_SECONDS (60 * 86400)
 
@@ -226,12 +227,159 @@ void license_show(struct exchange *x)
 	reply_license(x, x->id, MHD_HTTP_OK);
 }
 
+/* Whoever waits for what the license brings is served at once, not with the next minute's sweep. */
+static void sweep_now(struct exchange *x)
+{
+	struct job *job = job_new(JOB_SWEEP, 0);
+	if (job)
+		lane_call(x->admin->settings.lane, job);
+	job_free(job);
+}
+
 void license_install(struct exchange *x)
 {
 	struct job *job = body_job(x, JOB_INSTALL_LICENSE);
 	if (!job)
 		return;
-	if (exchange_call(x, job) == 0)
+	if (exchange_call(x, job) == 0) {
+		sweep_now(x);
 		reply_license(x, job->installed, MHD_HTTP_CREATED);
+	}
 	job_free(job);
+}
+
+static void revocations_install(struct exchange *x)
+{
+	struct job *job = body_job(x, JOB_INSTALL_REVOCATIONS);
+	const struct catalog *catalog;
+	if (!job)
+		return;
+	if (exchange_call(x, job) == 0 && exchange_catalog(x, &catalog) == 0) {
+		json_t *lists = json_array();
+		for (size_t i = 0; i < catalog->n_revocations; i++) {
+			const struct revocations *r = &catalog->revocations[i].list;
+			json_array_append_new(lists, json_pack("{s:s, s:I, s:I, s:I, s:I}", "vendor",
+							       catalog->revocations[i].vendor, "number",
+							       (json_int_t)r->number, "licenses",
+							       (json_int_t)r->n_licenses, "hosts",
+							       (json_int_t)r->n_hosts, "keys",
+							       (json_int_t)r->n_keys));
+		}
+		exchange_json(
+			x, MHD_HTTP_CREATED,
+			json_pack("{s:i, s:s, s:o}", "schema", 1, "kind", "revocations", "lists", lists));
+	}
+	job_free(job);
+}
+
+/* The armour's label tells the kind; a bare token tells its typ, which the installation then verifies. */
+static const struct token_kind *kind_of_body(const struct exchange *x)
+{
+	char label[64];
+	const char *text = (const char *)x->body.bytes;
+	json_t *claims = NULL;
+	if (!x->body.used || armour_label(text, x->body.used, label, sizeof(label)))
+		return NULL;
+	if (label[0])
+		return token_kind_by_label(label);
+	if (token_peek(text, x->body.used, &claims))
+		return NULL;
+	const char *typ = json_string_value(json_object_get(claims, "typ"));
+	const struct token_kind *kind = typ ? token_kind_by_typ(typ) : NULL;
+	json_decref(claims);
+	return kind;
+}
+
+void any_install(struct exchange *x)
+{
+	const struct token_kind *kind = kind_of_body(x);
+	if (kind == &token_license)
+		license_install(x);
+	else if (kind == &token_certificate)
+		host_install(x);
+	else if (kind == &token_revocations)
+		revocations_install(x);
+	else
+		exchange_problem(x, kind ? E_WRONG_TYPE : E_ARMOUR_INVALID,
+				 "a license, a host certificate or a revocation list");
+}
+
+/* --- asking for more --- */
+
+/* One wish, with what the license has and what is used by the same count that decides. */
+static int add_want(const struct overview *o, const struct catalog_license *l, json_t *wish,
+		    struct license_request *r)
+{
+	const char *grant = json_string_value(json_object_get(wish, "grant"));
+	json_int_t quantity = json_integer_value(json_object_get(wish, "quantity"));
+	for (size_t i = 0; grant && i < o->n_grants; i++) {
+		const struct grant_now *g = &o->grants[i];
+		if (g->grant.license != l || strcmp(g->grant.grant->id, grant) != 0)
+			continue;
+		if (quantity <= g->terms.quantity || !g->terms.quantity || r->n_wants == LIMIT_GRANTS)
+			return E_BAD_REQUEST;
+		struct license_want *want = &r->wants[r->n_wants++];
+		*want = (struct license_want){.quantity = quantity,
+					      .has = g->terms.quantity,
+					      .used = model_seats(g->grant.grant->model) ? g->seats
+											 : g->active};
+		memcpy(want->grant, g->grant.grant->id, sizeof(want->grant));
+		return 0;
+	}
+	return E_NOT_FOUND;
+}
+
+static int fill_request(struct exchange *x, const struct overview *o, json_t *body, struct license_request *r)
+{
+	const struct broker *b = x->admin->settings.broker;
+	const char *id = json_string_value(json_object_get(body, "license"));
+	const char *reason = json_string_value(json_object_get(body, "reason"));
+	json_t *wants = json_object_get(body, "wants");
+	const struct catalog_license *l = NULL;
+	size_t i;
+	json_t *wish;
+	for (i = 0; id && i < o->catalog->n_licenses; i++)
+		if (strcmp(o->catalog->licenses[i].license.id, id) == 0)
+			l = &o->catalog->licenses[i];
+	if (!l)
+		return E_NOT_FOUND;
+	r->head.iat = x->now;
+	memcpy(r->head.iss, b->key->id, sizeof(r->head.iss));
+	claims_jti(r->head.jti);
+	memcpy(r->license, l->license.id, sizeof(r->license));
+	memcpy(r->org, l->license.org, sizeof(r->org));
+	memcpy(r->vendor, l->vendor, sizeof(r->vendor));
+	r->serial = l->license.serial;
+	if (reason)
+		strncpy(r->reason, reason, LIMIT_NAME);
+	int error = json_array_size(wants) ? 0 : E_BAD_REQUEST;
+	json_array_foreach (wants, i, wish)
+		error = error ? error : add_want(o, l, wish, r);
+	return error;
+}
+
+void license_request(struct exchange *x)
+{
+	struct license_request *r = calloc(1, sizeof(*r));
+	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	struct overview *o = NULL;
+	char *token = NULL;
+	char *text = NULL;
+	int error = r ? body ? 0 : E_BAD_REQUEST : E_NO_MEMORY;
+	if (!error)
+		error = overview_gather(x, &o);
+	if (!error)
+		error = fill_request(x, o, body, r);
+	if (!error)
+		error = license_request_sign(r, x->admin->settings.broker->key->sign, &token);
+	if (!error)
+		error = armour_write(token_license_request.label, token, &text);
+	if (error)
+		exchange_problem(x, error, "license, and wants[] of grant and a quantity above what it has");
+	else
+		exchange_text(x, "text/plain; charset=utf-8", text);
+	free(token);
+	free(o);
+	free(r);
+	json_decref(body);
 }

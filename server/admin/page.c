@@ -22,11 +22,10 @@ bool page_take(struct page *p, const struct row *row)
 	return true;
 }
 
-void page_reply(struct exchange *x, struct listing *l, row_function *add)
+static void reply(struct exchange *x, struct listing *l, int64_t limit, row_function *add)
 {
-	struct page p = {.x = x, .items = json_array(), .limit = l->limit};
+	struct page p = {.x = x, .items = json_array(), .limit = limit};
 	int error = exchange_catalog(x, &p.catalog);
-	l->limit++;
 	if (!error)
 		error = store_page(x->admin->reader, l, add, &p);
 	if (error < 0) {
@@ -35,4 +34,17 @@ void page_reply(struct exchange *x, struct listing *l, row_function *add)
 		return;
 	}
 	exchange_json(x, MHD_HTTP_OK, json_page(p.items, p.more ? p.cursor : NULL));
+}
+
+void page_reply(struct exchange *x, struct listing *l, row_function *add)
+{
+	int64_t limit = l->limit++;
+	reply(x, l, limit, add);
+}
+
+void page_reply_filtered(struct exchange *x, struct listing *l, row_function *add)
+{
+	int64_t limit = l->limit;
+	l->limit = 0;
+	reply(x, l, limit, add);
 }

@@ -23,4 +23,8 @@ bool page_take(struct page *, const struct row *);
 /* Run a listing into a page and reply with it. add: page_take first, 1 when that is false. */
 void page_reply(struct exchange *, struct listing *, row_function *add);
 
+/* The same for a filter that the store does not know: its callback passes rows over, and the listing goes on
+ * until the page is full. */
+void page_reply_filtered(struct exchange *, struct listing *, row_function *add);
+
 #endif

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users, groups, assignments, and the seats that follow from them. */
+#include <microhttpd.h>
+#include <string.h>
+
+#include "directory.h"
+#include "error.h"
+#include "page.h"
+
+#define MEMBERS_SHOWN 10000
+
+/* A listing of records like this one; a wrong page is answered. */
+static void list_records(struct exchange *x, const struct record *like, uint32_t by, row_function *add)
+{
+	struct listing l = {.kind = LIST_RECORD, .like = like, .by = by};
+	if (exchange_page(x, &l))
+		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+	else
+		page_reply(x, &l, add);
+}
+
+/* --- users --- */
+
+static json_t *user_row(const struct record *r)
+{
+	json_t *item = json_object();
+	json_set_text(item, "user", r->u.user.name);
+	json_set_text(item, "name", r->u.user.display);
+	json_object_set_new(item, "guest", json_boolean(r->u.user.guest));
+	json_set_time(item, "created", r->u.user.created);
+	return item;
+}
+
+static int add_user(const struct row *row, void *context)
+{
+	struct page *p = context;
+	if (!page_take(p, row))
+		return 1;
+	json_array_append_new(p->items, user_row(&row->u.record));
+	return 0;
+}
+
+void user_list(struct exchange *x)
+{
+	struct record like = {.kind = RECORD_USER};
+	list_records(x, &like, 0, add_user);
+}
+
+/* What goes into one user's page, gathered row by row. */
+struct profile {
+	struct exchange *x;
+	const struct catalog *catalog;
+	json_t *item;
+};
+
+static int take_user(const struct row *row, void *context)
+{
+	((struct profile *)context)->item = user_row(&row->u.record);
+	return 1;
+}
+
+static int add_group(const struct row *row, void *context)
+{
+	struct profile *p = context;
+	char name[DIRECTORY_NAME];
+	json_array_append_new(
+		json_object_get(p->item, "groups"),
+		json_string(directory_name(p->x, MEMBER_GROUP, row->u.record.u.membership.circle, name)));
+	return 0;
+}
+
+static int add_device(const struct row *row, void *context)
+{
+	struct profile *p = context;
+	struct catalog_grant g;
+	char id[DEVICE_ID_TEXT];
+	json_t *item = json_object();
+	bool known = catalog_grant(p->catalog, row->u.activation.grant, &g);
+	device_id_write(row->u.activation.id, id);
+	json_set_text(item, "device", id);
+	json_set_text(item, "hostname", row->u.activation.hostname);
+	json_object_set_new(item, "shared", json_boolean(row->u.activation.shared));
+	json_set_text(item, "product", known ? g.grant->product : NULL);
+	json_set_text(item, "state", row->u.activation.state);
+	json_set_time(item, "contacted", row->u.activation.holding.contacted);
+	json_set_time(item, "expires", row->u.activation.holding.expires);
+	json_array_append_new(json_object_get(p->item, "devices"), item);
+	return 0;
+}
+
+static int add_binding(const struct row *row, void *context)
+{
+	struct profile *p = context;
+	char id[DIRECTORY_NAME];
+	json_t *item = json_object();
+	json_set_text(item, "device",
+		      directory_name(p->x, MEMBER_DEVICE, row->u.record.u.binding.device, id));
+	json_set_time(item, "since", row->u.record.u.binding.at);
+	json_array_append_new(json_object_get(p->item, "bound"), item);
+	return 0;
+}
+
+static int gather_profile(struct profile *p, int64_t user)
+{
+	struct store *reader = p->x->admin->reader;
+	struct record any = {.kind = RECORD_USER};
+	struct record member = {.kind = RECORD_MEMBERSHIP,
+				.u.membership = {.kind = MEMBER_USER, .member = user}};
+	struct record binding = {.kind = RECORD_BINDING, .u.binding.user = user};
+	struct listing one = {.kind = LIST_RECORD, .like = &any, .after = {user - 1}, .limit = 1};
+	struct listing groups = {
+		.kind = LIST_RECORD, .like = &member, .by = BY(membership, kind) | BY(membership, member)};
+	struct listing devices = {.kind = LIST_USER_DEVICES, .user = user, .now = p->x->now};
+	struct listing bound = {.kind = LIST_RECORD, .like = &binding, .by = BY(binding, user)};
+	json_t *rights = NULL;
+	int error = store_page(reader, &one, take_user, p);
+	if (error < 0 || !p->item)
+		return error < 0 ? error : E_NOT_FOUND;
+	json_object_set_new(p->item, "groups", json_array());
+	json_object_set_new(p->item, "devices", json_array());
+	json_object_set_new(p->item, "bound", json_array());
+	error = store_page(reader, &groups, add_group, p);
+	if (!error)
+		error = directory_rights(p->x, p->catalog, MEMBER_USER, user, &rights);
+	if (!error)
+		json_object_set_new(p->item, "rights", rights);
+	if (!error)
+		error = store_page(reader, &devices, add_device, p);
+	return error ? error : store_page(reader, &bound, add_binding, p);
+}
+
+void user_show(struct exchange *x)
+{
+	struct profile p = {.x = x};
+	int64_t user = 0;
+	int error = exchange_user(x, x->id, &user);
+	if (!error)
+		error = exchange_catalog(x, &p.catalog);
+	if (!error)
+		error = gather_profile(&p, user);
+	if (error) {
+		json_decref(p.item);
+		exchange_problem(x, error, x->id);
+		return;
+	}
+	json_set_number(p.item, "schema", 1);
+	exchange_json(x, MHD_HTTP_OK, p.item);
+}
+
+/* --- groups --- */
+
+static const char *circle_kind_name(int64_t kind)
+{
+	return kind == CIRCLE_DEVICES ? "devices" : "users";
+}
+
+static json_t *group_row(const struct record *r)
+{
+	json_t *item = json_object();
+	json_set_text(item, "group", r->u.circle.name);
+	json_set_text(item, "kind", circle_kind_name(r->u.circle.kind));
+	json_set_text(item, "pattern", *r->u.circle.pattern ? r->u.circle.pattern : NULL);
+	json_set_time(item, "created", r->u.circle.created);
+	return item;
+}
+
+static int count_row(const struct row *row, void *context)
+{
+	(void)row;
+	++*(int64_t *)context;
+	return 0;
+}
+
+static int add_circle(const struct row *row, void *context)
+{
+	struct page *p = context;
+	struct record member = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = row->u.record.num};
+	struct listing members = {.kind = LIST_RECORD, .like = &member, .by = BY(membership, circle)};
+	int64_t n = 0;
+	if (!page_take(p, row))
+		return 1;
+	json_t *item = group_row(&row->u.record);
+	int error = store_page(p->x->admin->reader, &members, count_row, &n);
+	json_set_number(item, "members", n);
+	json_array_append_new(p->items, item);
+	return error;
+}
+
+/* ?kind=users or devices; false after a problem was replied. */
+static bool read_kind(struct exchange *x, enum circle_kind *ret, bool *ret_given)
+{
+	const char *kind = exchange_query(x, "kind");
+	*ret_given = kind != NULL;
+	*ret = kind && strcmp(kind, "devices") == 0 ? CIRCLE_DEVICES : CIRCLE_USERS;
+	if (!kind || strcmp(kind, "users") == 0 || *ret == CIRCLE_DEVICES)
+		return true;
+	exchange_problem(x, E_BAD_REQUEST, "kind is users or devices");
+	return false;
+}
+
+void group_list(struct exchange *x)
+{
+	enum circle_kind kind;
+	bool given;
+	if (!read_kind(x, &kind, &given))
+		return;
+	struct record like = {.kind = RECORD_CIRCLE, .u.circle.kind = (int64_t)kind};
+	list_records(x, &like, given ? BY(circle, kind) : 0, add_circle);
+}
+
+static int take_group(const struct row *row, void *context)
+{
+	((struct profile *)context)->item = group_row(&row->u.record);
+	return 1;
+}
+
+static int add_member(const struct row *row, void *context)
+{
+	static const char *const kinds[] = {"user", "device", "group"};
+	struct profile *p = context;
+	const struct record_membership *m = &row->u.record.u.membership;
+	char name[DIRECTORY_NAME];
+	json_t *item = json_object();
+	json_set_text(item, "kind", kinds[m->kind]);
+	json_set_text(item, "member", directory_name(p->x, (enum member_kind)m->kind, m->member, name));
+	json_array_append_new(json_object_get(p->item, "members"), item);
+	return 0;
+}
+
+static int add_group_assignment(const struct row *row, void *context)
+{
+	struct profile *p = context;
+	const struct record_assignment *a = &row->u.record.u.assignment;
+	json_t *item = json_object();
+	json_set_text(item, "product", a->product);
+	json_set_text(item, "grant", directory_grant(p->catalog, a->entitlement));
+	json_object_set_new(item, "plans", directory_list(a->plans));
+	json_set_time(item, "at", a->at);
+	json_array_append_new(json_object_get(p->item, "assignments"), item);
+	return 0;
+}
+
+static int gather_group(struct profile *p, int64_t circle)
+{
+	struct store *reader = p->x->admin->reader;
+	struct record any = {.kind = RECORD_CIRCLE};
+	struct record member = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = circle};
+	struct record source = {.kind = RECORD_ASSIGNMENT,
+				.u.assignment = {.kind = MEMBER_GROUP, .subject = circle}};
+	struct listing one = {.kind = LIST_RECORD, .like = &any, .after = {circle - 1}, .limit = 1};
+	struct listing members = {
+		.kind = LIST_RECORD, .like = &member, .by = BY(membership, circle), .limit = MEMBERS_SHOWN};
+	struct listing sources = {
+		.kind = LIST_RECORD, .like = &source, .by = BY(assignment, kind) | BY(assignment, subject)};
+	int error = store_page(reader, &one, take_group, p);
+	if (error < 0 || !p->item)
+		return error < 0 ? error : E_NOT_FOUND;
+	json_object_set_new(p->item, "members", json_array());
+	json_object_set_new(p->item, "assignments", json_array());
+	error = store_page(reader, &members, add_member, p);
+	return error ? error : store_page(reader, &sources, add_group_assignment, p);
+}
+
+void group_show(struct exchange *x)
+{
+	struct profile p = {.x = x};
+	enum circle_kind kind;
+	bool given;
+	int64_t circle = 0;
+	if (!read_kind(x, &kind, &given))
+		return;
+	int error = exchange_circle(x, kind, x->id, &circle);
+	if (error == E_NOT_FOUND && !given)
+		error = exchange_circle(x, CIRCLE_DEVICES, x->id, &circle);
+	if (!error)
+		error = exchange_catalog(x, &p.catalog);
+	if (!error)
+		error = gather_group(&p, circle);
+	if (error) {
+		json_decref(p.item);
+		exchange_problem(x, error, x->id);
+		return;
+	}
+	json_set_number(p.item, "schema", 1);
+	exchange_json(x, MHD_HTTP_OK, p.item);
+}
+
+/* --- assignments --- */
+
+/* What an assignment's subject is, group of devices told from group of users. */
+static const char *subject_kind(struct exchange *x, const struct record_assignment *a, char *name)
+{
+	int64_t num;
+	directory_name(x, (enum member_kind)a->kind, a->subject, name);
+	if (a->kind == MEMBER_USER)
+		return "user";
+	if (a->kind == MEMBER_DEVICE)
+		return "device";
+	return exchange_circle(x, CIRCLE_USERS, name, &num) == 0 && num == a->subject ? "group"
+										      : "device_group";
+}
+
+static int add_assignment(const struct row *row, void *context)
+{
+	struct page *p = context;
+	const struct record_assignment *a = &row->u.record.u.assignment;
+	char name[DIRECTORY_NAME];
+	json_t *item = json_object();
+	if (!page_take(p, row)) {
+		json_decref(item);
+		return 1;
+	}
+	json_set_text(item, "product", a->product);
+	json_set_text(item, "kind", subject_kind(p->x, a, name));
+	json_set_text(item, "subject", name);
+	json_object_set_new(item, "plans", directory_list(a->plans));
+	json_set_text(item, "grant", directory_grant(p->catalog, a->entitlement));
+	json_set_time(item, "at", a->at);
+	json_array_append_new(p->items, item);
+	return 0;
+}
+
+/* A filter that names who: 0, and the member's kind and number. */
+static int read_subject(struct exchange *x, enum member_kind *ret_kind, int64_t *ret_num)
+{
+	const char *user = exchange_query(x, "user");
+	const char *device = exchange_query(x, "device");
+	const char *group = exchange_query(x, "group");
+	const char *device_group = exchange_query(x, "device_group");
+	const char *ignored = NULL;
+	*ret_num = 0;
+	*ret_kind = user ? MEMBER_USER : device ? MEMBER_DEVICE : MEMBER_GROUP;
+	if (user)
+		return exchange_user(x, user, ret_num);
+	if (device)
+		return exchange_device(x, device, NULL, ret_num, &ignored);
+	if (group)
+		return exchange_circle(x, CIRCLE_USERS, group, ret_num);
+	return device_group ? exchange_circle(x, CIRCLE_DEVICES, device_group, ret_num) : 0;
+}
+
+void assignment_list(struct exchange *x)
+{
+	const char *product = exchange_query(x, "product");
+	enum member_kind kind;
+	int64_t subject;
+	int error = read_subject(x, &kind, &subject);
+	if (error) {
+		exchange_problem(x, error, "user, group, device or device_group");
+		return;
+	}
+	struct record like = {.kind = RECORD_ASSIGNMENT,
+			      .u.assignment = {.kind = (int64_t)kind,
+					       .subject = subject,
+					       .product = product ? product : ""}};
+	uint32_t by = (product ? BY(assignment, product) : 0) |
+		      (subject ? BY(assignment, kind) | BY(assignment, subject) : 0);
+	list_records(x, &like, by, add_assignment);
+}
+
+/* --- seats --- */
+
+/* The state is not a field: rows of another are passed over within a page that may then be short. */
+static bool has_state(const struct record_seat *seat, const char *state)
+{
+	if (!state)
+		return true;
+	return strcmp(state, !seat->entitlement ? "waiting" : seat->code ? "conflict" : "held") == 0;
+}
+
+static int add_seat(const struct row *row, void *context)
+{
+	struct page *p = context;
+	const struct record_seat *seat = &row->u.record.u.seat;
+	char name[DIRECTORY_NAME];
+	if (!has_state(seat, exchange_query(p->x, "state")))
+		return 0;
+	if (!page_take(p, row))
+		return 1;
+	json_t *item = directory_seat(p->catalog, seat);
+	json_set_text(item, "kind", seat->kind == MEMBER_USER ? "user" : "device");
+	json_set_text(item, "holder", directory_name(p->x, (enum member_kind)seat->kind, seat->holder, name));
+	json_array_append_new(p->items, item);
+	return 0;
+}
+
+void seat_list(struct exchange *x)
+{
+	const char *product = exchange_query(x, "product");
+	const char *state = exchange_query(x, "state");
+	enum member_kind kind;
+	int64_t holder;
+	int error = read_subject(x, &kind, &holder);
+	if (error || (holder && kind == MEMBER_GROUP)) {
+		exchange_problem(x, error ? error : E_BAD_REQUEST, "user or device");
+		return;
+	}
+	struct record like = {
+		.kind = RECORD_SEAT,
+		.u.seat = {.kind = (int64_t)kind, .holder = holder, .product = product ? product : ""}};
+	struct listing l = {.kind = LIST_RECORD,
+			    .like = &like,
+			    .by = (product ? BY(seat, product) : 0) |
+				  (holder ? BY(seat, kind) | BY(seat, holder) : 0)};
+	if (exchange_page(x, &l))
+		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+	else if (state)
+		page_reply_filtered(x, &l, add_seat);
+	else
+		page_reply(x, &l, add_seat);
+}
+
+/* --- what waits for an administrator --- */
+
+static int add_proposal(const struct row *row, void *context)
+{
+	struct page *p = context;
+	char id[DEVICE_ID_TEXT];
+	if (!page_take(p, row))
+		return 1;
+	json_t *item = json_object();
+	device_id_write(row->u.proposal.id, id);
+	json_set_text(item, "device", id);
+	json_set_text(item, "hostname", row->u.proposal.hostname);
+	json_set_text(item, "group", row->u.proposal.group);
+	json_set_text(item, "pattern", row->u.proposal.pattern);
+	json_array_append_new(p->items, item);
+	return 0;
+}
+
+void proposal_list(struct exchange *x)
+{
+	struct listing l = {.kind = LIST_PROPOSALS};
+	if (exchange_page(x, &l))
+		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+	else
+		page_reply(x, &l, add_proposal);
+}
+
+static int add_enrol_key(const struct row *row, void *context)
+{
+	struct page *p = context;
+	const struct record_enrolkey *k = &row->u.record.u.enrolkey;
+	char name[DIRECTORY_NAME];
+	if (!page_take(p, row))
+		return 1;
+	json_t *item = json_object();
+	json_set_number(item, "id", row->u.record.num);
+	json_set_text(item, "group", directory_name(p->x, MEMBER_GROUP, k->circle, name));
+	json_object_set_new(item, "uses", k->uses ? json_integer(k->uses) : json_null());
+	json_set_number(item, "used", k->used);
+	json_set_time(item, "until", k->until);
+	json_array_append_new(p->items, item);
+	return 0;
+}
+
+void enrol_key_list(struct exchange *x)
+{
+	struct record like = {.kind = RECORD_ENROLKEY};
+	list_records(x, &like, 0, add_enrol_key);
+}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "holder.h"
 
 static int64_t count_of(int64_t value)
 {
@@ -41,6 +42,7 @@ void apply_failure(struct work *w, struct record *r, const struct fault *f, bool
 	r->failures += r->failures < UINT16_MAX;
 	r->refusal = (struct refusal){
 		.code = f->code, .numbers = f->numbers, .retry_after = f->retry_after, .answered = answered};
+	fault_excerpt(f->detail, r->refusal.detail, sizeof(r->refusal.detail));
 	if (f->numbers.need)
 		r->count = (struct numbers){.have = f->numbers.have, .need = f->numbers.need};
 }
@@ -61,6 +63,22 @@ static const wire_result *find_result(const wire_response *response, const char 
 		if (strcmp(response->result.answer.results[i].product, product) == 0)
 			return &response->result.answer.results[i];
 	return NULL;
+}
+
+/* Is that as good as success? Who gives back what the host does not know has given it back. */
+static bool is_well(enum call_kind kind, int code)
+{
+	bool gives_back = kind == CALL_RELEASE || kind == CALL_SIGN_OUT;
+	if (code == E_SIGNIN_NEEDED)
+		return kind == CALL_SIGN_OUT;
+	return !code || (code == E_NOT_ACTIVATED && gives_back);
+}
+
+/* What the host says about it, for people. */
+static void take_detail(const wire_result *result, struct fault *f)
+{
+	if (result->detail[0])
+		snprintf(f->detail, sizeof(f->detail), "%s", result->detail);
 }
 
 /* --- a granted lease --- */
@@ -121,6 +139,16 @@ static int check_lease(struct work *w, const struct visit *v, const struct trust
 	return error ? error : check_serial(w, p, ret, repeat, f);
 }
 
+/* Who is signed in: as the lease has it, or as it was asked for when another source gave the lease. */
+static void take_user(struct record *r, const struct lease *lease, const struct applied *a,
+		      const struct want *want)
+{
+	if (lease->user[0])
+		memcpy(r->user, lease->user, sizeof(r->user));
+	else if (a->kind == CALL_SIGN_IN)
+		memcpy(r->user, want->user, sizeof(r->user));
+}
+
 static void take_lease(struct work *w, const struct visit *v, struct record *r,
 		       const struct stored_lease *lease, const wire_result *result)
 {
@@ -139,8 +167,8 @@ static void take_lease(struct work *w, const struct visit *v, struct record *r,
 	apply_success(w, r, v);
 }
 
-static enum apply_end store_lease(struct work *w, const struct visit *v, const wire_result *result,
-				  bool repeat, struct fault *f)
+static enum apply_end store_lease(struct work *w, const struct visit *v, const struct applied *a,
+				  const struct want *want, const wire_result *result, struct fault *f)
 {
 	const struct trust_product *p = trust_find(&w->trust, result->product);
 	struct record *r = state_record(w->state, result->product);
@@ -151,12 +179,14 @@ static enum apply_end store_lease(struct work *w, const struct visit *v, const w
 		fault_set(f, lease ? E_NO_PRODUCT_FILE : E_NO_MEMORY, "%s", result->product);
 		return APPLY_FATAL;
 	}
-	if (check_lease(w, v, p, result, repeat, lease, f))
+	if (check_lease(w, v, p, result, a->repeat, lease, f))
 		end = APPLY_BAD;
 	else if (leasefile_write(w->folder, result->product, result->lease, result->certificate, f))
 		end = APPLY_FATAL;
 	else
 		take_lease(w, v, r, lease, result);
+	if (end == APPLY_DONE)
+		take_user(r, &lease->lease, a, want);
 	free(lease);
 	return end;
 }
@@ -168,6 +198,7 @@ static enum apply_end released(struct work *w, const struct visit *v, struct rec
 	if (leasefile_remove(w->folder, r->product, f))
 		return APPLY_FATAL;
 	r->wanted = false;
+	r->user[0] = 0;
 	r->serial = 0;
 	r->stored = w->clock.now;
 	r->count = (struct numbers){0};
@@ -175,15 +206,85 @@ static enum apply_end released(struct work *w, const struct visit *v, struct rec
 	return APPLY_DONE;
 }
 
-/* The numbers of a refusal may stand in its status or beside it. */
-static void take_refusal(struct record *r, const wire_result *result, struct fault *f)
+/* Nobody is signed in for the record any more; a lease that is the device's own stays. */
+static enum apply_end signed_out(struct work *w, const struct visit *v, struct record *r, struct fault *f)
 {
+	char user[LIMIT_USER + 1];
+	if (holder_user(w, r, v->certificate.vendor, user)) {
+		fault_code(f, E_NO_MEMORY);
+		return APPLY_FATAL;
+	}
+	if (user[0])
+		return released(w, v, r, f);
+	r->user[0] = 0;
+	apply_success(w, r, v);
+	return APPLY_DONE;
+}
+
+/* A user's sign-out from every product: of the leases, those that this host's ledger gave. */
+static enum apply_end signed_out_of_all(struct work *w, const struct visit *v, const struct want *want,
+					const wire_response *response, struct fault *f)
+{
+	char vendor[PASERK_ID_TEXT];
+	enum apply_end end = APPLY_DONE;
+	const muster_v1_Answer *answer = &response->result.answer;
+	for (size_t i = 0; i < answer->results_count; i++) {
+		if (is_well(CALL_SIGN_OUT,
+			    apply_status(&answer->results[i].status, response->correlation, f)))
+			continue;
+		take_detail(&answer->results[i], f);
+		return APPLY_REFUSED;
+	}
+	fault_clear(f);
+	paserk_pid_write(v->certificate.vendor, vendor);
+	for (size_t i = 0; i < w->state->n_records && end == APPLY_DONE; i++) {
+		struct record *r = &w->state->records[i];
+		if (holder_signed_in(r, vendor, want->user) &&
+		    holder_place(w, r, v->certificate.vendor, v->certificate.ledger) != PLACE_ELSEWHERE)
+			end = signed_out(w, v, r, f);
+	}
+	return end;
+}
+
+/*
+ * The refusal of a product. A user whom the host let in, but who has to wait for a seat, is signed in: the
+ * lease comes by itself with a later try.
+ */
+static enum apply_end refused(struct record *r, const struct applied *a, const struct want *want,
+			      const wire_result *result, struct fault *f)
+{
+	/* The numbers may stand in the status or beside it. */
 	if (!f->numbers.need && result->need > 0) {
 		f->numbers.have = count_of(result->have);
 		f->numbers.need = result->need;
 	}
+	take_detail(result, f);
+	if (a->kind == CALL_REDEEM || a->kind == CALL_PREFLIGHT)
+		return APPLY_REFUSED;
 	if (result->retry_minutes >= LIMIT_INTERVAL_MIN && result->retry_minutes <= LIMIT_INTERVAL_MAX)
 		r->retry_minutes = result->retry_minutes;
+	if (a->kind == CALL_SIGN_IN && !r->serial && error_row(f->code)->retry == RETRY_LATER) {
+		memcpy(r->user, want->user, sizeof(r->user));
+		r->wanted = true;
+	}
+	return APPLY_REFUSED;
+}
+
+static enum apply_end granted(struct work *w, const struct visit *v, const struct applied *a,
+			      const struct want *want, const wire_result *result, struct fault *f)
+{
+	struct record *r = state_record(w->state, want->product);
+	switch (a->kind) {
+	case CALL_RELEASE:
+		return released(w, v, r, f);
+	case CALL_SIGN_OUT:
+		return signed_out(w, v, r, f);
+	case CALL_REDEEM:
+	case CALL_PREFLIGHT:
+		return APPLY_DONE;
+	default:
+		return store_lease(w, v, a, want, result, f);
+	}
 }
 
 enum apply_end apply_result(struct work *w, const struct visit *v, const struct applied *a,
@@ -191,15 +292,17 @@ enum apply_end apply_result(struct work *w, const struct visit *v, const struct 
 {
 	const wire_result *result = find_result(response, want->product);
 	struct record *r = state_record(w->state, want->product);
+	if (a->kind == CALL_SIGN_OUT && !want->product[0])
+		return signed_out_of_all(w, v, want, response, f);
 	if (!result || !r) {
 		fault_set(f, E_MALFORMED, "the answer has no result for %s", want->product);
 		return APPLY_BAD;
 	}
-	int code = apply_status(&result->status, response->correlation, f);
-	if (code && !(code == E_NOT_ACTIVATED && a->kind == CALL_RELEASE)) {
-		take_refusal(r, result, f);
-		return APPLY_REFUSED;
-	}
+	if (!is_well(a->kind, apply_status(&result->status, response->correlation, f)))
+		return refused(r, a, want, result, f);
 	fault_clear(f);
-	return a->kind == CALL_RELEASE ? released(w, v, r, f) : store_lease(w, v, result, a->repeat, f);
+	enum apply_end end = granted(w, v, a, want, result, f);
+	if (end == APPLY_DONE)
+		take_detail(result, f);
+	return end;
 }

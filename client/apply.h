@@ -22,8 +22,9 @@ enum apply_end {
 };
 
 /*
- * Take the result of one product: a granted lease is written to its file, its record brought up to date,
- * organisation and host pinned. fault: why it did not end with APPLY_DONE. For APPLY_BAD that is E_MALFORMED,
+ * Take the result of one product: a granted lease is written to its file (one that is given back is removed),
+ * its record brought up to date, organisation and host pinned. fault: why it did not end with APPLY_DONE;
+ * after APPLY_DONE only its detail is set, to what the host says about it. For APPLY_BAD that is E_MALFORMED,
  * an error of lease_verify, E_LEDGER_MISMATCH (the lease is older than the stored one, or of another ledger),
  * E_WRONG_HOST or E_WRONG_ORG.
  */

@@ -41,6 +41,7 @@ struct muster *muster_new(void)
 	}
 	m->outcomes = outcomes;
 	m->wall = wall_clock;
+	m->root = "";
 	m->draw = draw_any;
 	return m;
 }
@@ -163,6 +164,7 @@ static void heal(struct work *w)
 			continue;
 		r->wanted = true;
 		r->serial = lease->lease.serial;
+		memcpy(r->user, lease->lease.user, sizeof(r->user));
 		state_raise(w->state, lease->lease.head.iat);
 		struct pin *pin = state_pin(w->state, p->vendor->pid);
 		memcpy(pin->org, lease->lease.org, sizeof(pin->org));
@@ -242,6 +244,8 @@ int work_open(struct work *w, struct muster *m, enum work_mode mode, struct dead
 void work_close(struct work *w)
 {
 	device_free(w->device);
+	if (w->state)
+		sodium_memzero(w->state, sizeof(*w->state));
 	free(w->state);
 	trust_fini(&w->trust);
 	if (w->lock >= 0)
@@ -275,6 +279,7 @@ struct record *work_record(struct work *w, const struct trust_product *p, bool *
 static void take_lease(struct machine *m, const struct lease *lease)
 {
 	m->leased = true;
+	m->model = lease->model;
 	m->iat = lease->head.iat;
 	m->exp = lease->exp;
 	m->renew_after = lease->renew_after;

@@ -3,6 +3,7 @@
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
 
+#include <limits.h>
 #include <signal.h>
 
 #include "device.h"
@@ -21,14 +22,27 @@ struct outcome {
 	struct fault fault; /* code 0: well */
 };
 
+/* What the last reset did, step by step. */
+#define RESET_STEPS 6
+struct reset_log {
+	struct {
+		const char *words;
+		const char *result;
+	} rows[RESET_STEPS];
+	size_t n;
+	char file[PATH_MAX]; /* the undo file; "": none was written */
+};
+
 struct muster {
 	struct options options;
 	struct fault fault;
 	struct steps steps;
 	struct outcome *outcomes; /* LIMIT_PRODUCTS of them */
 	size_t n_outcomes;
+	struct reset_log reset;
 	volatile sig_atomic_t cancelled;
 	int64_t (*wall)(void); /* this machine's clock; tests turn it */
+	const char *root;      /* below which this machine shows its parts; tests have another */
 	srv_draw *draw;
 };
 

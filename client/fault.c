@@ -50,6 +50,25 @@ void fault_add(struct fault *f, const char *format, ...)
 	va_end(args);
 }
 
+char *fault_excerpt(const char *detail, char *out, size_t room)
+{
+	size_t n = 0;
+	for (; detail[n] && n < room - 1; n++) {
+		unsigned char c = (unsigned char)detail[n];
+		bool control = c < 0x20 || c == 0x7f;
+		/* U+0080 to U+009F are C2 80 to C2 9F: the second byte shows it. */
+		bool high = n && (unsigned char)detail[n - 1] == 0xc2 && c >= 0x80 && c < 0xa0;
+		if (high)
+			out[n - 1] = '?';
+		out[n] = control || high ? '?' : detail[n];
+	}
+	/* Never a part of a character. */
+	while (detail[n] && n && ((unsigned char)detail[n] & 0xc0) == 0x80)
+		n--;
+	out[n] = 0;
+	return out;
+}
+
 bool numbers_value(const struct numbers *n, const char *name, int64_t *ret)
 {
 	const struct {

@@ -4,6 +4,7 @@
 #define CLIENT_FAULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FAULT_DETAIL 2048
@@ -43,6 +44,11 @@ int fault_system(struct fault *, int code, const char *path);
 
 /* Append to the detail, "; " before it when there is some; what does not fit is cut. */
 void fault_add(struct fault *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The detail without control characters and cut to fit, so that it can be kept in a file. Returns out.
+ */
+char *fault_excerpt(const char *detail, char *out, size_t room);
 
 /*
  * A number by its name ("have", "need", "used", "quantity", "until"). False: no such name, or not told. The

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "apply.h"
 #include "error.h"
+#include "holder.h"
+#include "request.h"
 #include "rfc3339.h"
 
 /* How much one reason for failure is worth telling instead of NO_HOST. */
@@ -24,12 +24,24 @@ struct flow {
 	struct fault best; /* the most telling reason why there is none */
 	enum rank rank;
 	bool fatal; /* this machine failed, not the host: stop */
+	struct parts parts;
+	struct ledger question; /* of a preflight: a copy that is thrown away */
 	struct visit visit;
 	wire_request request;
 	wire_response response;
 };
 
-static const char *const done_words[CALL_KINDS] = {"activated", "renewed", "released"};
+static const char *const done_words[CALL_KINDS] = {
+	"activated", "renewed", "released", "signed in", "signed out", "redeemed", "possible",
+};
+
+/* Does a failure say something of the product on this machine? What another person tries does not. */
+static bool marks(enum call_kind kind, const struct record *r)
+{
+	if (!r || kind == CALL_REDEEM || kind == CALL_PREFLIGHT)
+		return false;
+	return kind != CALL_SIGN_IN || !r->serial;
+}
 
 /* --- what is worth telling, and whether to go on --- */
 
@@ -49,16 +61,14 @@ static bool is_final(int code)
 	return row->retry != RETRY_NEXT && row->http < 500;
 }
 
-/* A product has its final answer: fault NULL for success. */
+/* A product has its final answer; the code is 0 for success. */
 static void finish_want(struct flow *flow, const char *product, const struct fault *f)
 {
 	struct outcome *o = muster_outcome(flow->w->m, product);
 	size_t i = 0;
 	if (o) {
-		o->what = f ? "failed" : done_words[flow->call.kind];
-		fault_clear(&o->fault);
-		if (f)
-			o->fault = *f;
+		o->what = f->code ? "failed" : done_words[flow->call.kind];
+		o->fault = *f;
 	}
 	while (i < flow->call.n && strcmp(flow->call.wants[i].product, product) != 0)
 		i++;
@@ -67,69 +77,6 @@ static void finish_want(struct flow *flow, const char *product, const struct fau
 	flow->call.n--;
 	memmove(&flow->call.wants[i], &flow->call.wants[i + 1],
 		(flow->call.n - i) * sizeof(flow->call.wants[0]));
-}
-
-/* --- requests --- */
-
-static void fill_device(struct work *w, wire_device *device)
-{
-	struct utsname os;
-	const char *name = options_text(&w->m->options, OPTION_HOSTNAME);
-	char own[LIMIT_HOSTNAME + 1] = "";
-	memcpy(device->sign, w->device->sign_public, sizeof(device->sign));
-	if (!name && gethostname(own, sizeof(own) - 1) == 0)
-		name = endpoint_name_ok(own) ? own : "";
-	snprintf(device->hostname, sizeof(device->hostname), "%s", name ? name : "");
-	snprintf(device->agent, sizeof(device->agent), "%s", options_text(&w->m->options, OPTION_AGENT));
-	if (uname(&os) == 0)
-		snprintf(device->os, sizeof(device->os), "%.20s %.24s %.16s", os.sysname, os.release,
-			 os.machine);
-}
-
-static void fill_once(const struct ledger *l, wire_once *once)
-{
-	memcpy(once->token, l->token, TOKEN_ID);
-	memcpy(once->ratchet.bytes, l->ratchet, l->ratchet_n);
-	once->ratchet.size = (pb_size_t)l->ratchet_n;
-	once->counter = l->counter;
-}
-
-static pb_size_t fill_wants(const struct call *call, wire_want *out)
-{
-	for (size_t i = 0; i < call->n; i++) {
-		const struct want *want = &call->wants[i];
-		memcpy(out[i].product, want->product, sizeof(want->product));
-		memcpy(out[i].version, want->version, sizeof(want->version));
-		memcpy(out[i].plans, want->plans, sizeof(want->plans));
-		out[i].plans_count = (pb_size_t)want->n_plans;
-		out[i].lease_serial = want->serial;
-	}
-	return (pb_size_t)call->n;
-}
-
-static void fill_request(struct flow *flow, const struct ledger *l)
-{
-	wire_request *r = &flow->request;
-	memset(r, 0, sizeof(*r));
-	if (l->call.kind == CALL_RELEASE) {
-		r->which_call = muster_v1_Request_release_tag;
-		r->call.release.has_once = r->call.release.has_device = true;
-		fill_once(l, &r->call.release.once);
-		fill_device(flow->w, &r->call.release.device);
-		memcpy(r->call.release.product, l->call.wants[0].product, sizeof(r->call.release.product));
-	} else if (l->call.kind == CALL_RENEW) {
-		r->which_call = muster_v1_Request_renew_tag;
-		r->call.renew.has_once = r->call.renew.has_device = true;
-		fill_once(l, &r->call.renew.once);
-		fill_device(flow->w, &r->call.renew.device);
-		r->call.renew.wants_count = fill_wants(&l->call, r->call.renew.wants);
-	} else {
-		r->which_call = muster_v1_Request_activate_tag;
-		r->call.activate.has_once = r->call.activate.has_device = true;
-		fill_once(l, &r->call.activate.once);
-		fill_device(flow->w, &r->call.activate.device);
-		r->call.activate.wants_count = fill_wants(&l->call, r->call.activate.wants);
-	}
 }
 
 /* --- answers --- */
@@ -152,10 +99,17 @@ static void take_result(struct flow *flow, const struct applied *a, const struct
 		return;
 	}
 	struct record *r = state_record(w->state, want->product);
-	if (end != APPLY_DONE && r)
+	if (end != APPLY_DONE && marks(a->kind, r))
 		apply_failure(w, r, &f, true);
 	if (!settling)
-		finish_want(flow, want->product, end == APPLY_DONE ? NULL : &f);
+		finish_want(flow, want->product, &f);
+}
+
+/* An answered call is forgotten, with its keys and codes. */
+static void forget(struct ledger *l)
+{
+	l->pending = false;
+	sodium_memzero(&l->call, sizeof(l->call));
 }
 
 static int take_answer(struct flow *flow, struct ledger *l, bool repeat, bool settling)
@@ -165,6 +119,9 @@ static int take_answer(struct flow *flow, struct ledger *l, bool repeat, bool se
 	if (response->which_result != muster_v1_Response_answer_tag ||
 	    response->result.answer.counter > INT64_MAX)
 		return E_MALFORMED;
+	/* A host that counted did not understand that it was only asked. */
+	if (a.kind == CALL_PREFLIGHT && response->result.answer.counter)
+		return E_MALFORMED;
 	for (size_t i = 0; i < l->call.n && !flow->fatal; i++)
 		take_result(flow, &a, &l->call.wants[i], settling);
 	if (flow->fatal)
@@ -172,14 +129,16 @@ static int take_answer(struct flow *flow, struct ledger *l, bool repeat, bool se
 	l->ratchet_n = response->result.answer.ratchet.size;
 	memcpy(l->ratchet, response->result.answer.ratchet.bytes, l->ratchet_n);
 	l->counter = response->result.answer.counter;
-	l->pending = false;
+	forget(l);
 	return 0;
 }
 
 /* The call as a whole was refused. When it is known that nothing was done, the token is used up. */
 static int take_refusal(struct flow *flow, struct ledger *l, const struct fault *f, bool settling)
 {
-	l->pending = f->code == E_STORE_UNKNOWN || f->code == E_INTERNAL || f->code == E_TIMEOUT;
+	enum call_kind kind = l->call.kind;
+	if (f->code != E_STORE_UNKNOWN && f->code != E_INTERNAL && f->code != E_TIMEOUT)
+		forget(l);
 	if (settling)
 		return f->code;
 	if (!is_final(f->code)) {
@@ -188,7 +147,7 @@ static int take_refusal(struct flow *flow, struct ledger *l, const struct fault 
 	}
 	while (flow->call.n) {
 		struct record *r = state_record(flow->w->state, flow->call.wants[0].product);
-		if (r)
+		if (marks(kind, r))
 			apply_failure(flow->w, r, f, true);
 		finish_want(flow, flow->call.wants[0].product, f);
 	}
@@ -202,16 +161,36 @@ static int save(struct flow *flow)
 	return error;
 }
 
-static int transfer(struct flow *flow, struct ledger *l, struct fault *f)
+static int transfer(struct flow *flow, const struct ledger *l, struct fault *f)
 {
-	fill_request(flow, l);
+	struct work *w = flow->w;
+	const struct request_terms terms = {
+		.options = &w->m->options,
+		.device = w->device,
+		.parts = &flow->parts,
+		.host = &flow->visit.certificate,
+	};
+	request_fill(&flow->request, l, &terms);
 	int error = dialog_call(&flow->visit.dialog, &flow->request, &flow->response);
+	sodium_memzero(&flow->request, sizeof(flow->request));
 	if (error)
 		return fault_set(f, error, "%s", error_text(error));
 	if (flow->response.time > 0 && flow->response.time <= RFC3339_MAX)
-		state_raise(flow->w->state, flow->response.time);
-	work_clock(flow->w);
+		state_raise(w->state, flow->response.time);
+	work_clock(w);
 	return 0;
+}
+
+static int take_response(struct flow *flow, struct ledger *l, bool repeat, bool settling, struct fault *f)
+{
+	int error;
+	if (apply_status(&flow->response.status, flow->response.correlation, f))
+		error = take_refusal(flow, l, f, settling);
+	else
+		error = take_answer(flow, l, repeat, settling);
+	if (error && !f->code)
+		fault_set(f, error, "%s", error_text(error));
+	return error;
 }
 
 /* Send the ledger's pending call and take what comes. Its token is on disk when the first byte leaves. */
@@ -223,14 +202,20 @@ static int send_pending(struct flow *flow, struct ledger *l, bool repeat, bool s
 		error = transfer(flow, l, f);
 	if (error)
 		return error;
-	if (apply_status(&flow->response.status, flow->response.correlation, f))
-		error = take_refusal(flow, l, f, settling);
-	else
-		error = take_answer(flow, l, repeat, settling);
-	if (error && !f->code)
-		fault_set(f, error, "%s", error_text(error));
+	error = take_response(flow, l, repeat, settling, f);
 	int saved = flow->fatal ? 0 : save(flow);
 	return error ? error : saved;
+}
+
+/* Only a question: nothing of it is kept, and the ledger goes on as if it had not been asked. */
+static int ask(struct flow *flow, struct fault *f)
+{
+	struct ledger *l = &flow->question;
+	*l = *state_ledger(flow->w->state, flow->visit.certificate.ledger);
+	randombytes_buf(l->token, TOKEN_ID);
+	l->call = flow->call;
+	int error = transfer(flow, l, f);
+	return error ? error : take_response(flow, l, false, false, f);
 }
 
 static void make_pending(struct flow *flow, struct ledger *l)
@@ -247,6 +232,8 @@ static void make_pending(struct flow *flow, struct ledger *l)
 /* All that is said to one trusted host: first an older call that was left without an answer, then ours. */
 static int converse(struct flow *flow, struct fault *f)
 {
+	if (flow->call.kind == CALL_PREFLIGHT)
+		return ask(flow, f);
 	struct ledger *l = state_ledger(flow->w->state, flow->visit.certificate.ledger);
 	bool repeat = l->pending && call_same(&l->call, &flow->call);
 	if (l->pending && !repeat) {
@@ -262,23 +249,27 @@ static int converse(struct flow *flow, struct fault *f)
 
 /* --- going from host to host --- */
 
-/* A lease may only be given back where it was had. */
+/* A lease may only be given back where it was had; all of a user's where there is none, or one of them. */
 static int check_ledger(struct flow *flow, struct fault *f)
 {
-	if (flow->call.kind != CALL_RELEASE)
+	const struct want *want = &flow->call.wants[0];
+	size_t here = 0;
+	size_t elsewhere = 0;
+	if (flow->call.kind != CALL_RELEASE && flow->call.kind != CALL_SIGN_OUT)
 		return 0;
-	struct work *w = flow->w;
-	struct stored_lease *lease = malloc(sizeof(*lease));
-	struct fault ignored;
-	int error = 0;
-	if (!lease)
-		return fault_code(f, E_NO_MEMORY);
-	if (leasefile_read(w->folder, flow->call.wants[0].product, flow->vendor->public, w->device->id, lease,
-			   &ignored) == 0 &&
-	    memcmp(lease->certificate.ledger, flow->visit.certificate.ledger, LEDGER_ID) != 0)
-		error = fault_set(f, E_LEDGER_MISMATCH, "the lease is of another ledger");
-	free(lease);
-	return error;
+	for (size_t i = 0; i < flow->w->state->n_records; i++) {
+		const struct record *r = &flow->w->state->records[i];
+		bool meant = want->product[0] ? strcmp(r->product, want->product) == 0
+					      : holder_signed_in(r, flow->vendor->pid, want->user);
+		if (!meant)
+			continue;
+		int place = holder_place(flow->w, r, flow->vendor->public, flow->visit.certificate.ledger);
+		if (place < 0)
+			return fault_code(f, place);
+		here += place == PLACE_HERE;
+		elsewhere += place == PLACE_ELSEWHERE;
+	}
+	return elsewhere && !here ? fault_set(f, E_LEDGER_MISMATCH, "the lease is of another ledger") : 0;
 }
 
 static int visit_one(struct flow *flow, const struct candidate *c, struct deadline share, struct step *step,
@@ -286,13 +277,15 @@ static int visit_one(struct flow *flow, const struct candidate *c, struct deadli
 {
 	struct work *w = flow->w;
 	const char *org = options_text(&w->m->options, OPTION_ORG);
+	size_t named = 0;
 	for (size_t i = 0; i < flow->call.n; i++)
-		memcpy(flow->names[i], flow->call.wants[i].product, sizeof(flow->names[i]));
+		if (flow->call.wants[i].product[0])
+			memcpy(flow->names[named++], flow->call.wants[i].product, sizeof(flow->names[0]));
 	struct visit_terms terms = {
 		.vendor = flow->vendor,
 		.org = org ? org : state_pin(w->state, flow->vendor->pid)->org,
 		.products = (const char(*)[LIMIT_ID + 1]) flow->names,
-		.n_products = flow->call.n,
+		.n_products = named,
 	};
 	int error = visit_open(&flow->visit, w, c, &terms, share, step, f);
 	if (error == E_BUSY || error == E_STOPPING)
@@ -358,7 +351,7 @@ static void give_up(struct flow *flow, size_t first_step)
 			  "no host and no domain is configured, and this machine is in no DNS domain");
 	while (flow->call.n) {
 		struct record *r = state_record(w->state, flow->call.wants[0].product);
-		if (r)
+		if (marks(flow->call.kind, r))
 			apply_failure(w, r, &f, flow->rank == RANK_ANSWERED);
 		finish_want(flow, flow->call.wants[0].product, &f);
 	}
@@ -382,7 +375,7 @@ static int run(struct flow *flow)
 	if (flow->call.n == 0)
 		return 0;
 	give_up(flow, first_step);
-	return work_save(w);
+	return flow->call.kind == CALL_PREFLIGHT ? 0 : work_save(w);
 }
 
 int flow_run(struct work *w, const struct trust_key *vendor, const struct call *call,
@@ -395,7 +388,9 @@ int flow_run(struct work *w, const struct trust_key *vendor, const struct call *
 	flow->vendor = vendor;
 	flow->call = *call;
 	flow->deadline = deadline;
+	parts_read(w->m->root, &flow->parts);
 	int error = run(flow);
+	sodium_memzero(flow, sizeof(*flow));
 	free(flow);
 	return error;
 }

@@ -83,12 +83,10 @@ static int join(const char *lease_token, const char *certificate_token, char **r
 	return both ? 0 : E_NO_MEMORY;
 }
 
-int leasefile_write(const char *folder, const char *product, const char *lease_token,
-		    const char *certificate_token, struct fault *f)
+static int put(const char *folder, const char *product, const char *text, struct fault *f)
 {
 	char path[PATH_MAX];
 	char leases[PATH_MAX];
-	char *text;
 	int error = path_of(folder, product, path, f);
 	if (!error && folder_path(folder, LEASES, leases, sizeof(leases)))
 		error = fault_set(f, E_IO, "%s: the path is too long", folder);
@@ -96,12 +94,49 @@ int leasefile_write(const char *folder, const char *product, const char *lease_t
 		error = folder_make(leases, f);
 	if (error)
 		return error;
-	error = join(lease_token, certificate_token, &text);
+	error = file_replace(path, text, strlen(text), LEASE_MODE);
+	return error ? fault_system(f, error == E_STORE_FULL ? E_IO : error, path) : 0;
+}
+
+int leasefile_write(const char *folder, const char *product, const char *lease_token,
+		    const char *certificate_token, struct fault *f)
+{
+	char *text;
+	int error = join(lease_token, certificate_token, &text);
 	if (error)
 		return fault_code(f, error);
-	error = file_replace(path, text, strlen(text), LEASE_MODE);
+	error = put(folder, product, text, f);
 	free(text);
-	return error ? fault_system(f, error == E_STORE_FULL ? E_IO : error, path) : 0;
+	return error;
+}
+
+int leasefile_copy(const char *folder, const char *product, char **ret, struct fault *f)
+{
+	char path[PATH_MAX];
+	size_t n;
+	int error = path_of(folder, product, path, f);
+	if (error)
+		return error;
+	error = file_read(path, FILE_MAX, ret, &n);
+	if (!error)
+		return 0;
+	*ret = NULL;
+	if (error == E_IO && errno == ENOENT)
+		return 0;
+	return error == E_IO ? fault_system(f, error, path) : fault_set(f, error, "%s", path);
+}
+
+int leasefile_restore(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+		      const uint8_t device[DEVICE_ID], const char *text, struct fault *f)
+{
+	struct stored_lease *lease = malloc(sizeof(*lease));
+	if (!lease)
+		return fault_code(f, E_NO_MEMORY);
+	int error = verify(text, strlen(text), product, vendor, device, lease);
+	free(lease);
+	if (error)
+		return fault_set(f, E_STATE_TAMPERED, "the lease: %s", error_text(error));
+	return put(folder, product, text, f);
 }
 
 int leasefile_remove(const char *folder, const char *product, struct fault *f)

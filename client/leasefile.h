@@ -25,6 +25,14 @@ int leasefile_read(const char *folder, const char *product, const uint8_t vendor
 int leasefile_write(const char *folder, const char *product, const char *lease_token,
 		    const char *certificate_token, struct fault *);
 
+/* Its text as it stands there, checked or not; NULL when there is none. *ret: freed by the caller. E_IO,
+ * E_NO_MEMORY. */
+int leasefile_copy(const char *folder, const char *product, char **ret, struct fault *);
+
+/* Put such a text back, when it still verifies. Errors as leasefile_read and leasefile_write. */
+int leasefile_restore(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+		      const uint8_t device[DEVICE_ID], const char *text, struct fault *);
+
 /* Remove it; a missing one is as good. E_IO. */
 int leasefile_remove(const char *folder, const char *product, struct fault *);
 

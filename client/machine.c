@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "machine.h"
 
+#include <stddef.h>
+
 #define DAY 86400
 #define BEHIND_MAX DAY          /* the clock may be this far behind the mark */
 #define AHEAD_MAX (400LL * DAY) /* and this far ahead of it */
 #define RETRY_MINUTES 120
 #define BACKOFF_FIRST 60 /* seconds after the first try that reached no host */
 #define BACKOFF_DOUBLINGS 16
-#define NOTICE (30LL * DAY) /* before the lease's end */
-#define JITTER_PARTS 10     /* one tenth, either way */
+#define NOTICE_PARTS 3  /* a short lease would be in its last 30 days for ever: its last third is */
+#define JITTER_PARTS 10 /* one tenth, either way */
 
 struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor)
 {
@@ -100,16 +102,29 @@ int64_t machine_wait(const struct machine *m, const struct machine_clock *c)
 	return wait > 0 ? wait : 0;
 }
 
+unsigned machine_notice(const struct machine *m, const struct machine_clock *c)
+{
+	static const unsigned days[] = {30, 10, 1};
+	size_t n = m->model == MODEL_DEVICE ? sizeof(days) / sizeof(days[0]) : 1;
+	int64_t left = m->exp - c->now;
+	int64_t part = (m->exp - m->iat) / NOTICE_PARTS;
+	if (m->tampered || !m->leased || !m->exp || left <= 0)
+		return 0;
+	while (n > 0) {
+		int64_t from = days[n - 1] * DAY;
+		if (left <= (from < part ? from : part))
+			return from < part ? days[n - 1] : (unsigned)((part + DAY - 1) / DAY);
+		n--;
+	}
+	return 0;
+}
+
 bool machine_prompt(const struct machine *m, const struct machine_clock *c)
 {
 	enum machine_state state = machine_state(m, c);
 	if (state == MACHINE_GRACE)
 		return c->now >= m->first_call + (int64_t)m->prompt_days * DAY;
-	if (state != MACHINE_LICENSED)
-		return true;
-	/* A short lease would be in its last 30 days for ever. */
-	int64_t third = (m->exp - m->iat) / 3;
-	return m->exp && m->exp - c->now <= (third < NOTICE ? third : NOTICE);
+	return state != MACHINE_LICENSED || machine_notice(m, c) != 0;
 }
 
 const char *machine_name(enum machine_state state)

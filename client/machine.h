@@ -43,6 +43,7 @@ struct machine {
 	uint32_t prompt_days;
 
 	bool leased; /* the rest up to on_expiry is the lease's */
+	enum model model;
 	int64_t iat;
 	int64_t exp;         /* 0: perpetual */
 	int64_t renew_after; /* 0: never */
@@ -69,6 +70,12 @@ int64_t machine_grace_end(const struct machine *);
 
 /* Seconds until a renewal or another request is due; 0: now; MACHINE_NEVER. */
 int64_t machine_wait(const struct machine *, const struct machine_clock *);
+
+/*
+ * Which notice of the lease's end is due: how many days before the end it began (30; for a seat of the device
+ * 30, 10 and 1; fewer when the lease is short). 0: none, or the lease has ended.
+ */
+unsigned machine_notice(const struct machine *, const struct machine_clock *);
 
 /* Should a person be told? */
 bool machine_prompt(const struct machine *, const struct machine_clock *);

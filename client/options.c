@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <ctype.h>
+#include <sodium.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #define TIMEOUT_MIN_MS 100
 #define TIMEOUT_MAX_MS 600000
+#define TYPED_MAX 255
 #define PATH_TEXT_MAX 3000 /* room is left for the names of files below it */
 
 static const struct option_row rows[OPTION_COUNT] = {
@@ -98,6 +100,17 @@ static bool ok_VERSION(const char *value)
 	return ok_TEXT(value) && strlen(value) <= LIMIT_VERSION;
 }
 
+/* What a person typed is judged where it is used, with a code of its own. */
+static bool ok_TYPED(const char *value)
+{
+	return strlen(value) <= TYPED_MAX;
+}
+
+static bool ok_FLAG(const char *value)
+{
+	return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
+}
+
 static bool (*const checks[OPTION_COUNT])(const char *) = {
 #define OPT(symbol, name, kind, fallback, repeatable, secret, prose) ok_##kind,
 #include "options.def"
@@ -131,8 +144,12 @@ bool options_slugs(const char *text, char (*out)[LIMIT_ID + 1], size_t *ret_n)
 
 static void clear(struct options *o, size_t row)
 {
-	for (size_t i = 0; i < o->given[row].n; i++)
-		free(o->given[row].values[i]);
+	for (size_t i = 0; i < o->given[row].n; i++) {
+		char *value = o->given[row].values[i];
+		if (rows[row].secret)
+			sodium_memzero(value, strlen(value));
+		free(value);
+	}
 	o->given[row].n = 0;
 }
 
@@ -182,6 +199,11 @@ size_t options_count(const struct options *o, enum option option)
 const char *options_at(const struct options *o, enum option option, size_t index)
 {
 	return o->given[option].values[index];
+}
+
+bool options_flag(const struct options *o, enum option option)
+{
+	return strcmp(options_text(o, option), "1") == 0;
 }
 
 int options_timeout(const struct options *o)

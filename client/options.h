@@ -37,7 +37,7 @@ struct options {
 /* All rows in the table's order, borrowed for ever. */
 const struct option_row *option_rows(size_t *ret_count);
 
-/* Free the values. */
+/* Free the values; secret ones are wiped. */
 void options_fini(struct options *);
 
 /* Set or add a value; NULL clears the option. E_CONFIG_INVALID (with a detail), E_NO_MEMORY. */
@@ -49,6 +49,9 @@ const char *options_text(const struct options *, enum option);
 /* How many values were given, and one of them. Borrowed. */
 size_t options_count(const struct options *, enum option);
 const char *options_at(const struct options *, enum option, size_t index);
+
+/* Is an option of kind FLAG set? */
+bool options_flag(const struct options *, enum option);
 
 /* The value of timeout_ms. */
 int options_timeout(const struct options *);

@@ -89,6 +89,12 @@ const char *muster_outcome_what(const struct muster *m, int index)
 	return o ? o->what : "";
 }
 
+const char *muster_outcome_detail(const struct muster *m, int index)
+{
+	const struct outcome *o = outcome_at(m, index);
+	return o ? o->fault.detail : "";
+}
+
 /* --- steps --- */
 
 static const struct step *step_at(const struct muster *m, int index)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,18 @@ struct record *state_need(struct state *s, const char *product, const char *vend
 		snprintf(r->vendor, sizeof(r->vendor), "%s", vendor);
 	}
 	return r;
+}
+
+void record_clear(struct record *r)
+{
+	const struct record old = *r;
+	memset(r, 0, sizeof(*r));
+	memcpy(r->product, old.product, sizeof(r->product));
+	memcpy(r->vendor, old.vendor, sizeof(r->vendor));
+	memcpy(r->host, old.host, sizeof(r->host));
+	r->first_call = old.first_call;
+	r->retry_minutes = old.retry_minutes;
+	r->stored = old.stored;
 }
 
 struct pin *state_pin(struct state *s, const char *vendor)
@@ -88,6 +101,8 @@ static bool want_same(const struct want *a, const struct want *b)
 {
 	if (strcmp(a->version, b->version) != 0 || a->n_plans != b->n_plans)
 		return false;
+	if (strcmp(a->user, b->user) != 0 || strcmp(a->key, b->key) != 0 || a->reinstalled != b->reinstalled)
+		return false;
 	for (size_t i = 0; i < a->n_plans; i++)
 		if (strcmp(a->plans[i], b->plans[i]) != 0)
 			return false;
@@ -96,7 +111,7 @@ static bool want_same(const struct want *a, const struct want *b)
 
 bool call_same(const struct call *a, const struct call *b)
 {
-	if (a->kind != b->kind || a->n != b->n)
+	if (a->kind != b->kind || a->n != b->n || strcmp(a->secret, b->secret) != 0)
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
 		const struct want *other = call_want(b, a->wants[i].product);
@@ -135,6 +150,7 @@ int state_load(const char *folder, const struct device *device, struct state *re
 	if (error)
 		return fault_set(f, error == E_TOO_LARGE ? E_STATE_TAMPERED : error, "%s", path);
 	error = state_read(text, n, device->mac_key, ret);
+	sodium_memzero(text, n);
 	free(text);
 	return error ? fault_set(f, error, "%s", path) : 0;
 }
@@ -149,6 +165,7 @@ int state_save(const char *folder, const struct device *device, const struct sta
 	if (error)
 		return fault_code(f, error);
 	error = file_replace(path, text, strlen(text), STATE_MODE);
+	sodium_memzero(text, strlen(text));
 	free(text);
 	/* STORE_FULL speaks of the host's disk. */
 	return error ? fault_system(f, error == E_STORE_FULL ? E_IO : error, path) : 0;

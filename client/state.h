@@ -2,7 +2,8 @@
 /*
  * What this machine remembers between calls, in state.json of the state directory: the trusted mark, pinned
  * organisations, the exactly-once part of each host's ledger, and what is known of each product. The file
- * carries a MAC under the device key. Any thread, not shared. Times are seconds since 1970.
+ * carries a MAC under the device key. The keys and codes of a call stand in it only until the call is
+ * answered. Any thread, not shared. Times are seconds since 1970.
  */
 #ifndef CLIENT_STATE_H
 #define CLIENT_STATE_H
@@ -15,6 +16,7 @@
 #include "device.h"
 #include "discover.h"
 #include "fault.h"
+#include "keycode.h"
 #include "limit.h"
 
 #define STATE_PINS 16
@@ -23,21 +25,34 @@
 #define TOKEN_ID 16 /* bytes of a request token */
 #define RATCHET_MAX 16
 
-enum call_kind { CALL_ACTIVATE, CALL_RENEW, CALL_RELEASE, CALL_KINDS };
+enum call_kind {
+	CALL_ACTIVATE,
+	CALL_RENEW,
+	CALL_RELEASE,
+	CALL_SIGN_IN,
+	CALL_SIGN_OUT,
+	CALL_REDEEM,
+	CALL_PREFLIGHT, /* what an activation after a reset would give: changes nothing, and is never kept */
+	CALL_KINDS
+};
 
 /* One product of a call. */
 struct want {
-	char product[LIMIT_ID + 1];
+	char product[LIMIT_ID + 1]; /* "": of a sign-out from all of them */
+	char user[LIMIT_USER + 1];  /* "": the device's own */
 	char version[LIMIT_VERSION + 1];
 	char plans[LIMIT_PLANS][LIMIT_ID + 1];
 	size_t n_plans;
-	int64_t serial; /* of the lease held when the call was made; 0: none */
+	int64_t serial;            /* of the lease held when the call was made; 0: none */
+	char key[KEYCODE_KEY + 1]; /* with which an unknown device enrols; "": none */
+	bool reinstalled;
 };
 
 struct call {
 	enum call_kind kind;
 	struct want wants[LIMIT_LINES];
 	size_t n;
+	char secret[KEYCODE_KEY + 1]; /* the sign-in code, or the product key to redeem; "": none */
 };
 
 /* Our place in one host's (or group of hosts') books. */
@@ -64,14 +79,16 @@ struct refusal {
 	int code; /* E_...; 0: it ended well */
 	struct numbers numbers;
 	uint32_t retry_after;
-	bool answered; /* by a host that we trust */
+	bool answered;                 /* by a host that we trust */
+	char detail[LIMIT_DETAIL + 1]; /* what it was about, for people */
 };
 
 struct record {
 	char product[LIMIT_ID + 1];
 	char vendor[PASERK_ID_TEXT];
 	int64_t first_call;
-	bool wanted; /* somebody has asked to activate it */
+	bool wanted;               /* somebody has asked to activate it */
+	char user[LIMIT_USER + 1]; /* who is signed in; "": nobody */
 	char version[LIMIT_VERSION + 1];
 	char plans[LIMIT_PLANS][LIMIT_ID + 1]; /* asked for */
 	size_t n_plans;
@@ -120,6 +137,9 @@ struct ledger *state_ledger(struct state *, const uint8_t id[LEDGER_ID]);
 
 /* Raise the trusted mark to an authenticated time. */
 void state_raise(struct state *, int64_t time);
+
+/* Forget what a record holds and wishes; when it was first called for stays. */
+void record_clear(struct record *);
 
 /* Do two calls ask for the same, whatever serials they show? */
 bool call_same(const struct call *, const struct call *);

@@ -8,15 +8,16 @@
 #include <string.h>
 
 #include "base64url.h"
-#include "claims.h"
 #include "error.h"
-#include "state.h"
+#include "state_json.h"
 
 #define MAC 32
 #define CODE_MAX 65535
 #define FAILURES_MAX 1000000
 
-static const char *const kind_names[CALL_KINDS] = {"activate", "renew", "release"};
+static const char *const kind_names[CALL_KINDS] = {
+	"activate", "renew", "release", "sign-in", "sign-out", "redeem", "preflight",
+};
 
 /* --- writing --- */
 
@@ -55,14 +56,19 @@ static json_t *write_call(const struct call *call)
 	json_t *wants = json_array();
 	for (size_t i = 0; i < call->n; i++) {
 		json_t *want = json_object();
-		claims_set_text(want, "product", call->wants[i].product);
+		set_text(want, "product", call->wants[i].product);
+		set_text(want, "user", call->wants[i].user);
 		set_text(want, "version", call->wants[i].version);
 		set_slugs(want, "plans", call->wants[i].plans, call->wants[i].n_plans);
 		set_integer(want, "serial", call->wants[i].serial);
+		set_text(want, "key", call->wants[i].key);
+		if (call->wants[i].reinstalled)
+			json_object_set_new(want, "reinstalled", json_true());
 		json_array_append_new(wants, want);
 	}
 	claims_set_text(object, "kind", kind_names[call->kind]);
 	json_object_set_new(object, "wants", wants);
+	set_text(object, "secret", call->secret);
 	return object;
 }
 
@@ -102,16 +108,18 @@ static json_t *write_refusal(const struct refusal *r)
 	json_object_set_new(object, "numbers", write_numbers(&r->numbers));
 	set_integer(object, "retry_after", r->retry_after);
 	json_object_set_new(object, "answered", json_boolean(r->answered));
+	set_text(object, "detail", r->detail);
 	return object;
 }
 
-static json_t *write_record(const struct record *r)
+json_t *record_write(const struct record *r)
 {
 	json_t *object = json_object();
 	claims_set_text(object, "product", r->product);
 	claims_set_text(object, "vendor", r->vendor);
 	claims_set_integer(object, "first_call", r->first_call);
 	json_object_set_new(object, "wanted", json_boolean(r->wanted));
+	set_text(object, "user", r->user);
 	set_text(object, "version", r->version);
 	set_slugs(object, "plans", r->plans, r->n_plans);
 	set_integer(object, "serial", r->serial);
@@ -137,7 +145,7 @@ static json_t *write_state(const struct state *s)
 	for (size_t i = 0; i < s->n_ledgers; i++)
 		json_array_append_new(ledgers, write_ledger(&s->ledgers[i]));
 	for (size_t i = 0; i < s->n_records; i++)
-		json_array_append_new(records, write_record(&s->records[i]));
+		json_array_append_new(records, record_write(&s->records[i]));
 	claims_set_integer(object, "schema", 1);
 	set_integer(object, "mark", s->mark);
 	set_integer(object, "tampered", s->tampered);
@@ -157,23 +165,28 @@ static int mac_of(json_t *object, const uint8_t key[DEVICE_MAC_KEY], uint8_t ret
 	return 0;
 }
 
-int state_write(const struct state *s, const uint8_t mac_key[DEVICE_MAC_KEY], char **ret)
+int sealed_write(json_t *document, const uint8_t mac_key[DEVICE_MAC_KEY], char **ret)
 {
 	uint8_t mac[MAC];
+	int error = mac_of(document, mac_key, mac);
+	if (error)
+		return error;
+	claims_set_bytes(document, "mac", mac, MAC);
+	*ret = json_dumps(document, JSON_INDENT(1) | JSON_SORT_KEYS);
+	return *ret ? 0 : E_NO_MEMORY;
+}
+
+int state_write(const struct state *s, const uint8_t mac_key[DEVICE_MAC_KEY], char **ret)
+{
 	json_t *object = write_state(s);
-	int error = mac_of(object, mac_key, mac);
-	if (!error) {
-		claims_set_bytes(object, "mac", mac, MAC);
-		*ret = json_dumps(object, JSON_INDENT(1) | JSON_SORT_KEYS);
-		error = *ret ? 0 : E_NO_MEMORY;
-	}
+	int error = sealed_write(object, mac_key, ret);
 	json_decref(object);
 	return error;
 }
 
 /* --- reading --- */
 
-static bool read_flag(struct claims *c, json_t *object, const char *key)
+bool json_flag(struct claims *c, json_t *object, const char *key)
 {
 	json_t *member = json_object_get(object, key);
 	if (!json_is_boolean(member))
@@ -197,7 +210,7 @@ static void read_kind(struct claims *c, json_t *object, enum call_kind *ret)
 {
 	char name[16] = "";
 	claims_text(c, object, "kind", name, sizeof(name));
-	for (int kind = 0; kind < CALL_KINDS; kind++) {
+	for (int kind = 0; kind < CALL_PREFLIGHT; kind++) {
 		if (strcmp(name, kind_names[kind]) == 0) {
 			*ret = (enum call_kind)kind;
 			return;
@@ -213,11 +226,16 @@ static void read_call(struct claims *c, json_t *object, struct call *ret)
 	for (size_t i = 0; i < ret->n && !c->error; i++) {
 		json_t *want = json_array_get(wants, i);
 		struct want *w = &ret->wants[i];
-		claims_slug(c, want, "product", w->product);
+		if (ret->kind != CALL_SIGN_OUT || claims_has(want, "product"))
+			claims_slug(c, want, "product", w->product);
+		claims_text_opt(c, want, "user", w->user, sizeof(w->user));
 		claims_text_opt(c, want, "version", w->version, sizeof(w->version));
 		claims_slugs_opt(c, want, "plans", w->plans, LIMIT_PLANS, &w->n_plans);
 		claims_integer_opt(c, want, "serial", 1, INT64_MAX, &w->serial);
+		claims_text_opt(c, want, "key", w->key, sizeof(w->key));
+		claims_bool_opt(c, want, "reinstalled", &w->reinstalled);
 	}
+	claims_text_opt(c, object, "secret", ret->secret, sizeof(ret->secret));
 	if (ret->n == 0)
 		claims_fault(c, "wants");
 }
@@ -262,16 +280,18 @@ static void read_refusal(struct claims *c, json_t *object, struct refusal *ret)
 	claims_integer(c, refusal, "code", 1, CODE_MAX, &code);
 	read_numbers(c, refusal, "numbers", &ret->numbers);
 	claims_u32_opt(c, refusal, "retry_after", UINT32_MAX, &ret->retry_after);
-	ret->answered = read_flag(c, refusal, "answered");
+	ret->answered = json_flag(c, refusal, "answered");
+	claims_text_opt(c, refusal, "detail", ret->detail, sizeof(ret->detail));
 	ret->code = -(int)code;
 }
 
-static void read_record(struct claims *c, json_t *object, struct record *ret)
+void record_read(struct claims *c, json_t *object, struct record *ret)
 {
 	claims_slug(c, object, "product", ret->product);
 	claims_text(c, object, "vendor", ret->vendor, sizeof(ret->vendor));
 	claims_integer(c, object, "first_call", 0, INT64_MAX, &ret->first_call);
-	ret->wanted = read_flag(c, object, "wanted");
+	ret->wanted = json_flag(c, object, "wanted");
+	claims_text_opt(c, object, "user", ret->user, sizeof(ret->user));
 	claims_text_opt(c, object, "version", ret->version, sizeof(ret->version));
 	claims_slugs_opt(c, object, "plans", ret->plans, LIMIT_PLANS, &ret->n_plans);
 	claims_integer_opt(c, object, "serial", 1, INT64_MAX, &ret->serial);
@@ -299,7 +319,7 @@ static void read_state(struct claims *c, json_t *object, struct state *ret)
 		read_ledger(c, json_array_get(ledgers, i), &ret->ledgers[i]);
 	json_t *records = claims_array_opt(c, object, "products", STATE_RECORDS, &ret->n_records);
 	for (size_t i = 0; i < ret->n_records && !c->error; i++)
-		read_record(c, json_array_get(records, i), &ret->records[i]);
+		record_read(c, json_array_get(records, i), &ret->records[i]);
 }
 
 /* Take the MAC out of the document and compare. */
@@ -318,12 +338,23 @@ static int check_mac(json_t *object, const uint8_t key[DEVICE_MAC_KEY])
 	return sodium_memcmp(told, own, MAC) ? E_STATE_TAMPERED : 0;
 }
 
+int sealed_read(const char *text, size_t n, const uint8_t mac_key[DEVICE_MAC_KEY], json_t **ret)
+{
+	json_t *object = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	int error = json_is_object(object) ? check_mac(object, mac_key) : E_STATE_TAMPERED;
+	if (error)
+		json_decref(object);
+	else
+		*ret = object;
+	return error;
+}
+
 int state_read(const char *text, size_t n, const uint8_t mac_key[DEVICE_MAC_KEY], struct state *ret)
 {
 	struct claims c = {0};
-	json_t *object = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	json_t *object = NULL;
 	memset(ret, 0, sizeof(*ret));
-	int error = json_is_object(object) ? check_mac(object, mac_key) : E_STATE_TAMPERED;
+	int error = sealed_read(text, n, mac_key, &object);
 	if (!error)
 		read_state(&c, object, ret);
 	json_decref(object);

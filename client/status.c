@@ -12,13 +12,16 @@ struct row {
 	char name[LIMIT_NAME + 1];
 	enum machine_state state;
 	bool prompt;
+	unsigned notice;
 	bool leased;
+	char user[LIMIT_USER + 1];
 	struct lease lease;
 	int64_t grace_ends;
 	char host[ENDPOINT_TEXT];
 	struct numbers count;
 	int error;
 	struct numbers numbers;
+	char detail[LIMIT_DETAIL + 1];
 };
 
 struct muster_status {
@@ -29,6 +32,24 @@ struct muster_status {
 };
 
 /* --- taking the snapshot --- */
+
+/* Why it is not well: this machine's own reason before what the last try ended with. */
+static void fill_error(const struct work *w, const struct record *r, const struct machine *m,
+		       const struct fault *f, struct row *row)
+{
+	if (f->code) {
+		row->error = f->code;
+		fault_excerpt(f->detail, row->detail, sizeof(row->detail));
+	} else if (m->tampered) {
+		row->error = E_STATE_TAMPERED;
+	} else if (r->refusal.code) {
+		row->error = r->refusal.code;
+		row->numbers = r->refusal.numbers;
+		memcpy(row->detail, r->refusal.detail, sizeof(row->detail));
+	} else if (w->clock.suspect) {
+		row->error = E_CLOCK_SUSPECT;
+	}
+}
 
 static void fill(struct work *w, const struct record *r, const struct trust_product *p, struct row *row)
 {
@@ -41,22 +62,15 @@ static void fill(struct work *w, const struct record *r, const struct trust_prod
 		memcpy(row->name, p->file.product.name, sizeof(row->name));
 	row->state = machine_state(&m, &w->clock);
 	row->prompt = machine_prompt(&m, &w->clock);
+	row->notice = machine_notice(&m, &w->clock);
 	row->grace_ends = machine_grace_end(&m);
 	row->leased = m.leased;
 	if (m.leased)
 		row->lease = lease.lease;
+	memcpy(row->user, m.leased ? lease.lease.user : r->user, sizeof(row->user));
 	memcpy(row->host, r->host, sizeof(row->host));
 	row->count = r->count;
-	row->error = r->refusal.code;
-	row->numbers = r->refusal.numbers;
-	if (f.code) {
-		row->error = f.code;
-		row->numbers = (struct numbers){0};
-	} else if (m.tampered) {
-		row->error = E_STATE_TAMPERED;
-	} else if (!row->error && w->clock.suspect) {
-		row->error = E_CLOCK_SUSPECT;
-	}
+	fill_error(w, r, &m, &f, row);
 }
 
 /* The products of the folder first, then what only the state knows. */
@@ -210,6 +224,27 @@ long long muster_status_renew_after(const struct muster_status *s, int index)
 	return at(s, index)->lease.renew_after;
 }
 
+const char *muster_status_on_expiry(const struct muster_status *s, int index)
+{
+	const struct row *row = at(s, index);
+	return row->leased ? on_expiry_name(row->lease.on_expiry) : "";
+}
+
+const char *muster_status_user(const struct muster_status *s, int index)
+{
+	return at(s, index)->user;
+}
+
+long long muster_status_serial(const struct muster_status *s, int index)
+{
+	return at(s, index)->lease.serial;
+}
+
+int muster_status_notice(const struct muster_status *s, int index)
+{
+	return (int)at(s, index)->notice;
+}
+
 const char *muster_status_org(const struct muster_status *s, int index)
 {
 	return at(s, index)->lease.org;
@@ -261,6 +296,17 @@ const char *muster_status_error_text(const struct muster_status *s, int index)
 {
 	int error = at(s, index)->error;
 	return error ? error_text(error) : "";
+}
+
+const char *muster_status_error_remedy(const struct muster_status *s, int index)
+{
+	int error = at(s, index)->error;
+	return error ? error_row(error)->remedy : "";
+}
+
+const char *muster_status_error_detail(const struct muster_status *s, int index)
+{
+	return at(s, index)->detail;
 }
 
 int muster_status_error_value(const struct muster_status *s, int index, const char *name, long long *ret)

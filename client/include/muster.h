@@ -62,6 +62,9 @@ MUSTER_API void muster_free(struct muster *m);
  *   agent            name and version of the calling program, to tell the host
  *   plans            plans wanted by the next muster_activate, "a,b"
  *   product_version  version of the calling product, to be checked against the license
+ *   key              pool or enrolment key, shown by muster_activate while the host does not know the machine
+ *   reinstalled      "1": muster_activate takes over the place that this machine had under an old id ("0")
+ *   undo_file        file for the undo of the next muster_reset, instead of one in the state directory
  *
  * Codes: CONFIG_INVALID (no such option, or a wrong value; the detail says which), NO_MEMORY.
  */
@@ -76,8 +79,8 @@ MUSTER_API const char *muster_option(int index, int *ret_repeatable);
 /*
  * Activate a product. 0: it is licensed now, or was already (a renewal that is due is then tried, and its
  * failure does not matter). Codes: NO_PRODUCT_FILE, NO_HOST (muster_step_... has each host's reason), BUSY,
- * or the host's refusal such as THRESHOLD_NOT_MET; INSECURE, CANNOT_CREATE, IO, STATE_LOCKED for the state
- * directory.
+ * or the host's refusal such as THRESHOLD_NOT_MET; KEY_MALFORMED for the option key, before any host is
+ * asked; INSECURE, CANNOT_CREATE, IO, STATE_LOCKED for the state directory.
  */
 MUSTER_API int muster_activate(struct muster *m, const char *product, int deadline_ms);
 
@@ -89,9 +92,63 @@ MUSTER_API int muster_activate(struct muster *m, const char *product, int deadli
  */
 MUSTER_API int muster_renew(struct muster *m, const char *product, int only_if_due, int deadline_ms);
 
-/* Give a product's place back and forget its lease. Codes as muster_renew. The lease stays when no host
- * confirms. */
+/*
+ * Give a product's place back and forget its lease, or with NULL every product's. A user whose activation it
+ * was is signed in no more. Codes as muster_renew; with NULL the code of the first product that failed. The
+ * lease stays when no host confirms.
+ */
 MUSTER_API int muster_release(struct muster *m, const char *product, int deadline_ms);
+
+/*
+ * Sign a user in for a product that is licensed to users, and activate it. code: the one-time code that an
+ * administrator gave the user, or NULL or "" when this machine knows the user already. On success a lease of
+ * another user is replaced; otherwise it stays. A user who was let in but has to wait for a seat
+ * (NOT_ASSIGNED, SEATS_EXHAUSTED) stays signed in, and muster_renew asks again. Codes as muster_activate;
+ * SIGNIN_REFUSED, SIGNIN_CODE_EXPIRED, SIGNIN_LOCKED, DEVICE_LIMIT and the like; BAD_REQUEST for a name that
+ * cannot be one, and KEY_MALFORMED for a code that cannot be one, before any host is asked.
+ */
+MUSTER_API int muster_signin(struct muster *m, const char *product, const char *user, const char *code,
+			     int deadline_ms);
+
+/*
+ * Sign out who is signed in for a product and forget the user's lease; or with NULL, everybody from every
+ * product, and then a user needs a new code to come back. Codes as muster_release; NOT_ACTIVATED: nobody is
+ * signed in.
+ */
+MUSTER_API int muster_signout(struct muster *m, const char *product, int deadline_ms);
+
+/*
+ * Redeem a product key for the organisation; muster_outcome_detail says what it gave. product: NULL when the
+ * products folder has only one. Codes: KEY_MALFORMED before any host is asked; KEY_UNKNOWN, KEY_USED,
+ * KEY_NOT_PERMITTED and the like; BAD_REQUEST: the product must be named; otherwise as muster_activate.
+ */
+MUSTER_API int muster_redeem(struct muster *m, const char *product, const char *key, int deadline_ms);
+
+/*
+ * Clear all that this machine holds of a product and activate it afresh for the device, in this order: ask a
+ * host whether that would succeed, and otherwise end with its code and nothing changed; write the undo file;
+ * sign the user out and give the place back; remove the lease; forget user, plans and serial; activate. A
+ * reset that was cut off is completed by another one. dry_run: 1 only asks. Codes as muster_activate and
+ * muster_release.
+ */
+MUSTER_API int muster_reset(struct muster *m, const char *product, int dry_run, int deadline_ms);
+
+/*
+ * Put lease and record back as an undo file has them, then try to renew, because the host took them back
+ * (whose failure does not matter). What the reset activated is not given back by it. Codes: STATE_TAMPERED:
+ * the file was changed, is another machine's, or its lease no longer verifies; WRONG_PRODUCT;
+ * NO_PRODUCT_FILE; IO.
+ */
+MUSTER_API int muster_reset_undo(struct muster *m, const char *product, const char *file, int deadline_ms);
+
+/*
+ * The steps of the last muster_reset, in words; "done", "failed", "nothing to do" or "to do" (not come to);
+ * and the undo file that it wrote, "" for none.
+ */
+MUSTER_API int muster_reset_count(const struct muster *m);
+MUSTER_API const char *muster_reset_step(const struct muster *m, int index);
+MUSTER_API const char *muster_reset_result(const struct muster *m, int index);
+MUSTER_API const char *muster_reset_file(const struct muster *m);
 
 /*
  * Try each step of discovery as an activation would, up to proving each host's certificate, without telling
@@ -113,11 +170,15 @@ MUSTER_API void muster_cancel(struct muster *m);
 /* How many products the last verb dealt with. */
 MUSTER_API int muster_outcome_count(const struct muster *m);
 
-/* Of one of them: its id; 0 or its code; and one of "activated", "renewed", "licensed" (nothing to do),
- * "released", "failed". */
+/*
+ * Of one of them: its id; 0 or its code; one of "activated", "renewed", "licensed" (nothing to do),
+ * "released", "signed in", "signed out", "redeemed", "possible" (a reset, by its dry run), "restored",
+ * "failed"; and what the host says about it, "" for nothing.
+ */
 MUSTER_API const char *muster_outcome_product(const struct muster *m, int index);
 MUSTER_API int muster_outcome_code(const struct muster *m, int index);
 MUSTER_API const char *muster_outcome_what(const struct muster *m, int index);
+MUSTER_API const char *muster_outcome_detail(const struct muster *m, int index);
 
 /* --- the last error --- */
 
@@ -129,7 +190,8 @@ MUSTER_API const char *muster_error_name(const struct muster *m);
 MUSTER_API const char *muster_error_text(const struct muster *m);
 MUSTER_API const char *muster_error_remedy(const struct muster *m);
 
-/* What it was about: a file, a host, an option; "" for none. */
+/* What it was about: a file, a host, an option, or the host's own words (whose devices, which plans); "" for
+ * none. */
 MUSTER_API const char *muster_error_detail(const struct muster *m);
 
 /* The id of this conversation in the host's log; "" for none. */
@@ -194,11 +256,26 @@ MUSTER_API const char *muster_status_name(const struct muster_status *s, int ind
 /* "unlicensed", "grace", "licensed", "overdue", "expired", "reduced" or "tampered". */
 MUSTER_API const char *muster_status_state(const struct muster_status *s, int index);
 
-/* Of the lease: its model, its end, when renewal begins, its organisation; "" and 0 without a lease. */
+/* Who holds it: the user of the lease, or without one who is signed in; "" for the device itself. */
+MUSTER_API const char *muster_status_user(const struct muster_status *s, int index);
+
+/*
+ * Of the lease: its model, its end (0: perpetual), when renewal begins (0: never), its organisation, its
+ * number at the host, and what comes after its end: "notice" (nothing is lost) or "reduced"; "" and 0 without
+ * a lease.
+ */
 MUSTER_API const char *muster_status_model(const struct muster_status *s, int index);
 MUSTER_API long long muster_status_expires(const struct muster_status *s, int index);
 MUSTER_API long long muster_status_renew_after(const struct muster_status *s, int index);
 MUSTER_API const char *muster_status_org(const struct muster_status *s, int index);
+MUSTER_API long long muster_status_serial(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_on_expiry(const struct muster_status *s, int index);
+
+/*
+ * Which notice of the lease's end is due: how many days before the end it began, 30, and for a device's seat
+ * also 10 and 1 (fewer when the lease is short). 0: none, or the lease has ended.
+ */
+MUSTER_API int muster_status_notice(const struct muster_status *s, int index);
 
 /* The end of the first grace; 0 once the product has a lease. */
 MUSTER_API long long muster_status_grace_ends(const struct muster_status *s, int index);
@@ -214,10 +291,13 @@ MUSTER_API const char *muster_status_plan(const struct muster_status *s, int ind
 MUSTER_API long long muster_status_have(const struct muster_status *s, int index);
 MUSTER_API long long muster_status_need(const struct muster_status *s, int index);
 
-/* What the last try ended with: 0 or the positive number, its name and its text; "" after success. */
+/* What the last try ended with: 0 or the positive number, its name, text, remedy and detail; "" after
+ * success. */
 MUSTER_API int muster_status_error_number(const struct muster_status *s, int index);
 MUSTER_API const char *muster_status_error_name(const struct muster_status *s, int index);
 MUSTER_API const char *muster_status_error_text(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_error_remedy(const struct muster_status *s, int index);
+MUSTER_API const char *muster_status_error_detail(const struct muster_status *s, int index);
 
 /* A number behind it, as muster_error_value. */
 MUSTER_API int muster_status_error_value(const struct muster_status *s, int index, const char *name,

@@ -171,10 +171,36 @@ def message_seeds(pb):
         yield name, bytes([kind]) + message.SerializeToString()
 
 
+def state_seeds():
+    numbers = {"have": 24, "need": 25, "used": 5, "quantity": 5, "until": 1800000000}
+    refusal = {"code": 114, "numbers": numbers, "retry_after": 60, "answered": True, "detail": "of cad-seats"}
+    record = {"product": "acme-cad", "vendor": "k4.pid.x", "first_call": 1, "wanted": True, "user": "kari", "version": "7.1",
+              "plans": ["modeler"], "serial": 3, "stored": 2, "host": "[::1]:7000", "retry_minutes": 120, "count": numbers,
+              "tried": 2, "failures": 1, "refusal": refusal}
+    want = {"product": "acme-cad", "user": "kari", "version": "7.1", "plans": ["modeler"], "serial": 3,
+            "key": "346789ABCDEFGHJKMNPQRTVWX", "reinstalled": True}
+    ledger = {"ledger": "A" * 22, "ratchet": "A" * 22, "counter": 4, "used": 5}
+    pin = {"vendor": "k4.pid.x", "org": "fjord", "host": "h.fjord.example:7000", "address": "::1"}
+    whole = {"schema": 1, "mark": 9, "tampered": 8, "pins": [pin], "ledgers": [ledger], "products": [record]}
+    yield "full", payload(whole)
+    yield "empty", payload({"schema": 1})
+    yield "sealed", payload({**whole, "mac": "A" * 43})
+    yield "cut", payload(whole)[:-7]
+    for kind in ("activate", "renew", "release", "sign-in", "sign-out", "redeem", "preflight"):
+        call = {"kind": kind, "wants": [want], "secret": "346789ABCDEFGHJK", "token": "A" * 22}
+        yield kind, payload({"schema": 1, "ledgers": [{**ledger, "pending": call}]})
+    everything = {"kind": "sign-out", "wants": [{"user": "kari"}], "token": "A" * 22}
+    yield "sign-out-all", payload({"schema": 1, "ledgers": [{**ledger, "pending": everything}]})
+    yield "undo", payload({"schema": 1, "record": record, "lease": "-----BEGIN MUSTER LEASE-----\n"})
+    yield "undo-bare", payload({"schema": 1, "record": without(record, "refusal", "user")})
+    yield "undo-wrong", payload({"schema": 1, "record": record, "lease": 5})
+    yield "escape", payload(whole).replace(b"kari", b"\\u001b[m")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         messages = list(message_seeds(ind.protobuf_module(folder)))
-    sets = {"frame": frame_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
+    sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
             "paseto": paseto_seeds(), "armour": armour_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})

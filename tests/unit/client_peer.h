@@ -75,11 +75,17 @@ struct peer {
 	volatile bool stopping;
 	/* how it behaves */
 	enum peer_mode mode;
-	int code;           /* of a clear refusal */
-	int call_code;      /* refuses the whole call with this error */
-	const char *refuse; /* refuses this product, or every one when "*" */
-	int product_code;   /* with this error */
+	int code;             /* of a clear refusal */
+	int call_code;        /* refuses the whole call with this error */
+	const char *refuse;   /* refuses this product, or every one when "*" */
+	pb_size_t refuse_tag; /* but only in this call; 0: in each */
+	int product_code;     /* with this error */
+	const char *detail;   /* of each result */
 	int64_t have, need;
+	int64_t used, quantity;
+	void (*hook)(struct peer *); /* called when a request came in (last), before it is answered */
+	enum model model;
+	const char *as_user; /* whose the leases are; NULL: of who asks */
 	int64_t now;
 	int64_t nbf, exp;   /* of its certificate */
 	const char *covers; /* the only product in it; NULL: all */
@@ -103,6 +109,7 @@ struct peer {
 	int requests;
 	int done;    /* calls with a new token */
 	int repeats; /* calls with the last token again */
+	int asked;   /* dry runs */
 	bool ratchet_wrong;
 	wire_request last;
 };
@@ -138,6 +145,7 @@ static inline char *peer_certificate(const struct peer *p)
 	if (p->wrong_static)
 		c.fixed[5] ^= 1;
 	memcpy(c.ledger, p->ledger, sizeof(c.ledger));
+	memcpy(c.fp_salt, p->ledger, sizeof(p->ledger));
 	snprintf(c.org, sizeof(c.org), "%s", p->org);
 	snprintf(c.license, sizeof(c.license), "license-1");
 	if (p->covers)
@@ -159,7 +167,7 @@ static inline int64_t *peer_serial(struct peer *p, const char *product)
 static inline void peer_lease(struct peer *p, const wire_want *want, const wire_device *device,
 			      const uint8_t fixed[NOISE_KEY], char out[LIMIT_LEASE + 1])
 {
-	struct lease l = {.model = MODEL_VOLUME, .grant = "g", .license = "license-1"};
+	struct lease l = {.model = p->model, .grant = "g", .license = "license-1"};
 	char *token = NULL;
 	peer_head(&l.head, p->public, p->made);
 	memcpy(l.vendor, p->vendor->pid, sizeof(l.vendor));
@@ -167,6 +175,7 @@ static inline void peer_lease(struct peer *p, const wire_want *want, const wire_
 	device_id(fixed, device->sign, l.device);
 	if (p->alter == 3)
 		l.device[0] ^= 1;
+	snprintf(l.user, sizeof(l.user), "%s", p->as_user ? p->as_user : want->user);
 	for (size_t i = 0; i < want->plans_count; i++)
 		memcpy(l.plans[l.n_plans++], want->plans[i], sizeof(l.plans[0]));
 	l.exp = p->lease_days ? p->made + p->lease_days * PEER_DAY : 0;
@@ -186,32 +195,74 @@ static inline void peer_lease(struct peer *p, const wire_want *want, const wire_
 
 /* --- answering --- */
 
+/* Every call that changes something begins alike. */
 static inline const wire_once *peer_once(const wire_request *r)
 {
-	if (r->which_call == muster_v1_Request_release_tag)
-		return &r->call.release.once;
-	return r->which_call == muster_v1_Request_renew_tag ? &r->call.renew.once : &r->call.activate.once;
+	return &r->call.activate.once;
+}
+
+static inline bool peer_is_dry(const wire_request *r)
+{
+	return r->which_call == muster_v1_Request_activate_tag && r->call.activate.dry_run;
+}
+
+/* What is asked for, whatever the call. Returns how many wants. */
+static inline size_t peer_wants(const wire_request *r, wire_want out[LIMIT_LINES])
+{
+	memset(out, 0, LIMIT_LINES * sizeof(*out));
+	switch (r->which_call) {
+	case muster_v1_Request_release_tag:
+		memcpy(out->product, r->call.release.product, sizeof(out->product));
+		memcpy(out->user, r->call.release.user, sizeof(out->user));
+		return 1;
+	case muster_v1_Request_sign_out_tag:
+		memcpy(out->product, r->call.sign_out.product, sizeof(out->product));
+		memcpy(out->user, r->call.sign_out.user, sizeof(out->user));
+		return 1;
+	case muster_v1_Request_redeem_tag:
+		memcpy(out->product, r->call.redeem.product, sizeof(out->product));
+		return 1;
+	case muster_v1_Request_sign_in_tag:
+		*out = r->call.sign_in.want;
+		return 1;
+	default: /* Renew has the same members */
+		memcpy(out, r->call.activate.wants, r->call.activate.wants_count * sizeof(*out));
+		return r->call.activate.wants_count;
+	}
+}
+
+static inline bool peer_refuses(const struct peer *p, const wire_request *r, const char *product)
+{
+	if (!p->refuse || (p->refuse_tag && p->refuse_tag != r->which_call))
+		return false;
+	return strcmp(p->refuse, "*") == 0 || strcmp(p->refuse, product) == 0;
 }
 
 static inline void peer_result(struct peer *p, const wire_request *r, const wire_want *want,
-			       const wire_device *device, const uint8_t fixed[NOISE_KEY], bool again,
-			       wire_result *ret)
+			       const uint8_t fixed[NOISE_KEY], bool again, wire_result *ret)
 {
+	bool gives = r->which_call == muster_v1_Request_activate_tag ||
+		     r->which_call == muster_v1_Request_renew_tag ||
+		     r->which_call == muster_v1_Request_sign_in_tag;
 	snprintf(ret->product, sizeof(ret->product), "%s", want->product);
+	snprintf(ret->detail, sizeof(ret->detail), "%s", p->detail ? p->detail : "");
 	ret->have = p->have;
 	ret->need = p->need;
 	ret->retry_minutes = 120;
-	if (p->refuse && (strcmp(p->refuse, "*") == 0 || strcmp(p->refuse, want->product) == 0)) {
+	if (peer_refuses(p, r, want->product)) {
 		ret->has_status = true;
-		ret->status =
-			(wire_status){.code = (uint32_t)-p->product_code, .have = p->have, .need = p->need};
+		ret->status = (wire_status){.code = (uint32_t)-p->product_code,
+					    .have = p->have,
+					    .need = p->need,
+					    .used = p->used,
+					    .quantity = p->quantity};
 		return;
 	}
-	if (r->which_call == muster_v1_Request_release_tag)
+	if (!gives || peer_is_dry(r))
 		return;
 	if (!again)
 		(*peer_serial(p, want->product))++;
-	peer_lease(p, want, device, fixed, ret->lease);
+	peer_lease(p, want, &r->call.activate.device, fixed, ret->lease);
 	char *certificate = peer_certificate(p);
 	if (p->foreign_certificate) {
 		struct peer other = *p;
@@ -223,21 +274,11 @@ static inline void peer_result(struct peer *p, const wire_request *r, const wire
 	free(certificate);
 }
 
-static inline void peer_answer(struct peer *p, const wire_request *r, const uint8_t fixed[NOISE_KEY],
-			       wire_response *ret)
+static inline bool peer_count_once(struct peer *p, const wire_request *r)
 {
 	const wire_once *once = peer_once(r);
 	bool again = p->done && memcmp(once->token, p->token, 16) == 0;
 	uint64_t expected = again ? p->counter - 1 : p->counter;
-	memset(ret, 0, sizeof(*ret));
-	ret->id = r->id;
-	ret->time = p->now;
-	snprintf(ret->correlation, sizeof(ret->correlation), "c-%d", p->requests);
-	if (p->call_code) {
-		ret->has_status = true;
-		ret->status.code = (uint32_t)-p->call_code;
-		return;
-	}
 	p->ratchet_wrong |=
 		once->counter != expected || (expected && once->ratchet.bytes[0] != (uint8_t)expected);
 	if (again) {
@@ -248,19 +289,34 @@ static inline void peer_answer(struct peer *p, const wire_request *r, const uint
 		p->made = p->now;
 		memcpy(p->token, once->token, 16);
 	}
+	return again;
+}
+
+static inline void peer_answer(struct peer *p, const wire_request *r, const uint8_t fixed[NOISE_KEY],
+			       wire_response *ret)
+{
+	wire_want *wants = calloc(LIMIT_LINES, sizeof(*wants));
+	bool dry = peer_is_dry(r);
+	memset(ret, 0, sizeof(*ret));
+	ret->id = r->id;
+	ret->time = p->now;
+	snprintf(ret->correlation, sizeof(ret->correlation), "c-%d", p->requests);
+	if (p->call_code) {
+		ret->has_status = true;
+		ret->status.code = (uint32_t)-p->call_code;
+		free(wants);
+		return;
+	}
+	p->asked += dry;
+	bool again = !dry && peer_count_once(p, r);
 	ret->which_result = muster_v1_Response_answer_tag;
 	muster_v1_Answer *answer = &ret->result.answer;
-	if (r->which_call == muster_v1_Request_release_tag) {
-		wire_want want = {0};
-		memcpy(want.product, r->call.release.product, sizeof(want.product));
-		peer_result(p, r, &want, &r->call.release.device, fixed, again,
-			    &answer->results[answer->results_count++]);
-	} else {
-		const muster_v1_Activate *a = &r->call.activate; /* Renew has the same members */
-		for (size_t i = 0; i < a->wants_count; i++)
-			peer_result(p, r, &a->wants[i], &a->device, fixed, again,
-				    &answer->results[answer->results_count++]);
-	}
+	answer->results_count = (pb_size_t)peer_wants(r, wants);
+	for (size_t i = 0; i < answer->results_count; i++)
+		peer_result(p, r, &wants[i], fixed, again, &answer->results[i]);
+	free(wants);
+	if (dry)
+		return;
 	answer->counter = p->counter;
 	answer->ratchet.size = 16;
 	memset(answer->ratchet.bytes, (int)p->counter, 16);
@@ -343,6 +399,8 @@ static inline void peer_respond(struct peer *p, int fd, struct channel *ch, cons
 	p->requests++;
 	if (p->watch && file_read(p->watch, 1 << 20, &p->watched, &p->watched_n))
 		p->watched = NULL;
+	if (p->hook)
+		p->hook(p);
 	peer_answer(p, &p->last, channel_remote(ch), response);
 	if (p->mode == PEER_STRAY) {
 		wire_response *stray = calloc(1, sizeof(*stray));

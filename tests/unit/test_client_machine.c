@@ -103,6 +103,51 @@ static void prompts(void **unused)
 	assert_true(machine_prompt(&m, &c));
 }
 
+/* DESIGN 3: 30 days before an end; a device's seat at 30, 10 and 1; a lease that is short in its last third.
+ */
+static void notices(void **unused)
+{
+	static const struct {
+		enum model model;
+		int64_t days; /* of the lease; 0: perpetual */
+		int64_t left; /* seconds */
+		unsigned notice;
+	} rows[] = {
+		{MODEL_VOLUME, 180, 30 * DAY + 1, 0},
+		{MODEL_VOLUME, 180, 30 * DAY, 30},
+		{MODEL_VOLUME, 180, DAY, 30},
+		{MODEL_VOLUME, 180, 1, 30},
+		{MODEL_VOLUME, 180, 0, 0},
+		{MODEL_DEVICE, 90, 30 * DAY + 1, 0},
+		{MODEL_DEVICE, 90, 30 * DAY, 30},
+		{MODEL_DEVICE, 90, 10 * DAY + 1, 30},
+		{MODEL_DEVICE, 90, 10 * DAY, 10},
+		{MODEL_DEVICE, 90, DAY + 1, 10},
+		{MODEL_DEVICE, 90, DAY, 1},
+		{MODEL_DEVICE, 90, 1, 1},
+		{MODEL_DEVICE, 90, -1, 0},
+		{MODEL_USER, 30, 10 * DAY + 1, 0},
+		{MODEL_USER, 30, 10 * DAY, 10},
+		{MODEL_SHARED, 30, 1, 10},
+		{MODEL_DEVICE, 12, 4 * DAY + 1, 0},
+		{MODEL_DEVICE, 12, 4 * DAY, 4},
+		{MODEL_DEVICE, 12, DAY, 1},
+		{MODEL_POOL, 0, DAY, 0},
+	};
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct machine m = leased();
+		m.model = rows[i].model;
+		m.exp = rows[i].days ? T0 + rows[i].days * DAY : 0;
+		struct machine_clock c = at(T0 + rows[i].days * DAY - rows[i].left);
+		unsigned notice = machine_notice(&m, &c);
+		if (notice != rows[i].notice)
+			fail_msg("row %zu: %u", i, notice);
+		m.tampered = true;
+		assert_int_equal(machine_notice(&m, &c), 0);
+	}
+}
+
 static void clocks(void **unused)
 {
 	(void)unused;
@@ -221,6 +266,7 @@ int main(void)
 		cmocka_unit_test(states),
 		cmocka_unit_test(grace_follows_the_product_file),
 		cmocka_unit_test(prompts),
+		cmocka_unit_test(notices),
 		cmocka_unit_test(clocks),
 		cmocka_unit_test(renewal_is_spread),
 		cmocka_unit_test(back_off),

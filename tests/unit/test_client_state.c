@@ -38,10 +38,15 @@ static void fill(struct state *s)
 	strcpy(l->call.wants[0].plans[0], "render");
 	l->call.wants[0].n_plans = 1;
 	l->call.wants[0].serial = 12;
+	strcpy(l->call.wants[0].user, "anna");
+	strcpy(l->call.wants[0].key, "346789ABCDEFGHJKMNPQRTVWX");
+	l->call.wants[0].reinstalled = true;
 	strcpy(l->call.wants[1].product, "acme-sim");
+	strcpy(l->call.secret, "WHQPMNT346789ABC");
 	struct record *r = state_need(s, "acme-cad", "k4.pid.vendor");
 	r->first_call = PEER_NOW - 1;
 	r->wanted = true;
+	strcpy(r->user, "j\xc3\xb8rgen@fjord.example");
 	strcpy(r->version, "7.1");
 	strcpy(r->plans[0], "render");
 	r->n_plans = 1;
@@ -55,7 +60,8 @@ static void fill(struct state *s)
 	r->refusal = (struct refusal){.code = E_QUANTITY_EXCEEDED,
 				      .numbers = {.used = 5, .quantity = 5, .until = PEER_NOW},
 				      .retry_after = 77,
-				      .answered = true};
+				      .answered = true,
+				      .detail = "pc-1, pc-2"};
 }
 
 static char *text_of(const struct state *s)
@@ -82,6 +88,108 @@ static void round_trip(void **unused)
 	free(text);
 	free(s);
 	free(again);
+}
+
+/* Files from before there were users: what they do not have is empty, and is not written either. */
+static void older_files(void **unused)
+{
+	static const char *const members[] = {"user", "secret", "key", "reinstalled", "detail"};
+	struct state *s = malloc(sizeof(*s));
+	struct state *again = malloc(sizeof(*again));
+	(void)unused;
+	fill(s);
+	struct want *want = &s->ledgers[0].call.wants[0];
+	want->reinstalled = false;
+	memset(want->user, 0, sizeof(want->user));
+	memset(want->key, 0, sizeof(want->key));
+	memset(s->ledgers[0].call.secret, 0, sizeof(s->ledgers[0].call.secret));
+	memset(s->records[0].user, 0, sizeof(s->records[0].user));
+	memset(s->records[0].refusal.detail, 0, sizeof(s->records[0].refusal.detail));
+	char *text = text_of(s);
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		char quoted[32];
+		snprintf(quoted, sizeof(quoted), "\"%s\"", members[i]);
+		assert_null(strstr(text, quoted));
+	}
+	assert_int_equal(state_read(text, strlen(text), device->mac_key, again), 0);
+	assert_memory_equal(s, again, sizeof(*s));
+	free(text);
+	free(s);
+	free(again);
+}
+
+/* Every kind of call that may wait for its answer, and one that may not. */
+static void kinds_of_calls(void **unused)
+{
+	struct state *s = malloc(sizeof(*s));
+	struct state *again = malloc(sizeof(*again));
+	(void)unused;
+	for (int kind = 0; kind < CALL_KINDS; kind++) {
+		fill(s);
+		s->ledgers[0].call.kind = (enum call_kind)kind;
+		char *text = text_of(s);
+		int error = state_read(text, strlen(text), device->mac_key, again);
+		assert_int_equal(error, kind == CALL_PREFLIGHT ? E_STATE_TAMPERED : 0);
+		if (!error)
+			assert_memory_equal(s, again, sizeof(*s));
+		free(text);
+		/* Only a sign-out may be from every product. */
+		memset(s->ledgers[0].call.wants[0].product, 0, sizeof(s->ledgers[0].call.wants[0].product));
+		text = text_of(s);
+		error = state_read(text, strlen(text), device->mac_key, again);
+		assert_int_equal(error, kind == CALL_SIGN_OUT ? 0 : E_STATE_TAMPERED);
+		free(text);
+	}
+	free(s);
+	free(again);
+}
+
+/* A repeat asks for the same in every respect but the serial. */
+static void same_calls(void **unused)
+{
+	struct call *a = calloc(1, sizeof(*a));
+	struct call *b = calloc(1, sizeof(*b));
+	(void)unused;
+	a->n = 1;
+	a->kind = CALL_SIGN_IN;
+	strcpy(a->wants[0].product, "acme-cad");
+	strcpy(a->wants[0].user, "anna");
+	strcpy(a->wants[0].key, "K");
+	strcpy(a->secret, "S");
+	*b = *a;
+	b->wants[0].serial = 7;
+	assert_true(call_same(a, b));
+	b->secret[0] = 'T';
+	assert_false(call_same(a, b));
+	*b = *a;
+	b->wants[0].user[0] = 'A';
+	assert_false(call_same(a, b));
+	*b = *a;
+	b->wants[0].key[0] = 0;
+	assert_false(call_same(a, b));
+	*b = *a;
+	b->wants[0].reinstalled = true;
+	assert_false(call_same(a, b));
+	*b = *a;
+	b->kind = CALL_REDEEM;
+	assert_false(call_same(a, b));
+	free(a);
+	free(b);
+}
+
+/* What a reset forgets, and what it must not: the first grace never begins anew. */
+static void cleared_record(void **unused)
+{
+	struct state *s = malloc(sizeof(*s));
+	struct record want = {.first_call = PEER_NOW - 1, .stored = PEER_NOW, .retry_minutes = 60};
+	(void)unused;
+	fill(s);
+	strcpy(want.product, "acme-cad");
+	strcpy(want.vendor, "k4.pid.vendor");
+	strcpy(want.host, "[::1]:7000");
+	record_clear(&s->records[0]);
+	assert_memory_equal(&s->records[0], &want, sizeof(want));
+	free(s);
 }
 
 /* Each bit turned, each length cut: refused, or (a blank for another blank) the same state. */
@@ -340,6 +448,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(older_files),
+		cmocka_unit_test(kinds_of_calls),
+		cmocka_unit_test(same_calls),
+		cmocka_unit_test(cleared_record),
 		cmocka_unit_test(every_change_is_seen),
 		cmocka_unit_test(other_readings_are_refused),
 		cmocka_unit_test(survives_kill),

@@ -2,6 +2,8 @@
 /* The public calls from end to end against in-process hosts: what users ask for, and which host is asked. */
 #include "client_machine.h"
 
+#include "hardware.h"
+
 /* --- the usual --- */
 
 static void activates(void **unused)
@@ -72,6 +74,46 @@ static void tells_who_it_is(void **unused)
 	expect(m, muster_activate(m, "acme-cad", 0), 0);
 	assert_int_equal(one->requests, 2);
 	assert_int_equal(a->wants[0].lease_serial, 1);
+	muster_free(m);
+}
+
+/* Tags of the machine's parts, under the host's salt and for each product its own; of the parts themselves
+ * nothing. */
+static void tells_its_parts(void **unused)
+{
+	static const char id[] = "0123456789abcdef0123456789abcdef";
+	struct machine_dir dir = {0};
+	char root[256];
+	char path[300];
+	uint8_t salt[HARDWARE_SALT] = {1}; /* of the peer's certificate: its ledger */
+	uint8_t own[HARDWARE_SALT];
+	(void)unused;
+	mkdir(peer_path("root", root), 0755);
+	snprintf(path, sizeof(path), "%s/etc", root);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/etc/machine-id", root);
+	peer_write(path, id);
+	struct muster *m = machine(&dir, one, NULL);
+	m->root = root;
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	const wire_want *want = &one->last.call.activate.wants[0];
+	assert_int_equal(want->components_count, 1);
+	assert_int_equal(want->components[0].kind, HARDWARE_MACHINE_ID);
+	assert_int_equal(want->components[0].weight, 2);
+	hardware_salt(salt, "fjord", "acme-cad", own);
+	assert_int_equal(want->components[0].tag, hardware_tag(own, HARDWARE_MACHINE_ID, id));
+	assert_null(memmem(&one->last, sizeof(one->last), id, 8));
+	/* Each want of a renewal, and a sign-in. */
+	expect(m, muster_activate(m, "acme-sim", 0), 0);
+	expect(m, muster_renew(m, NULL, 0, 0), 0);
+	const muster_v1_Renew *renew = &one->last.call.renew;
+	assert_int_equal(renew->wants_count, 2);
+	assert_int_equal(renew->wants[0].components[0].tag, hardware_tag(own, HARDWARE_MACHINE_ID, id));
+	hardware_salt(salt, "fjord", "acme-sim", own);
+	assert_int_equal(renew->wants[1].components[0].tag, hardware_tag(own, HARDWARE_MACHINE_ID, id));
+	expect(m, muster_signin(m, "acme-sim", "anna", NULL, 0), 0);
+	assert_int_equal(one->last.call.sign_in.want.components[0].tag,
+			 hardware_tag(own, HARDWARE_MACHINE_ID, id));
 	muster_free(m);
 }
 
@@ -226,6 +268,36 @@ static void releases(void **unused)
 	expect(m, muster_release(m, "acme-cad", 0), E_NOT_ACTIVATED);
 	expect(m, muster_renew(m, NULL, 1, 0), 0);
 	assert_int_equal(muster_outcome_count(m), 0);
+	muster_free(m);
+}
+
+/* A machine that goes for good gives everything back, and one host that refuses does not keep the rest. */
+static void releases_all(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, one, NULL);
+	long long due = 0;
+	(void)unused;
+	expect(m, muster_release(m, NULL, 0), 0);
+	assert_int_equal(muster_outcome_count(m), 0);
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	expect(m, muster_activate(m, "acme-sim", 0), 0);
+	one->refuse = "*";
+	one->product_code = E_THRESHOLD_NOT_MET;
+	expect(m, muster_activate(m, "acme-view", 0), E_THRESHOLD_NOT_MET);
+	one->refuse = "acme-cad";
+	one->product_code = E_DEVICE_BLOCKED;
+	expect(m, muster_release(m, NULL, 0), E_DEVICE_BLOCKED);
+	assert_int_equal(muster_outcome_count(m), 2);
+	assert_string_equal(state_of(m, "acme-cad"), "licensed");
+	assert_string_equal(state_of(m, "acme-sim"), "grace");
+	one->refuse = NULL;
+	expect(m, muster_release(m, NULL, 0), 0);
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	/* Nor is anything asked for that was only wished. */
+	assert_int_equal(muster_next_due(m, &due), 0);
+	assert_true(due == -1);
+	assert_false(one->ratchet_wrong);
 	muster_free(m);
 }
 
@@ -562,12 +634,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(activates),
 		TEST(tells_who_it_is),
+		TEST(tells_its_parts),
 		TEST(refused_wishes),
 		TEST(threshold),
 		TEST(renews),
 		TEST(runs_out),
 		TEST(grace_ends),
 		TEST(releases),
+		TEST(releases_all),
 		TEST(several_products),
 		TEST(renewals_and_wishes),
 		TEST(vendors_are_asked_apart),

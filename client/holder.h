@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose the stored lease of a product is, and whose books it stands in. Not shared between threads. */
+#ifndef CLIENT_HOLDER_H
+#define CLIENT_HOLDER_H
+
+#include "client.h"
+
+enum holder_place {
+	PLACE_NONE,     /* there is no lease */
+	PLACE_HERE,     /* the host's ledger gave it */
+	PLACE_ELSEWHERE /* another one did */
+};
+
+/* Is this user signed in for the record, with a host of this vendor (k4.pid)? */
+bool holder_signed_in(const struct record *, const char *vendor, const char *user);
+
+/* Which ledger gave the record's lease? One of enum holder_place, or E_NO_MEMORY. */
+int holder_place(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
+		 const uint8_t ledger[LEDGER_ID]);
+
+/*
+ * The user in the record's lease, "" when it is the device's own. Without a lease that can be read: who is
+ * signed in. E_NO_MEMORY.
+ */
+int holder_user(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
+		char out[LIMIT_USER + 1]);
+
+#endif

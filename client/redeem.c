@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verb that redeems a product key for the organisation. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "errand.h"
+#include "error.h"
+#include "muster.h"
+
+/* The product that is meant: the one named, or the only one that there is. */
+static int choose(struct work *w, const char *named, const char **ret)
+{
+	if (!named && w->trust.n_products > 1)
+		return fault_set(&w->m->fault, E_BAD_REQUEST, "name the product: the folder has %zu of them",
+				 w->trust.n_products);
+	*ret = named ? named : w->trust.n_products ? w->trust.products[0].file.product.id : "no product";
+	return 0;
+}
+
+static int redeem(struct work *w, const char *named, const char *key)
+{
+	const char *product = NULL;
+	const struct trust_product *p;
+	struct record *r;
+	int error = choose(w, named, &product);
+	if (!error)
+		error = errand_product(w, product, &p, &r);
+	if (error)
+		return error;
+	struct call *call = calloc(1, sizeof(*call));
+	if (!call)
+		return fault_code(&w->m->fault, E_NO_MEMORY);
+	call->kind = CALL_REDEEM;
+	call->n = 1;
+	memcpy(call->wants[0].product, p->file.product.id, sizeof(call->wants[0].product));
+	memcpy(call->secret, key, sizeof(call->secret));
+	error = flow_run(w, p->vendor, call, w->deadline);
+	sodium_memzero(call, sizeof(*call));
+	free(call);
+	return error;
+}
+
+int muster_redeem(struct muster *m, const char *product, const char *key, int deadline_ms)
+{
+	struct work w;
+	char bare[KEYCODE_KEY + 1] = "";
+	muster_begin(m);
+	int error = work_open(&w, m, WORK_WRITE, muster_deadline(m, deadline_ms));
+	if (!error && keycode_read(key ? key : "", KEYCODE_KEY, bare))
+		error = fault_code(&m->fault, E_KEY_MALFORMED);
+	if (!error)
+		error = redeem(&w, product, bare);
+	sodium_memzero(bare, sizeof(bare));
+	work_close(&w);
+	return errand_conclude(m, error);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call as a request on the wire: who asks, what for, and the tags of this machine. Not shared between
+ * threads. */
+#ifndef CLIENT_REQUEST_H
+#define CLIENT_REQUEST_H
+
+#include "client.h"
+#include "message.h"
+#include "parts.h"
+
+/* What a request says besides its call. */
+struct request_terms {
+	const struct options *options;
+	const struct device *device;
+	const struct parts *parts;
+	const struct certificate *host; /* whose salt and organisation make the tags */
+};
+
+/* Fill the request from a ledger's call, token and ratchet. */
+void request_fill(wire_request *ret, const struct ledger *, const struct request_terms *);
+
+#endif

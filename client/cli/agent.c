@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The foreground service that keeps this machine activated: renew what is due, sleep until the next is due,
- * and again. It ends with 0 when it is told to (SIGTERM or SIGINT).
+ * and again. It ends with 0 when it is told to (SIGTERM or SIGINT); on a machine that does not come back, it
+ * then gives everything back first.
  */
 #include <errno.h>
 #include <poll.h>
@@ -80,6 +81,14 @@ static void sleep_until_due(struct cli *cli, const sigset_t *open_signals)
 		ppoll(NULL, 0, &wait, open_signals);
 }
 
+/* The signals are closed by now: one more does not break this off, but the time limit of the call does. */
+static int give_back(struct cli *cli)
+{
+	int error = muster_release(cli->m, NULL, 0);
+	say_outcomes(cli);
+	return error ? print_error(cli) : 0;
+}
+
 int verb_agent(struct invocation *inv)
 {
 	struct cli cli = {0};
@@ -101,6 +110,8 @@ int verb_agent(struct invocation *inv)
 			sleep_until_due(&cli, &open_signals);
 	} while (!once && !stopping);
 	interrupted = NULL;
+	if (stopping)
+		code = invocation_has(inv, "release-on-exit") ? give_back(&cli) : 0;
 	muster_free(cli.m);
-	return stopping ? 0 : code;
+	return code;
 }

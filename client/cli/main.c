@@ -18,7 +18,9 @@ static const struct command_option globals[] = {
 };
 
 static const struct command_option activate_options[] = {
+	{"key", "-|@FILE|KEY", "pool or enrolment key, for a machine that the host does not know yet", 0},
 	{"plans", "a,b", "only these plans", 0},
+	{"reinstalled", NULL, "take over the place that this machine had before it was installed anew", 0},
 	{"product-version", "VERSION", "version of the product to be activated", 0},
 	{NULL, NULL, NULL, 0},
 };
@@ -29,15 +31,45 @@ static const struct command_option renew_options[] = {
 	{NULL, NULL, NULL, 0},
 };
 
+static const struct command_option release_options[] = {
+	{"all", NULL, "every product, as at the shutdown of a machine that does not come back", 0},
+	{NULL, NULL, NULL, 0},
+};
+
+static const struct command_option signin_options[] = {
+	{"user", "USER", "who signs in", 0},
+	{"code", "-|@FILE|CODE", "sign-in code; none when the user has signed in here before", 0},
+	{NULL, NULL, NULL, 0},
+};
+
+static const struct command_option redeem_options[] = {
+	{"product", "PRODUCT", "what the key is for, when the products folder has several", 0},
+	{NULL, NULL, NULL, 0},
+};
+
+static const struct command_option reset_options[] = {
+	{"dry-run", NULL, "only ask the host whether it would succeed, and show the steps", 0},
+	{"undo", "FILE", "put back what an undo file has", 0},
+	{"output", "FILE", "where to write the undo file (undo/ in the state directory)", 'o'},
+	{NULL, NULL, NULL, 0},
+};
+
 static const struct command_option agent_options[] = {
 	{"once", NULL, "renew what is due now, then end", 0},
+	{"release-on-exit", NULL, "give every place back when told to end", 0},
 	{NULL, NULL, NULL, 0},
 };
 
 static const struct command commands[] = {
 	{"activate", "PRODUCT", 1, 1, "activate a product", activate_options, verb_activate},
 	{"renew", "[PRODUCT]", 0, 1, "renew a product, or all of them", renew_options, verb_renew},
-	{"release", "PRODUCT", 1, 1, "give a product's place back", NULL, verb_release},
+	{"release", "[PRODUCT]", 0, 1, "give a product's place back", release_options, verb_release},
+	{"signin", "PRODUCT", 1, 1, "sign a user in, and activate", signin_options, verb_signin},
+	{"signout", "[PRODUCT]", 0, 1, "sign out, from one product or from all", NULL, verb_signout},
+	{"redeem", "KEY|-|@FILE", 1, 1, "redeem a product key for the organisation", redeem_options,
+	 verb_redeem},
+	{"reset", "PRODUCT", 1, 1, "clear what is held of a product and activate it for the device",
+	 reset_options, verb_reset},
 	{"status", "[PRODUCT]", 0, 1, "show what is licensed, until when, and why not", NULL, verb_status},
 	{"where", "", 0, 0, "show each step of looking for a host", NULL, verb_where},
 	{"explain", "CODE", 1, 1, "explain a code by its name or number", NULL, verb_explain},

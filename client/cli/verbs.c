@@ -8,8 +8,7 @@
 #define EXIT_USAGE 64
 #define NOT_ACTIVATED 3
 
-/* A verb's parts: settings first, and the handle is let go whatever happened. */
-static int with_handle(struct invocation *inv, int (*run)(struct cli *, struct invocation *))
+int with_handle(struct invocation *inv, int (*run)(struct cli *, struct invocation *))
 {
 	struct cli cli = {0};
 	int code = settings_apply(&cli, inv);
@@ -33,84 +32,26 @@ static int fail(const struct cli *cli)
 
 /* --- activate, renew, release --- */
 
-/* What a verb did, copied out of the handle, because reading the status begins a new call. */
-struct done {
-	char product[64];
-	char what[16];
-};
-
-static json_t *result_json(const struct muster_status *s, const struct done *d)
-{
-	int index = muster_status_find(s, d->product);
-	json_t *object = index >= 0 ? print_product_json(s, index) : json_object();
-	json_object_set_new(object, "product", json_string(d->product));
-	json_object_set_new(object, "result", json_string(d->what));
-	return object;
-}
-
-static void result_line(const struct muster_status *s, const struct done *d)
-{
-	int index = muster_status_find(s, d->product);
-	if (strcmp(d->what, "released") == 0)
-		printf("%s: released\n", d->product);
-	else if (index >= 0)
-		print_product(s, index);
-}
-
-/* Say what became of each product; error: the verb's error as JSON, or NULL. */
-static void report(struct cli *cli, json_t *error, const struct done *rows, int n)
-{
-	struct muster_status *s = NULL;
-	json_t *products = json_array();
-	bool known = muster_status(cli->m, &s) == 0;
-	for (int i = 0; known && i < n; i++) {
-		json_array_append_new(products, result_json(s, &rows[i]));
-		if (!cli->json && strcmp(rows[i].what, "failed") != 0)
-			result_line(s, &rows[i]);
-	}
-	/* With several products the handle's error is only the first one's. */
-	for (int i = 0; known && !cli->json && n > 1 && i < n; i++)
-		if (strcmp(rows[i].what, "failed") == 0)
-			result_line(s, &rows[i]);
-	if (cli->json) {
-		json_t *document = json_object();
-		if (error)
-			json_object_set(document, "error", error);
-		json_object_set(document, "products", products);
-		print_json(document);
-	}
-	json_decref(products);
-	muster_status_free(s);
-}
-
-static int finish(struct cli *cli)
-{
-	int n = muster_outcome_count(cli->m);
-	struct done *rows = calloc((size_t)n + 1, sizeof(*rows));
-	if (!rows)
-		return print_own_error(cli, "NO_MEMORY", "");
-	for (int i = 0; i < n; i++) {
-		snprintf(rows[i].product, sizeof(rows[i].product), "%s", muster_outcome_product(cli->m, i));
-		snprintf(rows[i].what, sizeof(rows[i].what), "%s", muster_outcome_what(cli->m, i));
-	}
-	int code = muster_error_number(cli->m) ? print_error(cli) : 0;
-	json_t *error = print_error_json(cli);
-	report(cli, error, rows, n);
-	json_decref(error);
-	free(rows);
-	return code;
-}
-
 static int run_activate(struct cli *cli, struct invocation *inv)
 {
 	const char *plans = invocation_value(inv, "plans");
 	const char *version = invocation_value(inv, "product-version");
+	const char *given = invocation_value(inv, "key");
+	char key[SECRET_ROOM];
 	if (plans && muster_set(cli->m, "plans", plans))
 		return command_usage(inv, "--plans cannot be '%s'", plans);
 	if (version && muster_set(cli->m, "product_version", version))
 		return command_usage(inv, "--product-version cannot be '%s'", version);
+	int code = given ? secret_take(cli, given, "key", key) : 0;
+	if (code)
+		return code;
+	if (given)
+		muster_set(cli->m, "key", key);
+	explicit_bzero(key, sizeof(key));
+	if (invocation_has(inv, "reinstalled"))
+		muster_set(cli->m, "reinstalled", "1");
 	muster_activate(cli->m, inv->args[0], 0);
-	return finish(cli);
+	return finish(cli, NULL);
 }
 
 static int run_renew(struct cli *cli, struct invocation *inv)
@@ -118,13 +59,15 @@ static int run_renew(struct cli *cli, struct invocation *inv)
 	if (inv->n_args && invocation_has(inv, "all"))
 		return command_usage(inv, "give a product or --all, not both");
 	muster_renew(cli->m, inv->n_args ? inv->args[0] : NULL, invocation_has(inv, "if-due"), 0);
-	return finish(cli);
+	return finish(cli, NULL);
 }
 
 static int run_release(struct cli *cli, struct invocation *inv)
 {
-	muster_release(cli->m, inv->args[0], 0);
-	return finish(cli);
+	if ((inv->n_args == 0) != invocation_has(inv, "all"))
+		return command_usage(inv, "give a product or --all");
+	muster_release(cli->m, inv->n_args ? inv->args[0] : NULL, 0);
+	return finish(cli, NULL);
 }
 
 /* --- status --- */
@@ -148,7 +91,7 @@ static int show_status(struct cli *cli, const struct muster_status *s, int from,
 		if (cli->json)
 			json_array_append_new(products, print_product_json(s, i));
 		else
-			print_product(s, i);
+			print_whole_product(s, i);
 	}
 	if (cli->json) {
 		json_t *document = json_object();

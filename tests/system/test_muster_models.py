@@ -13,6 +13,8 @@ import time
 import pytest
 from harness import PRODUCT, Machine, program, run, wait_for
 
+from test_muster import later, needs_faketime
+
 ALPHABET = "346789ABCDEFGHJKMNPQRTVWXY"
 
 
@@ -164,6 +166,34 @@ def test_status_says_why_not(folder, hosts, vendor):
     error = machine.status()["last_error"]
     assert error["code"] == "THRESHOLD_NOT_MET" and error["remedy"] and error["numbers"] == {"have": 1, "need": 25}
     assert "detail" in error
+
+
+@needs_faketime
+def test_prompt_of_the_first_grace(lonely):
+    """DESIGN 7: 25 days until a person is told, 30 until it is over."""
+    lonely("status")
+    seen = {}
+    for days in (24, 26, 31):
+        found = json.loads(lonely("status", "--json", env=later(f"+{days}d")).stdout)["products"][0]
+        seen[days] = (found["state"], found["prompt"])
+    assert seen == {24: ("grace", False), 26: ("grace", True), 31: ("unlicensed", True)}
+    assert "notice: its grace is about to end" in lonely("status", env=later("+26d")).stdout
+
+
+@needs_faketime
+def test_notice_of_the_end_of_180_days(machine, host):
+    """Told 30 days before; and after it, by the vendor's choice, nothing is lost."""
+    machine.activate(check=True)
+    host.stop()
+    seen = {}
+    for days in (140, 151, 181):
+        found = json.loads(machine("status", "--json", env=later(f"+{days}d")).stdout)["products"][0]
+        seen[days] = (found["state"], found["notice_days"], found["plans"])
+    assert seen == {140: ("overdue", None, ["modeler", "render"]), 151: ("overdue", 30, ["modeler", "render"]),
+                    181: ("expired", None, ["modeler", "render"])}
+    assert "notice: it ends within 30 days" in machine("status", env=later("+151d")).stdout
+    text = machine("status", env=later("+181d")).stdout
+    assert "expired since" in text and "now: it shows notices and loses nothing" in text
 
 
 def test_release_all_at_shutdown(machine, host):

@@ -87,6 +87,19 @@ static inline void state_file(const struct machine_dir *dir, const char *name, c
 	snprintf(out, 512, "%s/%s", dir->path, name);
 }
 
+/* Does the machine's state file hold this text? */
+static inline bool state_has(const struct machine_dir *dir, const char *text)
+{
+	char path[512];
+	char *whole;
+	size_t n;
+	state_file(dir, "state.json", path);
+	assert_int_equal(file_read(path, 1 << 20, &whole, &n), 0);
+	bool has = strstr(whole, text) != NULL;
+	free(whole);
+	return has;
+}
+
 /* Both hosts as they were at the start, but for their keys. */
 static inline int fresh(void **unused)
 {

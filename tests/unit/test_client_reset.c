@@ -258,16 +258,17 @@ static void host_keeps_it(void **unused)
 	is_the_devices();
 }
 
-/* The lease file cannot be removed: something else lies there by now. */
-static void block_lease(struct peer *p)
+/* While the host answers the sign-out, a folder takes the place of this file. */
+static const char *blocked;
+static void block(struct peer *p)
 {
 	char below[600];
 	note_call(p);
 	if (p->last.which_call != SIGN_OUT)
 		return;
-	unlink(lease_path);
-	mkdir(lease_path, 0700);
-	snprintf(below, sizeof(below), "%s/x", lease_path);
+	unlink(blocked);
+	snprintf(below, sizeof(below), "%s/x", blocked);
+	mkdir(blocked, 0700);
 	mkdir(below, 0700);
 }
 
@@ -275,7 +276,8 @@ static void lease_cannot_be_removed(void **unused)
 {
 	char *lease = content(lease_path);
 	(void)unused;
-	one->hook = block_lease;
+	blocked = lease_path;
+	one->hook = block;
 	expect(m, muster_reset(m, "acme-cad", 0, 0), E_IO);
 	assert_string_equal(results(), "done,done,failed,to do,to do,to do");
 	one->hook = note_call;
@@ -291,23 +293,12 @@ static void lease_cannot_be_removed(void **unused)
 }
 
 /* The state cannot be written when the answer is there: as if the power had failed just then. */
-static void block_state(struct peer *p)
-{
-	char below[600];
-	note_call(p);
-	if (p->last.which_call != SIGN_OUT)
-		return;
-	unlink(state_path);
-	mkdir(state_path, 0700);
-	snprintf(below, sizeof(below), "%s/x", state_path);
-	mkdir(below, 0700);
-}
-
 static void state_cannot_be_written(void **unused)
 {
 	(void)unused;
 	one->watch = state_path;
-	one->hook = block_state;
+	blocked = state_path;
+	one->hook = block;
 	int error = muster_reset(m, "acme-cad", 0, 0);
 	assert_true(error == E_IO || error == E_CANNOT_CREATE);
 	assert_string_equal(results(), "done,done,failed,to do,to do,to do");

@@ -397,8 +397,11 @@ static inline void peer_respond(struct peer *p, int fd, struct channel *ch, cons
 	if (!bytes || !response || request_read(request, n, &p->last))
 		abort();
 	p->requests++;
-	if (p->watch && file_read(p->watch, 1 << 20, &p->watched, &p->watched_n))
-		p->watched = NULL;
+	if (p->watch) {
+		free(p->watched); /* as it was for the request before */
+		if (file_read(p->watch, 1 << 20, &p->watched, &p->watched_n))
+			p->watched = NULL;
+	}
 	if (p->hook)
 		p->hook(p);
 	peer_answer(p, &p->last, channel_remote(ch), response);

@@ -348,6 +348,7 @@ static void killed(void **unused)
 {
 	(void)unused;
 	for (int at = 1; at <= 3; at++) {
+		done(NULL);
 		users(NULL);
 		char undo[512];
 		snprintf(undo, sizeof(undo), "%s/undo-%d", dir.path, at);
@@ -375,9 +376,7 @@ static void killed(void **unused)
 			expect(m, muster_reset_undo(m, "acme-cad", undo, 0), 0);
 			assert_string_equal(one->last.call.renew.wants[0].user, ANNA);
 		}
-		muster_free(m);
 	}
-	users(NULL);
 }
 
 /* --- undo --- */

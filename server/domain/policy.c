@@ -100,6 +100,19 @@ static uint32_t lease_plans(const struct question *q)
 	return wanted ? wanted : plans;
 }
 
+/*
+ * When the machine asks again. What never renews does so all the same before its lease's end: a license that
+ * was renewed meanwhile must reach it (DESIGN 3 knows no cliff).
+ */
+static int64_t renew_after(const struct verdict *v, const struct holding *h, int64_t now)
+{
+	int64_t at = v->renew_minutes ? now + (int64_t)v->renew_minutes * 60
+				      : h->expires - (int64_t)NOTICE_DAYS * DAY_SECONDS;
+	if (h->expires && (at >= h->expires || at <= now))
+		at = now + (h->expires - now) / 2;
+	return h->expires || v->renew_minutes ? at : 0;
+}
+
 /* Fill in the lease: terms, dates and the holding as it will be. */
 static void give(const struct question *q, struct verdict *v)
 {
@@ -117,11 +130,7 @@ static void give(const struct question *q, struct verdict *v)
 	h->plans = lease_plans(q);
 	if (h->units == 0)
 		h->units = 1;
-	if (v->renew_minutes) {
-		v->renew_after = q->now + (int64_t)v->renew_minutes * 60;
-		if (v->renew_after >= h->expires)
-			v->renew_after = q->now + (h->expires - q->now) / 2;
-	}
+	v->renew_after = renew_after(v, h, q->now);
 }
 
 /* What becomes of a device that was refused. */

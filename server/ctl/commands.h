@@ -3,7 +3,13 @@
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H
 
+#include <jansson.h>
+
 struct invocation;
+
+/* What was installed, told: an answer of the API. Both return 0 or E_NO_MEMORY. */
+int license_print_installed(json_t *license);  /* license.c */
+int host_print_installed(json_t *certificate); /* host.c */
 
 int status_run(struct invocation *);          /* status.c */
 int wait_run(struct invocation *);            /* wait.c */

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* musterctl license: install, list, show. */
+/* musterctl license: install, list, show, ask for more. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "commands.h"
+#include "failure.h"
 #include "listing.h"
 #include "print.h"
 #include "show.h"
+#include "signed_text.h"
 #include "upload.h"
+
+#define QUANTITY_MAX 1000000000
 
 static const struct column list_columns[] = {{"id", "LICENSE", NULL, 0},
 					     {"org", "ORG", NULL, 0},
@@ -52,7 +59,7 @@ static int print_license(json_t *license)
 	return error ? error : print_section(grant_columns, json_object_get(license, "grants"));
 }
 
-static int print_installed(json_t *license)
+int license_print_installed(json_t *license)
 {
 	fputs("installed license ", stdout);
 	print_member(stdout, license, "id");
@@ -66,23 +73,9 @@ static int print_installed(json_t *license)
 	return print_section(grant_columns, json_object_get(license, "grants"));
 }
 
-int upload_license(const struct invocation *inv, const struct upload *u)
-{
-	struct request req = {.method = "POST", .path = "/v1/licenses", .body = u->text, .n_body = u->n};
-	return show_answer(inv, &req, print_installed);
-}
-
 int license_install_run(struct invocation *inv)
 {
-	struct upload u;
-	int code = upload_read(inv, inv->args[0], &u);
-	if (code)
-		return code;
-	code = upload_expect(inv, &u, &token_license);
-	if (!code)
-		code = upload_license(inv, &u);
-	upload_fini(&u);
-	return code;
+	return upload_install(inv, &token_license, "/v1/licenses", license_print_installed);
 }
 
 int license_list_run(struct invocation *inv)
@@ -95,4 +88,59 @@ int license_show_run(struct invocation *inv)
 {
 	struct request req = {.path = "/v1/licenses", .id = inv->args[0]};
 	return show_answer(inv, &req, print_license);
+}
+
+/* --- ask for more --- */
+
+static const struct token_kind request_kind = {"muster.license-request", "LICENSE REQUEST"};
+
+/* "cad-pool=200": a grant, and the quantity that is wanted. NULL: no such text. */
+static json_t *read_want(const char *text)
+{
+	const char *equals = strrchr(text, '=');
+	char *end = NULL;
+	if (!equals || equals == text || equals[1] < '1' || equals[1] > '9')
+		return NULL;
+	long quantity = strtol(equals + 1, &end, 10);
+	if (quantity > QUANTITY_MAX || *end)
+		return NULL;
+	return json_pack("{s:s%, s:I}", "grant", text, (size_t)(equals - text), "quantity",
+			 (json_int_t)quantity);
+}
+
+/* --grant's values. Returns 0, or the exit code. */
+static int read_wants(const struct invocation *inv, json_t *wants)
+{
+	const char *values[COMMAND_OPTIONS_MAX];
+	size_t n = invocation_values(inv, "grant", values, COMMAND_OPTIONS_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (json_array_append_new(wants, read_want(values[i])))
+			return command_usage(inv,
+					     "--grant takes GRANT=N, N being the quantity wanted, not '%s'",
+					     values[i]);
+	return n ? 0 : command_usage(inv, "'%s' needs --grant GRANT=N", inv->command->path);
+}
+
+int license_request_more_run(struct invocation *inv)
+{
+	json_t *wants = json_array();
+	int code = wants ? read_wants(inv, wants) : failure_say(inv, E_NO_MEMORY, "the request");
+	json_t *document = json_pack("{s:s, s:O, s:s*}", "license", inv->args[0], "wants", wants, "reason",
+				     invocation_value(inv, "reason"));
+	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	if (!code && !text)
+		code = failure_say(inv, E_USAGE, "a value is not UTF-8 text");
+	if (!code) {
+		struct request req = {.method = "POST",
+				      .path = "/v1/license-requests",
+				      .body = text,
+				      .n_body = strlen(text),
+				      .type = REQUEST_JSON,
+				      .plain = true};
+		code = signed_text_run(inv, &req, &request_kind);
+	}
+	free(text);
+	json_decref(document);
+	json_decref(wants);
+	return code;
 }

@@ -13,6 +13,7 @@
 #include "failure.h"
 #include "listing.h"
 #include "request.h"
+#include "signed_text.h"
 
 /* clang-format off */
 static const struct command_option globals[] = {
@@ -37,7 +38,7 @@ static const struct command_option wait_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option request_options[] = {
-	{"output", "FILE", "write it there instead of to standard output", 'o'},
+	SIGNED_TEXT_OPTION,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option install_options[] = {
@@ -51,7 +52,8 @@ static const struct command_option config_options[] = {
 static const struct command commands[] = {
 	{"status", "", 0, 0, "how the daemon is, what it serves and what needs attention", NULL, status_run},
 	{"wait", "", 0, 0, "wait until the daemon answers", wait_options, wait_run},
-	{"install", "FILE", 1, 1, "install a license or a host certificate", install_options, install_run},
+	{"install", "FILE", 1, 1, "install whatever a vendor signed: license, certificate, revocations", install_options,
+	 install_run},
 	{"license install", "FILE", 1, 1, "install a license", NULL, license_install_run},
 	{"license list", "", 0, 0, "list the installed licenses", list_options, license_list_run},
 	{"license show", "ID", 1, 1, "show a license with its products and grants", NULL, license_show_run},

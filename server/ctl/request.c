@@ -8,11 +8,11 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "progress.h"
+
 #define SOCKET_DEFAULT "/run/muster/admin.sock"
 #define BASE_URL "http://localhost"
 #define CONNECT_TIMEOUT_MS 2000L
-#define ANSWER_MAX ((size_t)64 << 20)
-#define SCHEMA 1
 
 const char *request_socket(const struct invocation *inv)
 {
@@ -119,6 +119,27 @@ static void set_body(CURL *curl, const struct request *req)
 	}
 }
 
+/* curl calls about once a second while nothing moves. */
+static int tick(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+	(void)down_total;
+	(void)down;
+	(void)up_total;
+	(void)up;
+	progress_show(context);
+	return 0;
+}
+
+static void set_progress(CURL *curl, const struct request *req, struct progress *p)
+{
+	progress_begin(p, req->progress);
+	if (!progress_wanted(p))
+		return;
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, tick);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, p);
+}
+
 /* The system's reason for a connection that did not come about. */
 static int refused(CURL *curl, const char *socket, struct failure *f)
 {
@@ -160,11 +181,15 @@ static int transfer_failed(CURL *curl, CURLcode result, const char *socket, stru
 static int transfer(CURL *curl, const char *socket, const struct request *req, struct reply *r)
 {
 	struct buffer url;
+	struct progress progress;
+	char type[96];
 	buffer_init(&url, 65536);
 	/* No "Expect: 100-continue": what is sent is small. */
 	struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
-	if (headers && req->body)
-		curl_slist_append(headers, "Content-Type: text/plain");
+	if (headers && req->body) {
+		snprintf(type, sizeof(type), "Content-Type: %.64s", req->type ? req->type : "text/plain");
+		curl_slist_append(headers, type);
+	}
 	int error = headers ? make_url(curl, req, &url) : E_NO_MEMORY;
 	if (error) {
 		failure_set(&r->failure, error, "the request");
@@ -176,7 +201,9 @@ static int transfer(CURL *curl, const char *socket, const struct request *req, s
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
+	set_progress(curl, req, &progress);
 	CURLcode result = curl_easy_perform(curl);
+	progress_end(&progress);
 	if (result != CURLE_OK)
 		error = transfer_failed(curl, result, socket, &r->failure);
 	else
@@ -208,9 +235,9 @@ static int read_json(struct reply *r, json_t **ret)
 	int error = 0;
 	if (!json_is_integer(schema))
 		error = failure_set(&r->failure, E_MALFORMED, "the answer is not an object with a schema");
-	else if (json_integer_value(schema) != SCHEMA)
+	else if (json_integer_value(schema) != REQUEST_SCHEMA)
 		error = failure_set(&r->failure, E_VERSION_UNSUPPORTED,
-				    "the answer has another schema than %d", SCHEMA);
+				    "the answer has another schema than %d", REQUEST_SCHEMA);
 	if (error)
 		json_decref(document);
 	else
@@ -251,7 +278,9 @@ static int read_answer(CURL *curl, const struct request *req, struct reply *r)
 		return read_problem(r);
 	if (req->plain && fine && is_type(curl, "text/plain"))
 		return 0;
-	if (!req->plain && (fine || req->any_status) && is_type(curl, "application/json"))
+	if (req->unread && fine && is_type(curl, REQUEST_JSON))
+		return 0;
+	if (!req->plain && !req->unread && (fine || req->any_status) && is_type(curl, REQUEST_JSON))
 		return read_json(r, &r->json);
 	return strange_answer(curl, r);
 }
@@ -262,7 +291,7 @@ int request_exchange(const struct invocation *inv, const struct request *req, st
 	const char *socket = request_socket(inv);
 	*ret = (struct reply){0};
 	/* One byte more for the NUL. */
-	buffer_init(&ret->body, ANSWER_MAX + 1);
+	buffer_init(&ret->body, (req->answer_max ? req->answer_max : REQUEST_ANSWER_MAX) + 1);
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return failure_set(&ret->failure, E_USAGE, "%s: longer than a socket's path may be", socket);
 	if (!*socket || (req->id && !*req->id))

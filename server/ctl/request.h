@@ -16,6 +16,9 @@
 #define REQUEST_QUERY 8
 #define REQUEST_TIMEOUT_MS 10000L
 #define REQUEST_LONG_TIMEOUT_MS 600000L /* for what walks through the whole database */
+#define REQUEST_ANSWER_MAX ((size_t)64 << 20)
+#define REQUEST_SCHEMA 1
+#define REQUEST_JSON "application/json"
 
 /* What the program keeps between exchanges; the context of every invocation. */
 struct ctl {
@@ -32,14 +35,18 @@ struct request {
 	} query[REQUEST_QUERY];
 	const void *body; /* NULL: none */
 	size_t n_body;
-	bool plain;      /* the answer must be text/plain, not JSON */
-	bool any_status; /* a JSON document is an answer even with an error status */
-	long timeout_ms; /* 0: REQUEST_TIMEOUT_MS */
+	const char *type;     /* the body's media type; NULL: text/plain */
+	bool plain;           /* the answer must be text/plain, not JSON */
+	bool unread;          /* the answer must be JSON, and stays bytes: it may be long */
+	bool any_status;      /* a JSON document is an answer even with an error status */
+	size_t answer_max;    /* 0: REQUEST_ANSWER_MAX */
+	long timeout_ms;      /* 0: REQUEST_TIMEOUT_MS */
+	const char *progress; /* say so on a terminal while it lasts; NULL: stay silent */
 };
 
 struct reply {
 	long status;        /* HTTP; 0: no whole answer came */
-	json_t *json;       /* an object with "schema": 1, owned; NULL for a plain answer */
+	json_t *json;       /* an object with "schema": 1, owned; NULL for a plain or unread answer */
 	struct buffer body; /* the bytes, with a NUL behind them */
 	struct failure failure;
 };

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "upload.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "armour.h"
 #include "failure.h"
-#include "file.h"
+#include "input.h"
+#include "paserk.h"
+#include "show.h"
 
 #define LABEL_TEXT 64
+#define KEY_FILE_MAX 4096
+#define KEY_PREFIX "k4.public."
 
 int upload_read(const struct invocation *inv, const char *path, struct upload *ret)
 {
 	*ret = (struct upload){.path = path};
-	int error = file_read(path, LIMIT_TOKEN, &ret->text, &ret->n);
-	if (error == E_IO)
-		return failure_say(inv, error, "%s: %s", path, strerror(errno));
-	return error ? failure_say(inv, error, "%s", path) : 0;
+	return input_read(inv, path, LIMIT_TOKEN, &ret->text, &ret->n);
 }
 
 void upload_fini(struct upload *u)
@@ -75,11 +75,79 @@ static bool holds_block(const struct upload *u, const struct token_kind *kind)
 	return true;
 }
 
-int upload_expect(const struct invocation *inv, const struct upload *u, const struct token_kind *want)
+/* Refuse a file that is clearly of another kind than the command takes; what is not clear is left to the
+ * daemon. Returns 0, or the exit code after telling the failure. */
+static int expect(const struct invocation *inv, const struct upload *u, const struct token_kind *want)
 {
 	const struct token_kind *kind = NULL;
 	if (upload_kind(u, &kind) || kind == want || holds_block(u, want))
 		return 0;
 	return failure_say(inv, E_WRONG_TYPE, "%s holds a %s; this command takes a %s", u->path, kind->label,
 			   want->label);
+}
+
+/* --- sending --- */
+
+/* The first word of a file. */
+static int read_key_file(const struct invocation *inv, const char *path, char out[PASERK_PUBLIC_TEXT])
+{
+	char *text;
+	size_t n;
+	int code = input_read(inv, path, KEY_FILE_MAX, &text, &n);
+	if (code)
+		return code;
+	const char *from = text + strspn(text, " \t\r\n");
+	size_t length = strcspn(from, " \t\r\n");
+	out[0] = 0;
+	if (length < PASERK_PUBLIC_TEXT) {
+		memcpy(out, from, length);
+		out[length] = 0;
+	}
+	free(text);
+	return 0;
+}
+
+/* --vendor-key's key as text, "" when the option was not given. Returns 0, or the exit code. */
+static int vendor_key(const struct invocation *inv, char out[PASERK_PUBLIC_TEXT])
+{
+	const char *given = invocation_value(inv, "vendor-key");
+	uint8_t key[PASETO_PUBLIC];
+	int code = 0;
+	out[0] = 0;
+	if (!given)
+		return 0;
+	if (strncmp(given, KEY_PREFIX, strlen(KEY_PREFIX)) != 0)
+		code = read_key_file(inv, given, out);
+	else if (strlen(given) < PASERK_PUBLIC_TEXT)
+		strcpy(out, given);
+	if (!code && paserk_public_read(out, strlen(out), key))
+		code = failure_say(inv, E_KEY_INVALID, "--vendor-key %s", given);
+	return code;
+}
+
+int upload_send(const struct invocation *inv, const struct upload *u, const char *path,
+		int (*print)(json_t *answer))
+{
+	char key[PASERK_PUBLIC_TEXT];
+	int code = vendor_key(inv, key);
+	struct request req = {.method = "POST",
+			      .path = path,
+			      .query = {{"vendor_key", *key ? key : NULL}},
+			      .body = u->text,
+			      .n_body = u->n};
+	return code ? code : show_answer(inv, &req, print);
+}
+
+int upload_install(const struct invocation *inv, const struct token_kind *want, const char *path,
+		   int (*print)(json_t *answer))
+{
+	struct upload u;
+	int code = upload_read(inv, inv->args[0], &u);
+	if (code)
+		return code;
+	code = expect(inv, &u, want);
+	if (!code)
+		code = upload_send(inv, &u, path, print);
+	upload_fini(&u);
+	return code;
 }

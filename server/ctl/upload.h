@@ -21,16 +21,14 @@ void upload_fini(struct upload *);
  * unknown. */
 int upload_kind(const struct upload *, const struct token_kind **ret);
 
-/*
- * Refuse a file that is clearly of another kind than the command takes; what is not clear is left to the
- * daemon. Returns 0, or the exit code after telling the failure.
- */
-int upload_expect(const struct invocation *, const struct upload *, const struct token_kind *want);
+/* POST it to a path, with --vendor-key's key when that was given, and print the answer as show_answer does.
+ * Returns the exit code. */
+int upload_send(const struct invocation *, const struct upload *, const char *path,
+		int (*print)(json_t *answer));
 
-/* Send it as a license and print what was installed. Returns the exit code. */
-int upload_license(const struct invocation *, const struct upload *);
-
-/* Send it as a host certificate, with --vendor-key's key, and print whose it is. Returns the exit code. */
-int upload_certificate(const struct invocation *, const struct upload *);
+/* Read the file on the command line, refuse it when it is clearly of another kind than want (the daemon
+ * judges what is not clear), and upload_send it. Returns the exit code. */
+int upload_install(const struct invocation *, const struct token_kind *want, const char *path,
+		   int (*print)(json_t *answer));
 
 #endif

@@ -4,11 +4,15 @@ import http.server
 import json
 import os
 import pathlib
+import pty
+import select
 import socket
 import socketserver
 import subprocess
+import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import pytest
@@ -137,6 +141,7 @@ class Daemon:
         self.server = Server(self.socket, Handler)
         self.server.routes = {}
         self.server.requests = []
+        self.wrong = []
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
@@ -168,6 +173,7 @@ def daemon(folder):
     d = Daemon(folder)
     yield d
     d.stop()
+    assert d.wrong == []
 
 
 def environment(**more):
@@ -204,3 +210,154 @@ def serve_pages(daemon, path, rows):
 
 
 ROWS = [device(i) for i in range(2500)]
+
+
+# --- changes ---
+
+TEXT, FLAG, NUMBER, TEXTS = "text", "flag", "number", "texts"
+SUBJECT = {"user", "group", "device", "device_group"}
+
+# What each kind of change must have, may have, and has exactly one of.
+CHANGES = {
+    "user.add": ({"user": TEXT}, {"name": TEXT, "guest": FLAG, "groups": TEXTS}, set()),
+    "user.remove": ({"user": TEXT}, {}, set()),
+    "signin.code": ({"user": TEXT}, {}, set()),
+    "group.add": ({"group": TEXT, "kind": TEXT}, {"pattern": TEXT}, set()),
+    "group.remove": ({"group": TEXT, "kind": TEXT}, {"force": FLAG}, set()),
+    "member.add": ({"group": TEXT, "kind": TEXT}, {}, {"user", "device", "member"}),
+    "member.remove": ({"group": TEXT, "kind": TEXT}, {}, {"user", "device", "member"}),
+    "assign": ({"product": TEXT}, {"plans": TEXTS, "grant": TEXT}, SUBJECT),
+    "unassign": ({"product": TEXT}, {"grant": TEXT}, SUBJECT),
+    "replace": ({"product": TEXT, "with": TEXT}, {"plans": TEXTS, "grant": TEXT}, SUBJECT),
+    **{"device." + verb: ({"device": TEXT}, {}, set())
+       for verb in ("block", "unblock", "approve", "mark_shared", "unmark_shared", "forget")},
+    "activation.release": ({"device": TEXT}, {"product": TEXT, "user": TEXT}, set()),
+    "enrol_key.add": ({"group": TEXT}, {"uses": NUMBER, "days": NUMBER}, set()),
+    "enrol_key.remove": ({"id": TEXT}, {}, set()),
+    "proposal.confirm": ({"group": TEXT, "device": TEXT}, {}, set()),
+    "subscription.cancel": ({"grant": TEXT}, {"license": TEXT}, set()),
+    "subscription.takeover": ({"grant": TEXT}, {"license": TEXT}, set()),
+    "subscription.reactivate": ({"grant": TEXT}, {"license": TEXT, "key": TEXT}, set()),
+    "subscription.redeem": ({"key": TEXT}, {"product": TEXT}, set()),
+}
+
+
+def is_of(value, kind):
+    if kind == TEXT:
+        return isinstance(value, str) and value != ""
+    if kind == FLAG:
+        return value is True
+    if kind == NUMBER:
+        return isinstance(value, int) and value > 0
+    return isinstance(value, list) and value != [] and all(is_of(v, TEXT) for v in value)
+
+
+def change_problem(change):
+    """What is wrong with one change, or None."""
+    if change.get("do") not in CHANGES:
+        return f"no such change: {change}"
+    needed, allowed, one_of = CHANGES[change["do"]]
+    kinds = {**needed, **allowed, **{key: TEXT for key in one_of}}
+    for key, value in change.items():
+        if key != "do" and (key not in kinds or not is_of(value, kinds[key])):
+            return f"{key} in {change}"
+    if needed.keys() - change.keys():
+        return f"lacks {needed.keys() - change.keys()}: {change}"
+    if one_of and len(one_of & change.keys()) != 1:
+        return f"not one of {one_of}: {change}"
+    if change.get("kind", "users") not in ("users", "devices"):
+        return f"kind: {change}"
+    return None
+
+
+def request_problem(handler):
+    try:
+        body = json.loads(handler.body.decode())
+    except ValueError:
+        return "no JSON"
+    if handler.headers.get("Content-Type") != "application/json" or handler.query:
+        return "type or query"
+    if set(body) != {"dry_run", "confirm", "changes"} or not all(
+            isinstance(body[key], bool) for key in ("dry_run", "confirm")):
+        return f"members: {sorted(body)}"
+    if not body["changes"]:
+        return "no changes"
+    return next(filter(None, map(change_problem, body["changes"])), None)
+
+
+def error(code, **more):
+    return {"code": code, "text": "the text", "remedy": "Do that.", "numbers": {}, **more}
+
+
+class Changes:
+    """POST /v1/changes as the API has it: strict, every row done but those that refuse() has an error for."""
+
+    def __init__(self, daemon, refuse=lambda change: None, more=lambda change: {}, effect=(), guard=None):
+        self.daemon, self.refuse, self.more, self.effect, self.guard = daemon, refuse, more, effect, guard
+        self.bodies = []
+        daemon.route("/v1/changes", self, "POST")
+
+    def __call__(self, handler):
+        wrong = request_problem(handler)
+        if wrong:
+            self.daemon.wrong.append(wrong)
+            return problem(400, "BAD_REQUEST", detail=wrong)(handler)
+        body = json.loads(handler.body)
+        self.bodies.append(body)
+        if self.guard and not body["confirm"] and not body["dry_run"]:
+            return self.guard(handler)
+        items = []
+        for change in body["changes"]:
+            refusal = self.refuse(change)
+            items.append({**change, "ok": refusal is None, **({"error": refusal} if refusal else self.more(change))})
+        return Answer({"schema": 1, "dry_run": body["dry_run"], "items": items, "effect": list(self.effect)})(handler)
+
+    @property
+    def rows(self):
+        """The changes of the only request so far."""
+        assert len(self.bodies) == 1
+        return self.bodies[0]["changes"]
+
+
+# --- memory ---
+
+# A process counts the pages of whoever forked it, too: a small one forks it here.
+LAUNCHER = """
+import os, sys
+out = [(os.POSIX_SPAWN_OPEN, 1, sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)]
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ, file_actions=out)
+_, status, usage = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+"""
+
+
+def peak(args, out):
+    """The exit code of the program, and the most memory that it held, in KiB; its output goes to a file."""
+    # A sanitizer would keep freed memory back.
+    env = environment(ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1")
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, out, str(CTL), *map(str, args)], capture_output=True,
+                          timeout=120, env=env, encoding="utf-8", check=True)
+    return tuple(map(int, done.stdout.split()))
+
+
+# --- a terminal ---
+
+def on_terminal(args, env, say=b""):
+    """What the program writes to a terminal, and its exit code; say is typed at the start."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen([str(CTL), *map(str, args)], stdout=slave, stderr=slave, stdin=slave, env=env)
+    os.close(slave)
+    os.write(master, say)
+    out = b""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if select.select([master], [], [], 0.1)[0]:
+            try:
+                block = os.read(master, 65536)
+            except OSError:
+                break
+            if not block:
+                break
+            out += block
+    os.close(master)
+    return out.decode(), child.wait(timeout=10)

@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from ctl_server import ARMOUR, Answer, CERTIFICATE, CTL, HOST, KEY, LICENSE, PID, REPO, environment, refused, run
+from ctl_server import (
+    ARMOUR, Answer, CERTIFICATE, CTL, HOST, KEY, LICENSE, PID, REPO, environment, problem, refused, run)
 from ctl_server import daemon, folder  # noqa: F401 (fixtures)
 
 # --- the command line ---
@@ -103,19 +104,24 @@ def test_path_that_is_not_utf8_is_told_in_json(daemon, folder):
     assert json.loads(result.stdout)["error"]["code"] == "IO"
 
 
-def test_install_by_label(daemon, folder):
-    daemon.route("/v1/licenses", Answer(LICENSE, status=201), "POST")
-    daemon.route("/v1/host/certificate", Answer(CERTIFICATE, status=201), "POST")
-    for label, path in (("LICENSE", "/v1/licenses"), ("CERTIFICATE", "/v1/host/certificate")):
+def test_install_sends_what_a_vendor_signed(daemon, folder):
+    for label, answer, told in (
+            ("LICENSE", {**LICENSE, "kind": "license"}, "installed license fjord, serial 3"),
+            ("CERTIFICATE", {**CERTIFICATE, "kind": "certificate"}, f"vendor {PID} (newly pinned"),
+            ("REVOCATIONS", {"schema": 1, "kind": "revocations", "number": 7, "until": None}, "number: 7\n")):
+        daemon.route("/v1/install", Answer(answer, status=201), "POST")
         text = "Dear customer,\n" + ARMOUR.format(label)
-        assert daemon.run("install", write(folder, "f", text)).returncode == 0
-        assert daemon.requests[-1][1] == path and daemon.requests[-1][3].decode() == text
+        result = daemon.run("install", write(folder, "f", text))
+        assert result.returncode == 0 and told in result.stdout and "until: " not in result.stdout
+        assert daemon.requests[-1][1] == "/v1/install" and daemon.requests[-1][3].decode() == text
+        assert json.loads(daemon.run("install", folder + "/f", "--json").stdout) == answer
     count = len(daemon.requests)
     assert "PRODUCT" in refused(daemon.run("install", write(folder, "f", ARMOUR.format("PRODUCT"))), "WRONG_TYPE", 1)
-    refused(daemon.run("install", write(folder, "f", ARMOUR.format("LOVE LETTER"))), "WRONG_TYPE", 1)
     refused(daemon.run("install", write(folder, "f", "no block")), "ARMOUR_INVALID", 1)
     refused(daemon.run("install", write(folder, "f", "")), "ARMOUR_INVALID", 1)
     assert len(daemon.requests) == count
+    daemon.route("/v1/install", problem(422, "WRONG_TYPE"), "POST")
+    refused(daemon.run("install", write(folder, "f", ARMOUR.format("LOVE LETTER"))), "WRONG_TYPE", 1)
 
 
 def test_file_for_another_command(daemon, folder):
@@ -141,13 +147,11 @@ def bare(claims):
 
 
 def test_install_of_bare_tokens(daemon, folder):
-    daemon.route("/v1/licenses", Answer(LICENSE, status=201), "POST")
-    daemon.route("/v1/host/certificate", Answer(CERTIFICATE, status=201), "POST")
-    for typ, path in (("muster.license", "/v1/licenses"), ("muster.certificate", "/v1/host/certificate")):
+    daemon.route("/v1/install", Answer({**LICENSE, "kind": "license"}, status=201), "POST")
+    for typ in ("muster.license", "muster.certificate", "muster.news"):
         assert daemon.run("install", write(folder, "f", bare({"typ": typ}) + "\n")).returncode == 0
-        assert daemon.requests[-1][1] == path
+        assert daemon.requests[-1][1] == "/v1/install"
     refused(daemon.run("install", write(folder, "f", bare({"typ": "muster.lease"}))), "WRONG_TYPE", 1)
-    refused(daemon.run("install", write(folder, "f", bare({"typ": 1}))), "WRONG_TYPE", 1)
     refused(daemon.run("install", write(folder, "f", bare([]))), "ARMOUR_INVALID", 1)
     refused(daemon.run("install", write(folder, "f", "v4.public.%%%")), "ARMOUR_INVALID", 1)
 
@@ -164,7 +168,8 @@ def test_host_install_shows_the_fingerprint(daemon, folder):
 
 def test_host_install_with_a_vendor_key(daemon, folder):
     path = write(folder, "c", ARMOUR.format("CERTIFICATE"))
-    daemon.route("/v1/host/certificate", Answer(CERTIFICATE, status=201), "POST")
+    for route in ("/v1/host/certificate", "/v1/install"):
+        daemon.route(route, Answer({**CERTIFICATE, "kind": "certificate"}, status=201), "POST")
     key_file = write(folder, "vendor.pub", "\n  " + KEY + "\n")
     for command in ("host install", "install"):
         for key in (KEY, key_file):

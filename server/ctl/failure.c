@@ -17,6 +17,13 @@ int failure_set(struct failure *f, int code, const char *format, ...)
 	return code;
 }
 
+void failure_take(struct failure *f, json_t *error)
+{
+	const char *name = json_string_value(json_object_get(error, "code"));
+	const struct error_row *row = name ? error_by_name(name) : NULL;
+	*f = (struct failure){.code = row ? -row->number : E_INTERNAL, .problem = json_incref(error)};
+}
+
 void failure_fini(struct failure *f)
 {
 	json_decref(f->problem);
@@ -40,7 +47,7 @@ static const char *code_of(const struct failure *f)
 static const char *text_of(const struct failure *f)
 {
 	const char *name = told(f, "code");
-	const char *title = told(f, "title");
+	const char *title = told(f, "title") ? told(f, "title") : told(f, "text");
 	return name && !error_by_name(name) && title ? title : error_text(f->code);
 }
 
@@ -108,19 +115,27 @@ static void tell_line(const struct failure *f)
 	if (*detail_of(f)) {
 		fputs(" \xe2\x80\x94 ", stderr);
 		print_safe(stderr, detail_of(f));
-	} else {
-		tell_numbers(json_object_get(f->problem, "numbers"));
 	}
+	tell_numbers(json_object_get(f->problem, "numbers"));
 	fputc('\n', stderr);
 }
 
-int failure_tell(const struct failure *f)
+int failure_tell_at(const char *where, const struct failure *f)
 {
+	if (where) {
+		print_safe(stderr, where);
+		fputs(": ", stderr);
+	}
 	tell_line(f);
 	fputs("remedy: ", stderr);
 	print_safe(stderr, remedy_of(f));
 	fputc('\n', stderr);
 	return error_row(f->code)->exit;
+}
+
+int failure_tell(const struct failure *f)
+{
+	return failure_tell_at(NULL, f);
 }
 
 int failure_print(const struct invocation *inv, const struct failure *f)

@@ -22,6 +22,9 @@ struct failure {
 /* Note a failure that was found here. format: the detail. Returns code. */
 int failure_set(struct failure *, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Note what the daemon says of one row of a request: {"code","text","remedy","numbers","detail"}. */
+void failure_take(struct failure *, json_t *error);
+
 /* Drop the problem document. */
 void failure_fini(struct failure *);
 
@@ -30,6 +33,9 @@ json_t *failure_json(const struct failure *);
 
 /* Tell it on standard error only. Returns the exit code that belongs to it. */
 int failure_tell(const struct failure *);
+
+/* The same of one row among others. where: "users.csv:12", put in front; NULL: nothing. */
+int failure_tell_at(const char *where, const struct failure *);
 
 /* Tell it, and with --json print {"schema":1,"error":{...}} on standard output. Returns the exit code. */
 int failure_print(const struct invocation *, const struct failure *);

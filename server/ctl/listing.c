@@ -50,16 +50,26 @@ static void print_items(struct walk *w, json_t *items)
 	}
 }
 
+static int print_rows(struct walk *w, json_t *items)
+{
+	json_t *rows = w->listing->rows ? w->listing->rows(items) : json_incref(items);
+	int error = rows ? 0 : E_NO_MEMORY;
+	if (rows && w->csv)
+		print_csv_rows(w->listing->columns, rows);
+	else if (rows)
+		error = print_table(&w->table, w->listing->columns, rows);
+	json_decref(rows);
+	return error;
+}
+
 static int print_page(struct walk *w, json_t *items)
 {
 	int error = 0;
 	begin(w);
 	if (w->json)
 		print_items(w, items);
-	else if (w->csv)
-		print_csv_rows(w->listing->columns, items);
 	else
-		error = print_table(&w->table, w->listing->columns, items);
+		error = print_rows(w, items);
 	w->printed += json_array_size(items);
 	return error;
 }
@@ -140,15 +150,20 @@ static int read_cursor(struct walk *w, struct reply *reply, char out[CURSOR_TEXT
 	return 0;
 }
 
+/* Fetch and check a page. */
+static int read_page(struct walk *w, struct reply *reply, json_t **ret_items, char next[CURSOR_TEXT])
+{
+	int error = fetch(w, reply);
+	if (!error)
+		error = read_items(w, reply, ret_items);
+	return error ? error : read_cursor(w, reply, next);
+}
+
 static int take_page(struct walk *w, struct reply *reply)
 {
 	json_t *items = NULL;
 	char next[CURSOR_TEXT];
-	int error = fetch(w, reply);
-	if (!error)
-		error = read_items(w, reply, &items);
-	if (!error)
-		error = read_cursor(w, reply, next);
+	int error = read_page(w, reply, &items, next);
 	if (error)
 		return error;
 	error = print_page(w, items);
@@ -199,4 +214,24 @@ int listing_run(const struct invocation *inv, const struct listing *listing)
 	strcpy(w.cursor, after);
 	int code = option_number(inv, "limit", 1, LONG_MAX, &w.left);
 	return code ? code : walk(&w);
+}
+
+int listing_visit(const struct invocation *inv, const struct listing *listing,
+		  int (*visit)(json_t *item, void *context), void *context)
+{
+	struct walk w = {.inv = inv, .listing = listing};
+	int code = 0;
+	do {
+		struct reply reply;
+		json_t *items = NULL;
+		char next[CURSOR_TEXT];
+		if (read_page(&w, &reply, &items, next))
+			code = failure_print(inv, &reply.failure);
+		for (size_t i = 0; !code && i < json_array_size(items); i++)
+			code = visit(json_array_get(items, i), context);
+		reply_fini(&reply);
+		if (!code)
+			strcpy(w.cursor, next);
+	} while (!code && *w.cursor);
+	return code;
 }

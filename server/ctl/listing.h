@@ -27,6 +27,7 @@ struct listing {
 		const char *key;
 		const char *value; /* NULL: no such filter */
 	} filters[LISTING_FILTERS];
+	json_t *(*rows)(json_t *items); /* NULL: an item is a row; else the rows (new) for a table and CSV */
 };
 
 /*
@@ -34,5 +35,12 @@ struct listing {
  * told and a JSON document ends with the cursor to go on from and the error.
  */
 int listing_run(const struct invocation *, const struct listing *);
+
+/*
+ * Fetch without printing: visit each item (borrowed); it returns 0, or an exit code that ends the walk.
+ * Returns that, or the exit code of a failure that was told, or 0.
+ */
+int listing_visit(const struct invocation *, const struct listing *,
+		  int (*visit)(json_t *item, void *context), void *context);
 
 #endif

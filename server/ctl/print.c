@@ -85,6 +85,17 @@ const char *print_value(const json_t *value, char out[PRINT_TEXT])
 	return out;
 }
 
+const char *print_error(const json_t *error, char out[PRINT_TEXT])
+{
+	const char *code = json_string_value(json_object_get(error, "code"));
+	const char *detail = json_string_value(json_object_get(error, "detail"));
+	if (!detail || !*detail)
+		detail = json_string_value(json_object_get(error, "text"));
+	snprintf(out, PRINT_TEXT, "%s%s%s", code ? code : "-", code && detail ? ": " : "",
+		 code && detail ? detail : "");
+	return out;
+}
+
 void print_member(FILE *to, const json_t *object, const char *key)
 {
 	char text[PRINT_TEXT];
@@ -110,7 +121,7 @@ static const char *colour_of(const char *state)
 		{"ending", "yellow"},  {"pending", "yellow"}, {"grace", "yellow"},   {"unlicensed", "yellow"},
 		{"warning", "yellow"}, {"expired", "red"},    {"ended", "red"},      {"disabled", "red"},
 		{"deleted", "red"},    {"blocked", "red"},    {"degraded", "red"},   {"error", "red"},
-		{"FAILED", "red"},
+		{"FAILED", "red"},     {"held", "green"},     {"waiting", "yellow"}, {"conflict", "red"},
 	};
 	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
 		if (strcmp(colours[i].state, state) == 0)
@@ -127,6 +138,8 @@ static const char *cell_text(const struct column *column, json_t *row, char out[
 	print_value(value, out);
 	if (column->flags & COLUMN_ALL && json_is_array(value) && json_array_size(value) == 0)
 		strcpy(out, "all");
+	if (column->flags & COLUMN_ERROR)
+		print_error(value, out);
 	if (json_integer_value(of) > 0) {
 		snprintf(number, sizeof(number), "/%" JSON_INTEGER_FORMAT, json_integer_value(of));
 		append(out, number);
@@ -308,7 +321,8 @@ void print_csv_rows(const struct column *columns, json_t *rows)
 	json_array_foreach (rows, i, row) {
 		for (const struct column *c = columns; c->key; c++) {
 			fputs(c == columns ? "" : ",", stdout);
-			csv_value(json_object_get(row, c->key));
+			json_t *value = json_object_get(row, c->key);
+			csv_value(c->flags & COLUMN_ERROR ? json_object_get(value, "code") : value);
 		}
 		fputs("\r\n", stdout);
 	}

@@ -21,6 +21,7 @@ enum column_flags {
 	COLUMN_STATE = 4, /* coloured by what it says */
 	COLUMN_CSV = 8,   /* too wide for a table: only in CSV */
 	COLUMN_ALL = 16,  /* an empty list means all, and is shown so */
+	COLUMN_ERROR = 32 /* an error object: "CODE: what it is about"; in CSV only the code */
 };
 
 /* One column of a table, or one line of a list of fields. */
@@ -67,6 +68,9 @@ json_t *print_json_string(const char *text);
 /* A value as text: "-" for null and absent, lists joined by commas, objects in a list by their id. Returns
  * out. */
 const char *print_value(const json_t *, char out[PRINT_TEXT]);
+
+/* "SEATS_EXHAUSTED: 50 of 50 are taken" of an error object; "-" when it is none. Returns out. */
+const char *print_error(const json_t *error, char out[PRINT_TEXT]);
 
 /* Print text with what is not printable as \xNN. */
 void print_safe(FILE *, const char *text);

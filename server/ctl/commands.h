@@ -22,8 +22,40 @@ int host_install_run(struct invocation *);
 int host_show_run(struct invocation *);
 int device_list_run(struct invocation *); /* device.c */
 int device_show_run(struct invocation *);
+int device_block_run(struct invocation *);
+int device_unblock_run(struct invocation *);
+int device_approve_run(struct invocation *);
+int device_mark_shared_run(struct invocation *);
+int device_forget_run(struct invocation *);
+int user_add_run(struct invocation *); /* user.c */
+int user_list_run(struct invocation *);
+int user_show_run(struct invocation *);
+int user_remove_run(struct invocation *);
+int user_import_run(struct invocation *);
+int user_signin_code_run(struct invocation *);
+int group_add_run(struct invocation *); /* group.c */
+int group_list_run(struct invocation *);
+int group_show_run(struct invocation *);
+int group_remove_run(struct invocation *);
+int group_add_member_run(struct invocation *);
+int group_remove_member_run(struct invocation *);
+int device_group_add_run(struct invocation *);
+int device_group_list_run(struct invocation *);
+int device_group_show_run(struct invocation *);
+int device_group_remove_run(struct invocation *);
+int device_group_add_member_run(struct invocation *);
+int device_group_remove_member_run(struct invocation *);
+int device_group_proposals_run(struct invocation *);
+int device_group_confirm_run(struct invocation *);
+int enrol_key_add_run(struct invocation *); /* enrol_key.c */
+int enrol_key_list_run(struct invocation *);
+int enrol_key_remove_run(struct invocation *);
+int assign_run(struct invocation *); /* assign.c */
+int unassign_run(struct invocation *);
+int replace_run(struct invocation *);
 int activation_list_run(struct invocation *); /* activation.c */
-int audit_list_run(struct invocation *);      /* audit.c */
+int activation_release_run(struct invocation *);
+int audit_list_run(struct invocation *); /* audit.c */
 int audit_verify_run(struct invocation *);
 int config_show_run(struct invocation *); /* config.c */
 int config_check_run(struct invocation *);

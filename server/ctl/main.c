@@ -8,12 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "command.h"
 #include "commands.h"
 #include "failure.h"
 #include "listing.h"
 #include "request.h"
 #include "signed_text.h"
+
+#define MANY 10000 /* arguments: more than a line has room for */
 
 /* clang-format off */
 static const struct command_option globals[] = {
@@ -28,6 +31,7 @@ static const struct command_option list_options[] = {
 static const struct command_option activation_options[] = {
 	{"product", "P", "only of this product", 0},
 	{"state", "S", "only in this state", 0},
+	{"user", "U", "only of this user", 0},
 	{"expires-before", "T", "only what ends before a date or an RFC 3339 time", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
@@ -49,6 +53,104 @@ static const struct command_option config_options[] = {
 	{"csv", NULL, "print CSV", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option user_add_options[] = {
+	{"name", "TEXT", "the name for people", 0},
+	{"guest", NULL, "somebody from outside; only an owner may add and license guests", 0},
+	{"group", "G", "make it a member of this group; may be repeated", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option sure_options[] = {
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option dry_run_options[] = {
+	CHANGE_OPTION_DRY_RUN,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option group_add_options[] = {
+	{"member", "U", "a user who is a member from the start; may be repeated", 0},
+	{"group", "G", "a group whose members are members, too; may be repeated", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option device_group_add_options[] = {
+	{"pattern", "P", "propose every device whose hostname is like 'lab-*'", 0},
+	{"group", "G", "a group whose members are members, too; may be repeated", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option group_remove_options[] = {
+	{"force", NULL, "also when members lose a license by it", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option member_options[] = {
+	{"user", "U", "a user; may be repeated", 0},
+	{"group", "G", "a group within the group; may be repeated", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option device_member_options[] = {
+	{"group", "G", "a device group within the group; may be repeated", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option confirm_options[] = {
+	{"all", NULL, "every device that is proposed for the group", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option enrol_key_options[] = {
+	{"uses", "N", "good for so many devices", 0},
+	{"days", "N", "good for so many days", 0},
+	{NULL, NULL, NULL, 0}};
+
+#define SUBJECT_OPTIONS \
+	{"user", "U", "a user; may be repeated", 0}, \
+	{"group", "G", "a group of users; may be repeated", 0}, \
+	{"device", "D", "a device; may be repeated", 0}, \
+	{"device-group", "G", "a group of devices; may be repeated", 0}
+
+static const struct command_option assign_options[] = {
+	{"product", "P", "what to assign", 0},
+	SUBJECT_OPTIONS,
+	{"plans", "a,b", "only these plans of the product; all of them without it", 0},
+	{"grant", "ID", "from this grant", 0},
+	{"from", "FILE", "a CSV file instead: user|group|device|device_group,product[,plans][,grant]", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option unassign_options[] = {
+	{"product", "P", "what to take away", 0},
+	SUBJECT_OPTIONS,
+	{"grant", "ID", "only what is of this grant", 0},
+	{"from", "FILE", "a CSV file instead: user|group|device|device_group,product[,plans][,grant]", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option replace_options[] = {
+	{"product", "P", "what is assigned now", 0},
+	{"with", "P", "what to assign instead; without it the same, with other plans or another grant", 0},
+	SUBJECT_OPTIONS,
+	{"plans", "a,b", "only these plans of the product; all of them without it", 0},
+	{"grant", "ID", "from this grant", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option shared_options[] = {
+	{"off", NULL, "no longer shared", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option release_options[] = {
+	{"device", "ID", "the device that gives back", 0},
+	{"product", "P", "what it gives back; everything without it", 0},
+	{"user", "U", "only what it holds for this user", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command commands[] = {
 	{"status", "", 0, 0, "how the daemon is, what it serves and what needs attention", NULL, status_run},
 	{"wait", "", 0, 0, "wait until the daemon answers", wait_options, wait_run},
@@ -64,7 +166,51 @@ static const struct command commands[] = {
 	{"device list", "", 0, 0, "list the devices", list_options, device_list_run},
 	{"device show", "ID", 1, 1, "show a device; the first 6 or more characters of its id do", NULL,
 	 device_show_run},
+	{"device block", "ID...", 1, MANY, "refuse devices from now on", NULL, device_block_run},
+	{"device unblock", "ID...", 1, MANY, "serve them again", NULL, device_unblock_run},
+	{"device approve", "ID...", 1, MANY, "let devices in that wait for it", NULL, device_approve_run},
+	{"device mark-shared", "ID...", 1, MANY, "mark devices that many users share", shared_options,
+	 device_mark_shared_run},
+	{"device forget", "ID...", 1, MANY, "drop devices from the record, with all that they hold", sure_options,
+	 device_forget_run},
+	{"device group add", "G", 1, 1, "make a device group", device_group_add_options, device_group_add_run},
+	{"device group list", "", 0, 0, "list the device groups", list_options, device_group_list_run},
+	{"device group show", "G", 1, 1, "show a device group with its members and what is assigned to it", NULL,
+	 device_group_show_run},
+	{"device group remove", "G", 1, 1, "remove a device group", group_remove_options, device_group_remove_run},
+	{"device group add-member", "G [ID...]", 1, MANY, "put devices or a group into a device group",
+	 device_member_options, device_group_add_member_run},
+	{"device group remove-member", "G [ID...]", 1, MANY, "take them out again", device_member_options,
+	 device_group_remove_member_run},
+	{"device group proposals", "", 0, 0, "list the devices that patterns propose", list_options,
+	 device_group_proposals_run},
+	{"device group confirm", "G [ID...]", 1, MANY, "take in what was proposed", confirm_options,
+	 device_group_confirm_run},
+	{"device enrol-key add", "G", 1, 1, "make a key with which new devices enter a group", enrol_key_options,
+	 enrol_key_add_run},
+	{"device enrol-key list", "", 0, 0, "list the enrolment keys", list_options, enrol_key_list_run},
+	{"device enrol-key remove", "ID", 1, 1, "make an enrolment key void", NULL, enrol_key_remove_run},
+	{"user add", "NAME", 1, 1, "add a user", user_add_options, user_add_run},
+	{"user list", "", 0, 0, "list the users", list_options, user_list_run},
+	{"user show", "NAME", 1, 1, "show a user: groups, rights and where they come from, devices", NULL,
+	 user_show_run},
+	{"user remove", "NAME", 1, 1, "remove a user, with what is assigned to it", sure_options, user_remove_run},
+	{"user import", "FILE", 1, 1, "add users from a CSV file: user,name[,groups]", dry_run_options,
+	 user_import_run},
+	{"user signin-code", "NAME", 1, 1, "make a code with which the user signs in once", NULL,
+	 user_signin_code_run},
+	{"group add", "G", 1, 1, "make a group of users", group_add_options, group_add_run},
+	{"group list", "", 0, 0, "list the groups of users", list_options, group_list_run},
+	{"group show", "G", 1, 1, "show a group with its members and what is assigned to it", NULL, group_show_run},
+	{"group remove", "G", 1, 1, "remove a group", group_remove_options, group_remove_run},
+	{"group add-member", "G", 1, 1, "put users or a group into a group", member_options, group_add_member_run},
+	{"group remove-member", "G", 1, 1, "take them out again", member_options, group_remove_member_run},
+	{"assign", "", 0, 0, "give users, devices or groups a product", assign_options, assign_run},
+	{"unassign", "", 0, 0, "take it away again", unassign_options, unassign_run},
+	{"replace", "", 0, 0, "give another product, plans or grant, without a moment between", replace_options,
+	 replace_run},
 	{"activation list", "", 0, 0, "list the activations", activation_options, activation_list_run},
+	{"activation release", "", 0, 0, "give back what a device holds", release_options, activation_release_run},
 	{"audit list", "", 0, 0, "list what was done, oldest first", list_options, audit_list_run},
 	{"audit verify", "", 0, 0, "check that nobody changed the audit log", NULL, audit_verify_run},
 	{"config show", "", 0, 0, "show the daemon's settings and where they come from", config_options,

@@ -4,18 +4,15 @@ import csv
 import io
 import json
 import os
-import pty
 import re
-import select
 import subprocess
-import time
 import urllib.parse
 
 import pytest
 
 from ctl_server import (
-    ARMOUR, Answer, CTL, HEALTH_LINE, LICENSE, LICENSE_ROW, ROWS, STATUS, device, environment, problem, refused,
-    serve_pages)
+    ARMOUR, Answer, CTL, HEALTH_LINE, LICENSE, LICENSE_ROW, ROWS, STATUS, device, environment, on_terminal, peak,
+    problem, refused, serve_pages)
 from ctl_server import daemon, folder  # noqa: F401 (fixtures)
 
 # --- status ---
@@ -190,16 +187,11 @@ def memory_of(daemon, pages, tmp_path):
         Answer(body.replace('"NEXT"', f'"{page}"' if page < pages else "null").encode())(handler)
 
     daemon.route("/v1/devices", answer)
-    # A sanitizer would keep freed memory back.
-    env = environment(ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1")
-    with open(tmp_path / "out", "wb") as out:
-        child = subprocess.Popen([CTL, "--socket", daemon.socket, "device", "list"], stdout=out, env=env)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0
+    code, most = peak(["--socket", daemon.socket, "device", "list"], tmp_path / "out")
+    assert code == 0
     with open(tmp_path / "out", "rb") as out:
         assert sum(1 for _ in out) == pages * 1000 + 1
-    return usage.ru_maxrss
+    return most
 
 
 def test_memory_stays_flat(daemon, tmp_path):
@@ -240,11 +232,11 @@ def test_license_list_and_show(daemon):
 def test_device_show(daemon):
     daemon.route("/v1/devices/dev000", {
         "schema": 1, **device(1), "os": "linux", "agent": "0.1.0",
-        "activations": [{"product": "acme-cad", "grant": "g", "model": "volume", "state": "active",
+        "activations": [{"product": "acme-cad", "grant": "g", "model": "user", "user": "alice", "state": "active",
                          "activated": "2026-11-01T00:00:00Z", "renewed": None, "expires": None, "serial": 4}]})
     text = daemon.run("device", "show", "dev000").stdout
     assert re.search(r"^device +dev00000001$", text, re.M) and "forked from" not in text
-    assert re.search(r"^acme-cad g +volume active 2026-11-01T00:00:00Z - +- +4$", text, re.M)
+    assert re.search(r"^acme-cad g +user +alice active 2026-11-01T00:00:00Z - +- +4$", text, re.M)
 
 
 def test_ids_are_escaped(daemon):
@@ -274,9 +266,14 @@ def test_no_control_characters(daemon):
     daemon.route("/v1/doctor", {"schema": 1, "ok": False, "checks": [{k: EVIL for k in ("check", "message", "remedy")}]})
     daemon.route("/v1/host", problem(409, "EVIL" + EVIL, title=EVIL, detail=EVIL, remedy=EVIL, numbers={EVIL: EVIL}))
     daemon.route("/v1/host/request", Answer(EVIL.encode(), type="text/plain"))
+    evil_error = {k: EVIL for k in ("code", "text", "remedy", "detail")}
+    daemon.route("/v1/users/x", {"schema": 1, "user": EVIL, "rights": [
+        {"product": EVIL, "error": evil_error, "sources": [{"group": EVIL, "via": [EVIL]}, {"source": EVIL}]}]})
+    daemon.route("/v1/seats", {"schema": 1, "items": [{"holder": EVIL, "error": evil_error}], "next": None})
+    daemon.route("/v1/products", {"schema": 1, "items": [{"product": EVIL, "grants": [{"grant": EVIL}]}], "next": None})
     for command in ("device list", "device list --csv", "device list --json", "device show x", "device show x --json",
                     "status", "status --json", "doctor", "doctor --json", "host show", "host show --json",
-                    "host request"):
+                    "host request", "user show x"):
         for locale in ("C.UTF-8", "C"):
             result = daemon.run(*command.split(), env=environment(LC_ALL=locale))
             both = (result.stdout + result.stderr).replace("\r\n", "\n")
@@ -285,33 +282,13 @@ def test_no_control_characters(daemon):
     assert "a\\x1b[31m\\x07\\x0ab\\xc2\\x9b2Jc\\x7f," in daemon.run("device", "list", "--csv").stdout
 
 
-def on_terminal(args, env):
-    """What the program writes to a terminal of 80 columns."""
-    master, slave = pty.openpty()
-    child = subprocess.Popen([str(CTL), *args], stdout=slave, stderr=slave, stdin=slave, env=env)
-    os.close(slave)
-    out = b""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if select.select([master], [], [], 0.1)[0]:
-            try:
-                block = os.read(master, 65536)
-            except OSError:
-                break
-            if not block:
-                break
-            out += block
-    os.close(master)
-    assert child.wait(timeout=10) == 0
-    return out.decode()
-
-
 def test_colours(daemon):
     daemon.route("/v1/status", STATUS)
     args = ["--socket", daemon.socket, "status"]
-    assert "\x1b[" in on_terminal(args, environment(TERM="xterm"))
-    assert "\x1b[" not in on_terminal(args, environment(TERM="xterm", NO_COLOR="1"))
-    assert "\x1b[" not in on_terminal(args, environment(TERM="dumb"))
+    for env, coloured in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+                          ({"TERM": "dumb"}, False)):
+        text, code = on_terminal(args, environment(**env))
+        assert code == 0 and ("\x1b[" in text) == coloured
     assert "\x1b[" not in daemon.run("status", env=environment(TERM="xterm")).stdout
 
 

@@ -16,6 +16,7 @@ int wait_run(struct invocation *);            /* wait.c */
 int license_install_run(struct invocation *); /* license.c */
 int license_list_run(struct invocation *);
 int license_show_run(struct invocation *);
+int license_request_more_run(struct invocation *);
 int install_run(struct invocation *);      /* install.c */
 int host_request_run(struct invocation *); /* host.c */
 int host_install_run(struct invocation *);
@@ -53,6 +54,16 @@ int enrol_key_remove_run(struct invocation *);
 int assign_run(struct invocation *); /* assign.c */
 int unassign_run(struct invocation *);
 int replace_run(struct invocation *);
+int seat_list_run(struct invocation *); /* seat.c */
+int assignment_list_run(struct invocation *);
+int product_list_run(struct invocation *); /* product.c */
+int product_show_run(struct invocation *);
+int subscription_list_run(struct invocation *); /* subscription.c */
+int subscription_show_run(struct invocation *);
+int subscription_reactivate_run(struct invocation *);
+int subscription_redeem_run(struct invocation *);
+int subscription_cancel_run(struct invocation *);
+int subscription_takeover_run(struct invocation *);
 int activation_list_run(struct invocation *); /* activation.c */
 int activation_release_run(struct invocation *);
 int audit_list_run(struct invocation *); /* audit.c */

@@ -45,6 +45,12 @@ static const struct command_option request_options[] = {
 	SIGNED_TEXT_OPTION,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option more_options[] = {
+	{"grant", "G=N", "a grant, and the quantity wanted of it; may be repeated", 0},
+	{"reason", "TEXT", "what the vendor should know", 0},
+	SIGNED_TEXT_OPTION,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option install_options[] = {
 	{"vendor-key", "KEY", "refuse a certificate of another vendor: k4.public... or a file with it", 0},
 	{NULL, NULL, NULL, 0}};
@@ -141,6 +147,21 @@ static const struct command_option replace_options[] = {
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option seat_options[] = {
+	{"product", "P", "only of this product", 0},
+	{"grant", "ID", "only of this grant", 0},
+	{"state", "S", "only in this state: held, waiting", 0},
+	{"holder", "H", "only of this user or device", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option assignment_options[] = {
+	{"product", "P", "only of this product", 0},
+	{"kind", "K", "only to a user, group, device or device_group", 0},
+	{"subject", "NAME", "only to this one", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option shared_options[] = {
 	{"off", NULL, "no longer shared", 0},
 	{NULL, NULL, NULL, 0}};
@@ -151,6 +172,31 @@ static const struct command_option release_options[] = {
 	{"user", "U", "only what it holds for this user", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option subscription_list_options[] = {
+	{"product", "P", "only of this product", 0},
+	{"state", "S", "only in this state", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option subscription_options[] = {
+	{"license", "ID", "when grants of two licenses have the same name", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option reactivate_options[] = {
+	{"key", "KEY", "with a product key: - for standard input, @FILE, or the key itself", 0},
+	{"license", "ID", "when grants of two licenses have the same name", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option cancel_options[] = {
+	{"license", "ID", "when grants of two licenses have the same name", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option redeem_options[] = {
+	{"product", "P", "refuse a key of another product", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command commands[] = {
 	{"status", "", 0, 0, "how the daemon is, what it serves and what needs attention", NULL, status_run},
 	{"wait", "", 0, 0, "wait until the daemon answers", wait_options, wait_run},
@@ -159,6 +205,8 @@ static const struct command commands[] = {
 	{"license install", "FILE", 1, 1, "install a license", NULL, license_install_run},
 	{"license list", "", 0, 0, "list the installed licenses", list_options, license_list_run},
 	{"license show", "ID", 1, 1, "show a license with its products and grants", NULL, license_show_run},
+	{"license request-more", "ID", 1, 1, "write a request for more of a license's grants", more_options,
+	 license_request_more_run},
 	{"host request", "", 0, 0, "write the request that a vendor certifies", request_options, host_request_run},
 	{"host install", "FILE", 1, 1, "install a vendor's certificate of this host", install_options,
 	 host_install_run},
@@ -209,6 +257,22 @@ static const struct command commands[] = {
 	{"unassign", "", 0, 0, "take it away again", unassign_options, unassign_run},
 	{"replace", "", 0, 0, "give another product, plans or grant, without a moment between", replace_options,
 	 replace_run},
+	{"assignment list", "", 0, 0, "list what was assigned", assignment_options, assignment_list_run},
+	{"seat list", "", 0, 0, "list who has a seat, who waits for one, and why", seat_options, seat_list_run},
+	{"product list", "", 0, 0, "list the products: the sum over all grants, and each grant", list_options,
+	 product_list_run},
+	{"product show", "ID", 1, 1, "show a product with its grants", NULL, product_show_run},
+	{"subscription list", "", 0, 0, "list the grants: state, what comes next, when, what will be lost",
+	 subscription_list_options, subscription_list_run},
+	{"subscription show", "GRANT", 1, 1, "show a grant's life", subscription_options, subscription_show_run},
+	{"subscription reactivate", "GRANT", 1, 1, "bring an expired or cancelled grant back", reactivate_options,
+	 subscription_reactivate_run},
+	{"subscription redeem", "KEY", 1, 1, "redeem a product key: - for standard input, @FILE, or the key itself",
+	 redeem_options, subscription_redeem_run},
+	{"subscription cancel", "GRANT", 1, 1, "cancel a grant within its cancel window", cancel_options,
+	 subscription_cancel_run},
+	{"subscription takeover", "GRANT", 1, 1, "make a grant that a user bought the organisation's",
+	 subscription_options, subscription_takeover_run},
 	{"activation list", "", 0, 0, "list the activations", activation_options, activation_list_run},
 	{"activation release", "", 0, 0, "give back what a device holds", release_options, activation_release_run},
 	{"audit list", "", 0, 0, "list what was done, oldest first", list_options, audit_list_run},

@@ -102,7 +102,10 @@ def test_verb_json(daemon, line, rows, told):
     "assign --from f --user alice", "assign --from f --product cad", "unassign --from f --grant g",
     "replace --product cad", "replace --user alice --with cam", "replace --product cad --from f", "user remove alice",
     "device forget d1", "device forget d1 --json", "device enrol-key add lab --uses 0",
-    "device enrol-key add lab --days x"])
+    "device enrol-key add lab --days x", "subscription redeem", "subscription cancel g", "license request-more fjord",
+    "license request-more fjord --grant g", "license request-more fjord --grant g=0",
+    "license request-more fjord --grant g=5x", "license request-more fjord --grant =5",
+    "license request-more fjord --grant g=+5", "seat list --user alice"])
 def test_usage(daemon, line):
     result = daemon.run(*words(line))
     assert result.returncode == 64 and result.stdout == "" and len(result.stderr.splitlines()) == 1, result.stderr
@@ -120,7 +123,8 @@ def test_many_users_on_one_line(daemon):
 def test_value_that_is_not_utf8(daemon):
     for line in (["user", "add", b"al\xffice"], ["user", "add", "a", "--group", b"\xc3"],
                  ["assign", "--product", "cad", "--user", b"\xed\xa0\x80"],
-                 ["assign", "--product", "cad", "--user", "a", "--plans", b"p,\xff"]):
+                 ["assign", "--product", "cad", "--user", "a", "--plans", b"p,\xff"],
+                 ["license", "request-more", "x", "--grant", "g=1", "--reason", b"\xff"]):
         result = daemon.run(*line) if all(isinstance(w, str) for w in line) else run_bytes(daemon, line)
         assert result.returncode == 64 and daemon.requests == [], line
 
@@ -282,7 +286,8 @@ EFFECT = [{"product": "cad", "gained": 0, "lost": 12, "waiting": 3, "seats": -12
 @pytest.mark.parametrize("line", [
     "assign --product cad --user a", "unassign --product cad --user a", "replace --product cad --user a",
     "user remove a", "group remove a", "group add-member g --user a", "group remove-member g --user a",
-    "device group remove a", "device group add-member g a", "device group remove-member g a", "device forget a"])
+    "device group remove a", "device group add-member g a", "device group remove-member g a", "device forget a",
+    "subscription cancel a"])
 def test_dry_run(daemon, line):
     changes = Changes(daemon, effect=EFFECT)
     result = daemon.run(*words(line), "--dry-run")

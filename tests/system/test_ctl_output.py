@@ -273,7 +273,7 @@ def test_no_control_characters(daemon):
     daemon.route("/v1/products", {"schema": 1, "items": [{"product": EVIL, "grants": [{"grant": EVIL}]}], "next": None})
     for command in ("device list", "device list --csv", "device list --json", "device show x", "device show x --json",
                     "status", "status --json", "doctor", "doctor --json", "host show", "host show --json",
-                    "host request", "user show x"):
+                    "host request", "user show x", "seat list", "seat list --csv", "product list", "product list --csv"):
         for locale in ("C.UTF-8", "C"):
             result = daemon.run(*command.split(), env=environment(LC_ALL=locale))
             both = (result.stdout + result.stderr).replace("\r\n", "\n")

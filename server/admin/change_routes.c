@@ -104,6 +104,15 @@ static bool is_clean(const char *text, size_t n)
 	return n <= 255;
 }
 
+/* A number, or its digits as text: ids come from command lines. */
+static bool take_number(const json_t *value, int64_t *ret)
+{
+	const char *text = json_string_value(value);
+	char *end = NULL;
+	*ret = text ? strtoll(text, &end, 10) : json_integer_value(value);
+	return *ret >= 0 && (text ? *text && *end == 0 : json_is_integer(value));
+}
+
 static bool take_member(struct reading *r, const struct member *m, const json_t *value, struct change *c)
 {
 	char *at = (char *)c + m->at;
@@ -118,8 +127,7 @@ static bool take_member(struct reading *r, const struct member *m, const json_t 
 			return false;
 		return (*(const char **)at = keep_list(r, value)) != NULL;
 	case NUMBER:
-		*(int64_t *)at = json_integer_value(value);
-		return json_is_integer(value) && json_integer_value(value) >= 0;
+		return take_number(value, (int64_t *)at);
 	default:
 		*(bool *)at = json_is_true(value);
 		return json_is_boolean(value);
@@ -256,7 +264,7 @@ static json_t *outcome(const struct change *c)
 	if (c->output[0])
 		json_set_text(item, "code", c->output);
 	if (c->output[0] || c->until)
-		json_set_time(item, "until", c->until);
+		json_set_time(item, "expires", c->until);
 	if (c->detail[0])
 		json_set_text(item, "detail", c->detail);
 	return item;

@@ -88,6 +88,7 @@ static json_t *installed_row(const struct catalog_certificate *c, bool new_vendo
 {
 	json_t *row = certificate_row(c, 0);
 	json_set_number(row, "schema", 1);
+	json_set_text(row, "kind", "certificate");
 	json_object_set_new(row, "new_vendor", json_boolean(new_vendor));
 	return row;
 }
@@ -185,6 +186,7 @@ static json_t *license_detail(const struct catalog_license *l, int64_t now)
 	for (size_t i = 0; i < l->license.n_products; i++)
 		json_array_append_new(products, product_write(&l->license.products[i]));
 	json_set_number(row, "schema", 1);
+	json_set_text(row, "kind", "license");
 	json_set_number(row, "hosts_max", l->license.hosts_max);
 	json_object_set_new(row, "grants", grants);
 	json_object_set_new(row, "products", products);

@@ -45,10 +45,16 @@ static struct overview *gather(struct exchange *x)
 
 void subscription_list(struct exchange *x)
 {
+	const char *product = exchange_query(x, "product");
+	const char *state = exchange_query(x, "state");
 	struct overview *o = gather(x);
 	json_t *items = json_array();
-	for (size_t i = 0; o && i < o->n_grants; i++)
-		json_array_append_new(items, subscription(x, &o->grants[i]));
+	for (size_t i = 0; o && i < o->n_grants; i++) {
+		const struct grant_now *g = &o->grants[i];
+		if ((!product || strcmp(product, g->grant.grant->product) == 0) &&
+		    (!state || strcmp(state, g->terms.state) == 0))
+			json_array_append_new(items, subscription(x, g));
+	}
 	if (o)
 		exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
 	else

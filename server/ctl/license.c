@@ -92,8 +92,6 @@ int license_show_run(struct invocation *inv)
 
 /* --- ask for more --- */
 
-static const struct token_kind request_kind = {"muster.license-request", "LICENSE REQUEST"};
-
 /* "cad-pool=200": a grant, and the quantity that is wanted. NULL: no such text. */
 static json_t *read_want(const char *text)
 {
@@ -137,7 +135,7 @@ int license_request_more_run(struct invocation *inv)
 				      .n_body = strlen(text),
 				      .type = REQUEST_JSON,
 				      .plain = true};
-		code = signed_text_run(inv, &req, &request_kind);
+		code = signed_text_run(inv, &req, &token_license_request);
 	}
 	free(text);
 	json_decref(document);

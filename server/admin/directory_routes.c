@@ -63,9 +63,10 @@ static int add_group(const struct row *row, void *context)
 {
 	struct profile *p = context;
 	char name[DIRECTORY_NAME];
-	json_array_append_new(
-		json_object_get(p->item, "groups"),
-		json_string(directory_name(p->x, MEMBER_GROUP, row->u.record.u.membership.circle, name)));
+	json_t *item = json_object();
+	json_set_text(item, "group",
+		      directory_name(p->x, MEMBER_GROUP, row->u.record.u.membership.circle, name));
+	json_array_append_new(json_object_get(p->item, "groups"), item);
 	return 0;
 }
 

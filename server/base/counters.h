@@ -5,7 +5,12 @@
 
 #include <stdatomic.h>
 
-#define COUNTERS_CODES 128 /* numbers of errors.def */
+#define COUNTERS_CODES 256 /* numbers of errors.def */
+
+#define ERR(number, name, retry, http, exit, text, remedy)                                                   \
+	_Static_assert((number) < COUNTERS_CODES, "every code has a counter");
+#include "errors.def"
+#undef ERR
 
 struct counters {
 #define COUNTER(field, kind, metric, label, help) atomic_llong field;

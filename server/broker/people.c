@@ -265,14 +265,18 @@ static int find_member(struct order *o, bool make, struct holder *ret)
 {
 	struct change *c = o->c;
 	struct order_device device = {0};
+	bool guest = false;
 	int error = 0;
 	*ret = (struct holder){.kind = c->user ? MEMBER_USER : c->device ? MEMBER_DEVICE : MEMBER_GROUP};
 	if ((c->user && c->devices) || (c->device && !c->devices))
 		return order_refuse(c, E_BAD_REQUEST,
 				    "users are members of groups, devices of device groups");
-	if (c->user)
-		error = order_user(o, c->user, &ret->num, NULL);
-	else if (c->device && !(error = order_device(o, c->device, make, &device)))
+	if (c->user && !(error = order_user(o, c->user, &ret->num, &guest)) && guest &&
+	    !o->job->orders->may_guests) {
+		ret->num = 0;
+		return order_refuse(c, E_GUEST_ROLE, c->user);
+	}
+	if (c->device && !(error = order_device(o, c->device, make, &device)))
 		ret->num = device.num;
 	else if (c->member)
 		error = order_circle(o, circle_kind(c), c->member, &ret->num);

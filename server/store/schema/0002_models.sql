@@ -55,7 +55,7 @@ CREATE TABLE membership (            -- kind: 0 user, 1 device, 2 group
 	circle INTEGER NOT NULL,
 	UNIQUE (kind, member, circle)
 );
-CREATE INDEX membership_circle ON membership (circle);
+CREATE INDEX membership_circle ON membership (circle, kind, member);
 
 CREATE TABLE assignment (            -- a source of rights; kind as in membership
 	num         INTEGER PRIMARY KEY,

@@ -277,19 +277,46 @@ static void count_effect(struct broker *b, const char *product, const struct rec
 		taken->used++;
 }
 
+static int copy_user(const struct row *row, void *context)
+{
+	snprintf(context, LIMIT_USER + 1, "%s", row->u.record.u.user.name);
+	return 1;
+}
+
+static int copy_device(const struct row *row, void *context)
+{
+	device_id_write(row->u.device.id, context);
+	return 1;
+}
+
+/* As people know the holder: the user's name, the device's id. */
+static int name_holder(struct broker *b, struct holder h, char out[LIMIT_USER + 1])
+{
+	struct record any = {.kind = RECORD_USER};
+	struct listing user = {.kind = LIST_RECORD, .like = &any, .after = {h.num - 1}, .limit = 1};
+	struct listing device = {.kind = LIST_DEVICE, .device = h.num, .limit = 1};
+	out[0] = 0;
+	int error = h.kind == MEMBER_USER ? store_page(b->store, &user, copy_user, out)
+					  : store_page(b->store, &device, copy_device, out);
+	return error < 0 ? error : 0;
+}
+
 static int audit_seat(struct broker *b, int64_t now, struct holder h, const char *product,
 		      const struct record_seat *before, const struct record_seat *after)
 {
-	char object[40];
+	char object[LIMIT_USER + 1];
+	struct catalog_grant g;
+	bool known = catalog_grant(&b->catalog, after->entitlement, &g);
+	int error = name_holder(b, h, object);
 	const char *action = after->entitlement && !before->entitlement   ? "seat.gained"
 			     : before->entitlement && !after->entitlement ? "seat.lost"
 			     : after->code                                ? "seat.waits"
 									  : "seat.changed";
-	snprintf(object, sizeof(object), "%s:%lld", h.kind == MEMBER_USER ? "user" : "device",
-		 (long long)h.num);
+	if (error)
+		return error;
 	return broker_audit(b, now, "host", action, object,
-			    json_pack("{s:s, s:I, s:s*}", "product", product, "grant",
-				      (json_int_t)after->entitlement, "code",
+			    json_pack("{s:s, s:s*, s:s*}", "product", product, "grant",
+				      known ? g.grant->id : NULL, "code",
 				      after->code ? error_name((int)after->code) : NULL));
 }
 

@@ -212,10 +212,13 @@ static const struct {
 static void bind_listing(sqlite3_stmt *stmt, const struct listing *l)
 {
 	bool sources = l->kind == LIST_SOURCES;
-	sqlite3_bind_int64(stmt, 1, l->after[0]);
-	sqlite3_bind_int64(stmt, 2, l->after[1]);
+	/* One device is a range, so that its index is used from the first row to the last. */
+	bool from_device = l->device && l->after[0] < l->device;
+	int64_t first = l->kind == LIST_DEVICE ? l->device - 1 : l->device;
+	sqlite3_bind_int64(stmt, 1, from_device ? first : l->after[0]);
+	sqlite3_bind_int64(stmt, 2, from_device ? -1 : l->after[1]);
 	sqlite3_bind_int64(stmt, 3, l->kind == LIST_GRANT ? day_of(l->now) : l->now);
-	sqlite3_bind_int64(stmt, 4, sources ? (int64_t)l->kind_of : l->device);
+	sqlite3_bind_int64(stmt, 4, sources ? (int64_t)l->kind_of : 0);
 	sqlite3_bind_int64(stmt, 7, l->kind == LIST_STALE ? l->before : l->expires_before);
 	sqlite3_bind_int64(stmt, 8, l->holder ? l->holder : l->grant ? l->grant : l->user);
 	sqlite3_bind_int64(stmt, 9, l->limit ? l->limit : -1);
@@ -227,7 +230,9 @@ static void bind_listing(sqlite3_stmt *stmt, const struct listing *l)
 		sqlite3_bind_text(stmt, 6, l->state, -1, SQLITE_STATIC);
 	}
 	if (l->kind == LIST_ACTIVATION)
-		sqlite3_bind_int64(stmt, 10, l->after[2]);
+		sqlite3_bind_int64(stmt, 10, from_device ? -1 : l->after[2]);
+	if (l->kind == LIST_ACTIVATION || l->kind == LIST_DEVICE)
+		sqlite3_bind_int64(stmt, 12, l->device ? l->device : INT64_MAX);
 	for (size_t i = 0; i < l->n_tags && i < LIMIT_COMPONENTS; i++)
 		sqlite3_bind_int64(stmt, 11 + (int)i, l->tags[i]);
 }

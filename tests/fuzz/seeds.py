@@ -197,11 +197,35 @@ def state_seeds():
     yield "escape", payload(whole).replace(b"kari", b"\\u001b[m")
 
 
+def change_seeds():
+    rows = [{"do": "user.add", "user": "kari@fjord.no", "name": "Kari", "guest": False, "groups": ["sales", "north"]},
+            {"do": "group.add", "group": "lab", "kind": "devices", "pattern": "lab-*"},
+            {"do": "member.add", "group": "lab", "kind": "devices", "device": "dA1b2C"},
+            {"do": "member.remove", "group": "sales", "member": "north"},
+            {"do": "assign", "product": "acme-cad", "user": "kari", "plans": "modeler,render", "grant": "cad"},
+            {"do": "replace", "product": "acme-cad", "with": "acme-sim", "device_group": "lab", "plans": ["a"]},
+            {"do": "enrol_key.add", "group": "lab", "uses": 3, "days": 30}, {"do": "enrol_key.remove", "id": "7"},
+            {"do": "subscription.redeem", "key": "346789ABCDEFGHJKMNPQRTVWX"},
+            {"do": "activation.release", "device": "d" * 43, "product": None}]
+    for i, row in enumerate(rows):
+        yield f"one-{i}", payload({"changes": [row]})
+    yield "all", payload({"changes": rows, "dry_run": True, "confirm": True})
+    yield "none", payload({"changes": []})
+    yield "no-list", payload({"changes": 5})
+    yield "unknown", payload({"changes": [{"do": "user.add", "user": "a", "more": 1}]})
+    yield "missing", payload({"changes": [{"do": "assign", "product": "a"}]})
+    yield "wrong-type", payload({"changes": [{"do": "user.add", "user": 5}, {"do": "user.add", "user": "a", "guest": "yes"}]})
+    yield "comma", payload({"changes": [{"do": "user.add", "user": "a", "groups": ["a,b", ""]}]})
+    yield "escape", payload({"changes": [{"do": "user.add", "user": "a\u001b"}]})
+    yield "huge", payload({"changes": [{"do": "enrol_key.remove", "id": 2**63}]})
+    yield "cut", payload({"changes": rows})[:-5]
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         messages = list(message_seeds(ind.protobuf_module(folder)))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
-            "paseto": paseto_seeds(), "armour": armour_seeds(),
+            "paseto": paseto_seeds(), "armour": armour_seeds(), "change": change_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})
     sets["license_request"] = claims_seeds("license-request")

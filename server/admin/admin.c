@@ -91,7 +91,7 @@ static void write_request(const struct exchange *x, char *out, size_t room)
 			*at = '?';
 }
 
-static void audit_refusal(struct exchange *x)
+void exchange_audit_refusal(struct exchange *x)
 {
 	char text[160];
 	write_request(x, text, sizeof(text));
@@ -125,7 +125,7 @@ static void dispatch(struct exchange *x)
 		write_request(x, text, sizeof(text));
 		exchange_problem(x, code, text);
 	} else if (!may_use(x, route)) {
-		audit_refusal(x);
+		exchange_audit_refusal(x);
 		exchange_problem(x, E_NOT_PERMITTED, role_name(x->peer.role));
 	} else {
 		route->handle(x);

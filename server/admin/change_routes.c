@@ -75,6 +75,8 @@ void change_apply(struct exchange *x)
 	struct job *job = error ? NULL : job_new(JOB_CHANGE, 0);
 	if (!error && !job)
 		error = E_NO_MEMORY;
+	if (error == E_NOT_PERMITTED)
+		exchange_audit_refusal(x);
 	if (error) {
 		orders_free(orders);
 		exchange_problem(x, error,

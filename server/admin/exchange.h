@@ -81,6 +81,9 @@ int exchange_catalog(struct exchange *, const struct catalog **ret);
  * was refused. */
 int exchange_call(struct exchange *, struct job *);
 
+/* Audit that this peer was refused for its role; so many a minute, the rest are only logged. */
+void exchange_audit_refusal(struct exchange *);
+
 /* Members for JSON rows. A time of 0 is null. */
 void json_set_time(json_t *object, const char *key, int64_t time);
 void json_set_text(json_t *object, const char *key, const char *text);

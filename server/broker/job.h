@@ -41,6 +41,7 @@ struct job_line {
 	char key[KEYCODE_KEY + 1]; /* bare; "": none shown */
 	struct hardware machine;
 	bool reinstalled;
+	int64_t lease_serial; /* of the lease held now; 0: none */
 
 	struct answer_line answer;
 	char detail[LIMIT_DETAIL + 1]; /* what the answer's code is about */

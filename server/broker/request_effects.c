@@ -142,6 +142,24 @@ static int end_other(struct work *w, const struct candidate *c, int64_t device, 
 			    json_pack("{s:s, s:I}", "grant", c->id, "other", (json_int_t)device));
 }
 
+/* What the same holder has of the product's other grants is given back, so that nobody is counted twice; a
+ * pool's activation is for ever. */
+static int end_former(struct work *w, size_t i, const struct candidate *c)
+{
+	const struct line_facts *line = &w->lines[i].facts;
+	bool of_user = model_of_users(c->model);
+	int error = 0;
+	for (size_t j = 0; j < line->n_candidates && !error; j++) {
+		const struct candidate *other = &line->candidates[j];
+		if (other == c || other->model == MODEL_POOL || model_of_users(other->model) != of_user ||
+		    other->holding.state != HOLDING_ACTIVE)
+			continue;
+		error = end_other(w, other, w->device.device, of_user ? w->lines[i].person.user : 0,
+				  &other->holding, "activation.moved");
+	}
+	return error;
+}
+
 static int store_others(struct work *w, size_t i, const struct candidate *c)
 {
 	const struct verdict *v = &w->lines[i].verdict;
@@ -151,6 +169,8 @@ static int store_others(struct work *w, size_t i, const struct candidate *c)
 	if (!error && v->evicts)
 		error = end_other(w, c, c->oldest_device, w->lines[i].person.user, &c->oldest,
 				  "activation.evicted");
+	if (!error && !work_gives_back(w))
+		error = end_former(w, i, c);
 	if (!error && c->model == MODEL_POOL && v->code == 0 && !work_gives_back(w))
 		error = store_hardware(w, i, c);
 	return error;

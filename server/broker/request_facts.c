@@ -7,11 +7,13 @@
 #include "likeness.h"
 #include "request.h"
 
+#define TWINS_LOOKED_AT 16 /* those with the most parts in common */
+
 struct twin_search {
 	struct work *w;
 	struct candidate *c;
 	const struct hardware *machine;
-	int64_t devices[64];
+	int64_t devices[TWINS_LOOKED_AT];
 	size_t n;
 };
 
@@ -49,7 +51,8 @@ static int find_twin(struct work *w, const struct hardware *machine, struct cand
 {
 	struct twin_search t = {.w = w, .c = c, .machine = machine};
 	uint32_t tags[LIMIT_COMPONENTS];
-	struct listing l = {.kind = LIST_TAGGED, .grant = c->grant, .tags = tags};
+	struct listing l = {
+		.kind = LIST_TAGGED, .grant = c->grant, .tags = tags, .limit = TWINS_LOOKED_AT + 1};
 	for (size_t i = 0; i < machine->n; i++)
 		if (hardware_strong(machine->parts[i].kind))
 			tags[l.n_tags++] = (uint32_t)machine->parts[i].kind << 16 | machine->parts[i].tag;
@@ -90,7 +93,9 @@ static int load_line(struct work *w, size_t i)
 				  .n_plans = asked->n_plans,
 				  .key = asked->key,
 				  .host = w->b->key->id};
-	*line = (struct line_facts){.reinstalled = asked->reinstalled, .machine = asked->machine};
+	*line = (struct line_facts){.reinstalled = asked->reinstalled,
+				    .lease_serial = asked->lease_serial,
+				    .machine = asked->machine};
 	catalog_candidates(&w->b->catalog, &wish, line);
 	w->asker.user = asked->user;
 	int error = store_facts(w->b->store, &w->asker, w->now, &w->lines[i].person, line, 1);

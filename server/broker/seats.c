@@ -475,13 +475,29 @@ static int gather_waiting(const struct row *row, void *context)
 	return gather_holder(&as_member, context);
 }
 
+/* Could anybody of this kind get a seat of the product now? *ret is left alone after an error. */
+static int has_room(struct broker *b, int64_t now, enum member_kind kind, const char *product, bool *ret)
+{
+	int error = load_offers(b, now, kind, product);
+	bool room = false;
+	for (size_t i = 0; i < b->offers.n && !error; i++)
+		room |= b->offers.all[i].open && b->offers.all[i].used < b->offers.all[i].quantity;
+	if (!error)
+		*ret = room;
+	return error;
+}
+
 int seats_retry(struct broker *b, int64_t now, const char *product, int64_t limit)
 {
 	struct gathering g = {0};
 	struct listing l = {.kind = LIST_WAITING, .product = product, .limit = limit};
 	int error = store_page(b->store, &l, gather_waiting, &g);
-	for (size_t i = 0; i < g.n && !error; i++)
-		error = seats_settle(b, now, g.all[i], product, true, NULL);
+	for (size_t i = 0; i < g.n && !error; i++) {
+		bool room = false;
+		error = has_room(b, now, g.all[i].kind, product, &room);
+		if (!error && room)
+			error = seats_settle(b, now, g.all[i], product, true, NULL);
+	}
 	free(g.all);
 	return error;
 }

@@ -126,6 +126,7 @@ struct line_facts {
 	const char *product;     /* borrowed; looked at for seats when seats is set */
 	bool seats;              /* a candidate gives seats */
 	bool reinstalled;        /* the machine may take over its old id's place */
+	int64_t lease_serial;    /* of the lease that the machine shows; 0: none */
 	struct hardware machine; /* as it shows itself now */
 	struct seat device_seat;
 	struct seat user_seat;

@@ -113,6 +113,17 @@ static int64_t renew_after(const struct verdict *v, const struct holding *h, int
 	return h->expires || v->renew_minutes ? at : 0;
 }
 
+/* A lease's serial rises for each device and product, whichever grant serves and whoever is signed in:
+ * clients refuse a lower one. What the machine shows counts, too, as far as it is believable. */
+static int64_t next_serial(const struct question *q)
+{
+	int64_t most = q->line->lease_serial < INT32_MAX ? q->line->lease_serial : 0;
+	for (size_t i = 0; i < q->line->n_candidates; i++)
+		if (q->line->candidates[i].holding.serial > most)
+			most = q->line->candidates[i].holding.serial;
+	return most + 1;
+}
+
 /* Fill in the lease: terms, dates and the holding as it will be. */
 static void give(const struct question *q, struct verdict *v)
 {
@@ -126,7 +137,7 @@ static void give(const struct question *q, struct verdict *v)
 	h->state = HOLDING_ACTIVE;
 	h->contacted = h->renewed = q->now;
 	h->expires = lease_end(c, q->now);
-	h->serial++;
+	h->serial = next_serial(q);
 	h->plans = lease_plans(q);
 	if (h->units == 0)
 		h->units = 1;

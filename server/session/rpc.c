@@ -68,6 +68,7 @@ static int take_want(const wire_want *want, struct job *job, size_t i)
 		return error;
 	take_components(want, &line->machine);
 	line->reinstalled = want->reinstalled;
+	line->lease_serial = want->lease_serial > 0 ? want->lease_serial : 0;
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(job->lines[j].product, want->product) == 0)
 			return E_BAD_REQUEST;

@@ -150,6 +150,32 @@ static int walk_holders(struct memory *m, const struct listing *l, row_function 
 	return failed ? E_NO_MEMORY : stopped;
 }
 
+static size_t count_tags(struct memory *m, const struct listing *l, int64_t device)
+{
+	const struct record *r;
+	size_t at = 0;
+	size_t n = 0;
+	while ((r = memory_record(m, RECORD_HARDWARETAG, &at)))
+		for (size_t i = 0; i < l->n_tags; i++)
+			n += r->u.hardwaretag.entitlement == l->grant && r->u.hardwaretag.device == device &&
+			     r->u.hardwaretag.tag == l->tags[i];
+	return n;
+}
+
+/* Before the first that has fewer parts in common, or as many and a higher number. */
+static void sort_in(struct memory *m, const struct listing *l, struct set *devices, size_t i)
+{
+	int64_t device = devices->all[i];
+	size_t tags = count_tags(m, l, device);
+	for (; i > 0; i--) {
+		size_t other = count_tags(m, l, devices->all[i - 1]);
+		if (other > tags || (other == tags && devices->all[i - 1] < device))
+			break;
+		devices->all[i] = devices->all[i - 1];
+	}
+	devices->all[i] = device;
+}
+
 static int walk_tagged(struct memory *m, const struct listing *l, row_function *callback, void *context)
 {
 	struct set devices = {0};
@@ -160,6 +186,8 @@ static int walk_tagged(struct memory *m, const struct listing *l, row_function *
 		for (size_t i = 0; i < l->n_tags && r->u.hardwaretag.entitlement == l->grant; i++)
 			if (r->u.hardwaretag.tag == l->tags[i])
 				take(&devices, r->u.hardwaretag.device);
+	for (size_t i = 0; i < devices.n; i++)
+		sort_in(m, l, &devices, i);
 	for (size_t i = 0; i < devices.n && !stopped && (!l->limit || i < (size_t)l->limit); i++) {
 		struct row row = {.u.device_num = devices.all[i]};
 		stopped = callback(&row, context);

@@ -33,9 +33,10 @@ enum listing_kind {
 	LIST_WAITING, /* seats with a code, of one product, the oldest first */
 	LIST_NEWEST,  /* seats of one grant, the newest first */
 	LIST_USER_DEVICES, /* what one user holds, on which devices; the one used least recently first */
-	LIST_TAGGED,       /* devices that have one of some parts, for one grant */
-	LIST_PROPOSALS,    /* devices whose hostname fits a device group's pattern, and that are not in it */
-	LIST_STALE,        /* devices never licensed and silent since an instant */
+	LIST_TAGGED, /* devices that have one of some parts, for one grant; those with the most of them first
+		      */
+	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it */
+	LIST_STALE,     /* devices never licensed and silent since an instant */
 };
 
 /* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave;

@@ -72,7 +72,8 @@ static int decide(struct work *w)
 	for (size_t i = 0; i < w->job->n_lines && !error; i++) {
 		w->job->lines[i].detail[0] = 0;
 		if (work_gives_back(w))
-			policy_release(&w->lines[i].facts, w->now, &w->lines[i].verdict);
+			policy_release(&w->lines[i].facts, w->job->lines[i].user[0] != 0, w->now,
+				       &w->lines[i].verdict);
 		else
 			policy_decide(&w->lines[i].person, &w->lines[i].facts, &terms, w->now,
 				      &w->lines[i].verdict);

@@ -240,11 +240,13 @@ void policy_decide(const struct device_facts *device, const struct line_facts *l
 }
 
 /* What is held, a lease before a mere count; NULL: nothing. */
-static const struct candidate *held(const struct line_facts *line)
+static const struct candidate *held(const struct line_facts *line, bool of_user)
 {
 	const struct candidate *counted = NULL;
 	for (size_t i = 0; i < line->n_candidates; i++) {
 		const struct candidate *c = &line->candidates[i];
+		if (model_of_users(c->model) != of_user)
+			continue;
 		if (c->holding.state == HOLDING_ACTIVE)
 			return c;
 		bool stands = c->holding.state == HOLDING_COUNTED || c->holding.state == HOLDING_PENDING;
@@ -254,9 +256,9 @@ static const struct candidate *held(const struct line_facts *line)
 	return counted;
 }
 
-void policy_release(const struct line_facts *line, int64_t now, struct verdict *ret)
+void policy_release(const struct line_facts *line, bool of_user, int64_t now, struct verdict *ret)
 {
-	const struct candidate *c = held(line);
+	const struct candidate *c = held(line, of_user);
 	*ret = (struct verdict){.code = E_NOT_ACTIVATED, .numbers = NUMBERS_NONE, .chosen = -1};
 	if (!c)
 		return;

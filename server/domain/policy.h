@@ -19,9 +19,9 @@ struct policy_terms {
 void policy_decide(const struct device_facts *, const struct line_facts *, const struct policy_terms *,
 		   int64_t now, struct verdict *ret);
 
-/* Give back the first lease that is held, or else the first count. ret->code is E_NOT_ACTIVATED when there is
- * neither. */
-void policy_release(const struct line_facts *, int64_t now, struct verdict *ret);
+/* Give back the first lease that is held, or else the first count; of_user: the user's here, and not the
+ * device's own. ret->code is E_NOT_ACTIVATED when there is neither. */
+void policy_release(const struct line_facts *, bool of_user, int64_t now, struct verdict *ret);
 
 /* A grant whose count was looked at without a request: does it stand at, or fall below, its threshold? */
 void policy_watch(int64_t count, uint32_t threshold, int64_t now, struct grant_marks *marks);

@@ -2,6 +2,7 @@
 /* What is known of a request: the licenses' part, the store's, and machines that look like this one. */
 #include <string.h>
 
+#include "bucket.h"
 #include "error.h"
 #include "hardware.h"
 #include "likeness.h"
@@ -25,12 +26,14 @@ static int take_tagged(const struct row *row, void *context)
 	return t->n == sizeof(t->devices) / sizeof(t->devices[0]);
 }
 
+/* One that holds a place goes before one that held it once. */
 static int take_twin(const struct row *row, void *context)
 {
 	struct twin_search *t = context;
 	if (row->u.activation.grant != t->c->grant || row->u.activation.user)
 		return 0;
-	t->c->twin = (struct twin){row->u.activation.num, row->u.activation.holding};
+	if (!t->c->twin.device || bucket_leased(&row->u.activation.holding, t->w->now))
+		t->c->twin = (struct twin){row->u.activation.num, row->u.activation.holding};
 	return 1;
 }
 
@@ -57,7 +60,7 @@ static int find_twin(struct work *w, const struct hardware *machine, struct cand
 		if (hardware_strong(machine->parts[i].kind))
 			tags[l.n_tags++] = (uint32_t)machine->parts[i].kind << 16 | machine->parts[i].tag;
 	int error = l.n_tags ? store_page(w->b->store, &l, take_tagged, &t) : 0;
-	for (size_t i = 0; i < t.n && error >= 0 && !c->twin.device; i++) {
+	for (size_t i = 0; i < t.n && error >= 0 && !bucket_leased(&c->twin.holding, w->now); i++) {
 		struct hardware other;
 		struct listing held = {.kind = LIST_ACTIVATION, .device = t.devices[i], .now = w->now};
 		error = load_hardware(w, t.devices[i], c->grant, &other);

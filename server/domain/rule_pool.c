@@ -7,15 +7,15 @@
 #include "rule.h"
 
 /*
- * The old id of this machine gives its place when whoever installed it anew says so, when it was released, or
- * when it has been silent for a whole renew interval (DESIGN 5.4); one that never renews is silent by nature.
+ * The old id of this machine gives its place when whoever installed it anew says so, or when it has been
+ * silent for a whole renew interval (DESIGN 5.4); one that never renews is silent by nature.
  */
 static bool twin_gives_way(const struct question *q)
 {
 	const struct candidate *c = q->candidate;
 	const struct holding *old = &c->twin.holding;
-	if (!c->twin.device)
-		return false;
+	if (!c->twin.device || !bucket_leased(old, q->now))
+		return false; /* a place that came back is anybody's */
 	if (q->line->reinstalled)
 		return true;
 	int64_t interval = (int64_t)c->policy.renew_minutes * 60;

@@ -306,6 +306,16 @@ static const struct row rows[] = {
 	 .takes_over = true},
 	{"pool_place", "5.4", "a day less is not silent", POOL, .quantity = 1, .active = 1, .renew = 10080,
 	 .twin = LEASED(13, NOW + DAYS(16)), .stranger = true, .code = E_POOL_EXHAUSTED},
+	{"pool_place", "5.4", "a twin that gave its place back has none to give", POOL, .quantity = 1,
+	 .active = 1, .twin = RELEASED, .stranger = true, .reinstalled = true, .code = E_POOL_EXHAUSTED},
+	{"pool_place", "5.4", "a free one is taken as by anybody", POOL, .quantity = 2, .active = 1,
+	 .twin = RELEASED, .stranger = true, .reinstalled = true, .units = 1},
+	{"pool_place", "5.4", "nor does one whose lease has ended", POOL, .quantity = 1, .active = 1,
+	 .renew = 10080, .twin = LEASED(40, NOW - DAYS(10)), .stranger = true, .reinstalled = true,
+	 .code = E_POOL_EXHAUSTED},
+	{"pool_place", "5.4", "nor one that only waits for approval", POOL, .quantity = 1, .active = 1,
+	 .twin = {.state = HOLDING_PENDING, .contacted = NOW - 9}, .stranger = true, .reinstalled = true,
+	 .code = E_POOL_EXHAUSTED},
 
 	/* the leases of the models */
 	{"pool_place", "3", "perpetual: until the grant's end and grace", POOL, .end = NOW + DAYS(1000),

@@ -41,11 +41,13 @@ int rule_shared_device(const struct question *q, struct verdict *v)
 	return q->device->shared ? 0 : E_DEVICE_NOT_SHARED;
 }
 
+/* Who is active here goes on: a lower limit, or a machine that is shared no more, cuts nobody off. */
 int rule_device_limit(const struct question *q, struct verdict *v)
 {
 	const struct candidate *c = q->candidate;
 	int64_t most = c->policy.devices_per_user;
-	if (q->device->shared || !most || c->devices_used < most)
+	bool here = c->holding.state == HOLDING_ACTIVE && c->holding.expires > q->now;
+	if (q->device->shared || !most || here || c->devices_used < most)
 		return 0;
 	if (c->policy.overflow == OVERFLOW_RELEASE && c->oldest_device) {
 		v->evicts = true;

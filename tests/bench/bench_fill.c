@@ -41,16 +41,17 @@ static void apply(struct filler *f, int64_t device, struct effect effect)
 static void make_ratchet(const struct filler *f, const struct holding *h, uint32_t number,
 			 struct ratchet *ret)
 {
-	struct answer_line line = {.grant = f->line.candidates[0].grant,
-				   .issued = f->now,
-				   .expires = h->expires,
-				   .serial = h->serial,
-				   .plans = h->plans,
-				   .numbers = NUMBERS_NONE};
+	struct answer answer = {.digest = answer_digest(0, &f->product, 1), .n = 1};
+	answer.lines[0] = (struct answer_line){.grant = f->line.candidates[0].grant,
+					       .issued = f->now,
+					       .expires = h->expires,
+					       .serial = h->serial,
+					       .plans = h->plans,
+					       .numbers = NUMBERS_NONE};
 	*ret = (struct ratchet){.counter = 1, .at = f->now};
 	crypto_generichash(ret->token, REQUEST_TOKEN, (const uint8_t *)&number, sizeof(number),
 			   (const uint8_t *)"muster bench token", 18);
-	ret->answer_n = answer_write(answer_digest(false, &f->product, 1), &line, 1, ret->answer);
+	ret->answer_n = answer_write(&answer, ret->answer);
 }
 
 static void leave_sample(const struct filler *f, const uint8_t id[DEVICE_ID],
@@ -112,7 +113,7 @@ static void open_all(struct filler *f, const char *dir)
 	snprintf(path, sizeof(path), "sqlite:%s/muster.db", dir);
 	bench_must(store_open(path, &f->store), path);
 	bench_must(catalog_load(f->store, &f->catalog), "licenses");
-	catalog_candidates(&f->catalog, f->product, "", NULL, 0, &f->line);
+	catalog_candidates(&f->catalog, &(struct wish){.product = f->product, .version = ""}, &f->line);
 	bench_must(f->line.n_candidates ? 0 : E_PRODUCT_UNKNOWN, f->product);
 	bench_must(store_facts(f->store, &nobody, f->now, &facts, NULL, 0), "facts");
 	f->first = facts.device;

@@ -164,6 +164,8 @@ static void broker_batch(struct bench *b, size_t n)
 
 /* --- the same rows through the store alone --- */
 
+static const struct wish wish = {.product = PRODUCT, .version = ""};
+
 static void read_devices(struct bench *b)
 {
 	for (size_t i = 0; i < DEVICES; i++) {
@@ -172,7 +174,7 @@ static void read_devices(struct bench *b)
 		struct line_facts line;
 		struct device_facts facts;
 		memcpy(asker.id, d->id, DEVICE_ID);
-		catalog_candidates(&b->broker.catalog, PRODUCT, "", NULL, 0, &line);
+		catalog_candidates(&b->broker.catalog, &wish, &line);
 		bench_must(store_facts(b->store, &asker, b->now, &facts, &line, 1), "facts");
 		d->number = facts.device;
 		d->holding = line.candidates[0].holding;
@@ -207,7 +209,7 @@ static void store_batch(struct bench *b, size_t n)
 		struct asker asker = {.hostname = d->hostname, .os = BENCH_OS, .agent = BENCH_AGENT};
 		struct device_facts facts;
 		memcpy(asker.id, d->id, DEVICE_ID);
-		catalog_candidates(&b->broker.catalog, PRODUCT, "", NULL, 0, &line);
+		catalog_candidates(&b->broker.catalog, &wish, &line);
 		bench_must(store_facts(b->store, &asker, b->now, &facts, &line, 1), "facts");
 		store_renewal(b, d, &line);
 	}

@@ -68,7 +68,7 @@ struct client {
 	bool ready; /* kept: its first answer is there */
 };
 
-struct answer {
+struct received {
 	struct device *device;
 	char *lease;
 	const char *certificate;
@@ -97,7 +97,7 @@ static struct {
 	size_t next_device;
 	uint32_t opening;
 	uint32_t ready;
-	struct answer *answers;
+	struct received *answers;
 	size_t n_answers;
 	size_t room;
 	char *certificate; /* the last one seen; all leases share it */
@@ -161,22 +161,29 @@ static void fill_device(const struct device *d, wire_device *device)
 	strcpy(device->agent, BENCH_AGENT);
 }
 
-/* Activate and Renew have the same members under different tags. */
+/* Activate has the members of Renew and more; the two lie in one union. */
 static size_t write_request(const struct device *d, uint8_t *out, size_t room)
 {
-	muster_v1_Activate *call = &load.request.call.activate;
+	wire_request *r = &load.request;
+	muster_v1_Activate *first = &r->call.activate;
+	muster_v1_Renew *again = &r->call.renew;
+	bool renew = d->serial != 0;
+	wire_want *want = renew ? again->wants : first->wants;
 	size_t n;
-	_Static_assert(sizeof(muster_v1_Activate) == sizeof(muster_v1_Renew),
-		       "Renew asks what Activate asks");
-	memset(&load.request, 0, sizeof(load.request));
-	load.request.id = ++load.request_id;
-	load.request.which_call = d->serial ? muster_v1_Request_renew_tag : muster_v1_Request_activate_tag;
-	call->has_once = call->has_device = true;
-	fill_once(d, &call->once);
-	fill_device(d, &call->device);
-	call->wants_count = 1;
-	strcpy(call->wants[0].product, options.product);
-	call->wants[0].lease_serial = d->serial;
+	memset(r, 0, sizeof(*r));
+	r->id = ++load.request_id;
+	r->which_call = renew ? muster_v1_Request_renew_tag : muster_v1_Request_activate_tag;
+	if (renew) {
+		again->has_once = again->has_device = true;
+		again->wants_count = 1;
+	} else {
+		first->has_once = first->has_device = true;
+		first->wants_count = 1;
+	}
+	fill_once(d, renew ? &again->once : &first->once);
+	fill_device(d, renew ? &again->device : &first->device);
+	strcpy(want->product, options.product);
+	want->lease_serial = d->serial;
 	bench_must(request_write(&load.request, out, room, &n), "request");
 	return n;
 }
@@ -324,7 +331,7 @@ static void keep_answer(struct client *c, const wire_result *result, double now)
 	}
 	if (!load.certificate || strcmp(load.certificate, result->certificate) != 0)
 		load.certificate = strdup(result->certificate);
-	load.answers[load.n_answers++] = (struct answer){
+	load.answers[load.n_answers++] = (struct received){
 		.device = c->device,
 		.lease = strdup(result->lease),
 		.certificate = load.certificate,
@@ -564,7 +571,7 @@ static size_t verify_all(double *ms, size_t *ret_bad)
 	static struct certificate certificate;
 	size_t n = 0;
 	for (size_t i = 0; i < load.n_answers; i++) {
-		struct answer *a = &load.answers[i];
+		struct received *a = &load.answers[i];
 		int error = lease_verify(a->lease, a->certificate, options.vendor, options.product,
 					 a->device->id, &lease, &certificate);
 		if (!error && lease.serial <= a->device->verified)

@@ -47,3 +47,19 @@ def host(hosts, vendor):
     host = hosts().start()
     host.install(vendor)
     return host
+
+
+@pytest.fixture
+def clock(folder):
+    return harness.Clock(folder)
+
+
+@pytest.fixture
+def machines(folder, vendor):
+    """Make machines of a host by their names."""
+
+    def make(host, *names, **more):
+        made = [harness.Machine(folder, name, vendor.products, "--host", f"127.0.0.1:{host.port}", **more) for name in names]
+        return made if len(made) != 1 else made[0]
+
+    return make

@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real programs in a temporary folder: a vendor, a host with its certificate and license, machines."""
+"""The real programs in a temporary folder: a vendor, a host with its certificate and license, machines, a clock."""
+import http.client
 import json
 import os
 import pathlib
+import pwd
+import shutil
 import signal
+import socket
 import subprocess
 import time
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 SECONDS = 60  # no single command of these tests takes longer
 PRODUCT = "acme-cad"
+FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 SANITIZED = (BUILD / "musterd").exists() and b"__asan_init" in (BUILD / "musterd").read_bytes()
+
+needs_faketime = pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs libfaketime, and no sanitizer beside it")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be other users")
 
 
 def program(name):
@@ -38,6 +48,22 @@ def wait_for(condition, seconds=20, what="condition"):
     raise AssertionError(f"{what} did not hold within {seconds} s")
 
 
+class Clock:
+    """The time of every program that runs with its env: one jumps, all jump."""
+
+    def __init__(self, folder):
+        self.file = folder / "clock"
+        self.set("+0")
+        # The monotonic clock jumps too, so that the host's minute is over and it sweeps.
+        self.env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1"}
+
+    def set(self, offset):
+        """So far from the real time, such as +5d."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(offset)
+        fresh.rename(self.file)
+
+
 class Vendor:
     """A vendor's folder, and the products folder that the machines trust."""
 
@@ -53,6 +79,28 @@ class Vendor:
 
     def __call__(self, *args, **more):
         return run(program("muster-issuer"), *args, "--dir", self.dir, **more)
+
+    def add(self, product, *options):
+        """One more product, trusted by the machines."""
+        self("product", "add", product, "--name", product.title(), *options)
+        self("product", "export", product, "-o", self.products / f"{product}.product")
+
+    def issue(self, path, *grants, until="2040-01-01", more=()):
+        """The license fjord-1 with these grants, each as the option --grant has it."""
+        options = [word for grant in grants for word in ("--grant", grant)]
+        self("license", "issue", "--id", "fjord-1", "--org", "fjord", "--org-name", "Fjord AS", "--until", until,
+             "--hosts", "2", *options, "-o", path, *more)
+        return path
+
+    def renew(self, path, *grants, more=()):
+        """Its next serial."""
+        options = [word for grant in grants for word in ("--grant", grant)]
+        self("license", "renew", "fjord-1", *options, "-o", path, *more)
+        return path
+
+    def keys(self, grant, *options):
+        """New product or pool keys of a grant; the next serial knows them."""
+        return self("key", "generate", "--license", "fjord-1", "--grant", grant, *options).stdout.split()
 
     def license(self, path, threshold=1, until="2040-01-01", org="fjord", grant="", more=()):
         self("license", "issue", "--org", org, "--org-name", "Fjord AS", "--until", until, "--hosts", "2", "--grant",
@@ -104,11 +152,66 @@ class Host:
 
     readies = 0
 
-    def ctl(self, *args, **more):
-        return run(program("musterctl"), *args, "--socket", self.socket, **more)
+    def ctl(self, *args, role=None, **more):
+        """musterctl as root, or as somebody who has only this role (the host made by roled)."""
+        command = [program("musterctl")] if role is None else [*self.become(role), self.dir / "musterctl"]
+        return run(*command, *args, "--socket", self.socket, **more)
 
     def json(self, *args, **more):
         return json.loads(self.ctl(*args, "--json", **more).stdout)
+
+    def items(self, *args, **more):
+        return self.json(*args, **more)["items"]
+
+    def refused(self, code, *args, **more):
+        """The command must fail with this code, as text and as JSON; the error."""
+        done = self.ctl(*args, "--json", check=False, **more)
+        assert done.returncode != 0, done.stdout
+        assert code in done.stderr and "remedy: " in done.stderr, done.stderr
+        document = json.loads(done.stdout)
+        errors = [document.get("error"), *(row.get("error") for row in document.get("items", []))]
+        error = next(e for e in errors if e and e["code"] == code)
+        assert error["text"] and error["remedy"]
+        return error
+
+    # --- other users ---
+
+    ROLES = {"viewer": 54002, "helpdesk": 54003, "assigner": 54004, "owner": 54005}
+
+    def roled(self):
+        """Give it, in a mount namespace of its own, the groups that make roles. Before start."""
+        groups = self.dir / "group"
+        rows = "".join(f"muster-{role}:x:{gid}:\n" for role, gid in self.ROLES.items())
+        groups.write_text(pathlib.Path("/etc/group").read_text() + "muster:x:54001:\n" + rows)
+        self.wrapper = ["unshare", "-m", "sh", "-c", f"mount --bind {groups} /etc/group && exec \"$@\"", "sh"]
+        os.chmod(self.dir, 0o755)
+        shutil.copy(program("musterctl"), self.dir / "musterctl")
+        return self
+
+    def become(self, role):
+        return ["setpriv", f"--reuid={pwd.getpwnam('nobody').pw_uid}", "--regid=65534", f"--groups=54001,{self.ROLES[role]}"]
+
+    # --- the API below the command ---
+
+    def api(self, method, path, body=None):
+        """One request on the admin socket; its status and what came, JSON read."""
+        connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(SECONDS)
+        connection.sock.connect(str(self.socket))
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if "json" in answer.headers["Content-Type"] else text
+
+    def change(self, *rows, **more):
+        """Rows of POST /v1/changes, which must go in as a whole; the items."""
+        status, answer = self.api("POST", "/v1/changes", {"changes": list(rows), **more})
+        assert status == 200, answer
+        return answer["items"]
 
     def status(self):
         return self.json("status", check=False)
@@ -119,6 +222,17 @@ class Host:
         vendor("host", "certify", request, "--license", license_file, "-o", certificate, *more)
         self.ctl("host", "install", certificate)
         return certificate
+
+    def serve(self, vendor, *grants, **more):
+        """Certify it for a license with these grants, and install that."""
+        path = vendor.issue(self.dir / "fjord.license", *grants, **more)
+        self.certify(vendor, path)
+        self.ctl("install", path)
+        return self
+
+    def renewed(self, vendor, *grants, more=()):
+        """Install the license's next serial."""
+        self.ctl("install", vendor.renew(self.dir / "renewed.license", *grants, more=more))
 
     def install(self, vendor, **terms):
         """Issue a license, have the host certified for it, install both."""
@@ -136,20 +250,45 @@ class Host:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
+    def grant(self, grant):
+        return next(g for g in self.status()["grants"] if g["grant"] == grant)
+
     def count(self, grant="cad-volume"):
-        return next(g for g in self.status()["grants"] if g["grant"] == grant)["count"]
+        return self.grant(grant)["count"]
+
+    def healthy(self, *codes):
+        """The doctor finds nothing but these."""
+        found = {check["check"] for check in self.json("doctor", check=False)["checks"] if not check["ok"]}
+        assert found <= set(codes), found
 
 
 class Machine:
     """One machine: a state folder of its own."""
 
-    def __init__(self, folder, name, products, *options):
+    def __init__(self, folder, name, products, *options, env=None):
         self.state = folder / "state" / str(name)
         self.state.parent.mkdir(exist_ok=True)
         self.options = ["--state", self.state, "--products", products, *options]
+        self.env = env or {}
 
-    def __call__(self, *args, check=False, **more):
-        return run(program("muster"), *args, *self.options, check=check, **more)
+    def __call__(self, *args, check=False, env=None, **more):
+        return run(program("muster"), *args, *self.options, check=check, env={**self.env, **(env or {})}, **more)
+
+    def done(self, *args, **more):
+        return self(*args, check=True, **more).stdout
+
+    def refused(self, code, *args, **more):
+        """The command must fail with this code, as text and as JSON; the error."""
+        done = self(*args, "--json", **more)
+        assert done.returncode != 0, done.stdout
+        assert done.stderr.startswith(f"{code}: ") and "remedy: " in done.stderr, done.stderr
+        error = json.loads(done.stdout)["error"]
+        assert error["code"] == code and error["text"] and error["remedy"]
+        return error
+
+    @property
+    def id(self):
+        return json.loads(self("status", "--json").stdout)["device"]
 
     def activate(self, product=PRODUCT, check=False):
         return self("activate", product, check=check)

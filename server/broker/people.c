@@ -73,34 +73,6 @@ int people_user_add(struct order *o)
 
 /* --- taking out what is tied to something --- */
 
-struct numbers_found {
-	int64_t all[256];
-	size_t n;
-};
-
-static int take_number(const struct row *row, void *context)
-{
-	struct numbers_found *f = context;
-	f->all[f->n++] = row->u.record.num;
-	return f->n == sizeof(f->all) / sizeof(f->all[0]);
-}
-
-/* Take out every record like this one. */
-static int drop_like(struct broker *b, const struct record *like, uint32_t by)
-{
-	struct numbers_found f;
-	int error;
-	do {
-		struct listing l = {.kind = LIST_RECORD, .like = like, .by = by};
-		f.n = 0;
-		error = store_page(b->store, &l, take_number, &f);
-		error = error < 0 ? error : 0;
-		for (size_t i = 0; i < f.n && !error; i++)
-			error = store_drop(b->store, like->kind, f.all[i]);
-	} while (!error && f.n == sizeof(f.all) / sizeof(f.all[0]));
-	return error;
-}
-
 int order_drop_sources(struct order *o, enum member_kind kind, int64_t num)
 {
 	struct broker *b = o->b;
@@ -112,9 +84,10 @@ int order_drop_sources(struct order *o, enum member_kind kind, int64_t num)
 				    .u.assignment = {.kind = (int64_t)kind, .subject = num}};
 	int error = seats_products(b, kind, num, &products, &n);
 	if (!error)
-		error = drop_like(b, &membership, BY(membership, kind) | BY(membership, member));
+		error = store_drop_like(b->store, &membership, BY(membership, kind) | BY(membership, member));
 	if (!error)
-		error = drop_like(b, &assignment, BY(assignment, kind) | BY(assignment, subject));
+		error = store_drop_like(b->store, &assignment,
+					BY(assignment, kind) | BY(assignment, subject));
 	for (size_t i = 0; i < n && !error && kind != MEMBER_GROUP; i++)
 		error = seats_settle(b, o->now, (struct holder){kind, num}, products[i], false, NULL);
 	free(products);
@@ -144,9 +117,9 @@ int people_user_remove(struct order *o)
 	if (!error)
 		error = order_activations(o, 0, user, release_one, NULL);
 	if (!error)
-		error = drop_like(o->b, &signin, BY(signin, user));
+		error = store_drop_like(o->b->store, &signin, BY(signin, user));
 	if (!error)
-		error = drop_like(o->b, &binding, BY(binding, user));
+		error = store_drop_like(o->b->store, &binding, BY(binding, user));
 	return error ? error : store_drop(o->b->store, RECORD_USER, user);
 }
 
@@ -224,9 +197,9 @@ static int drop_circle(struct order *o, int64_t circle)
 	struct record keys = {.kind = RECORD_ENROLKEY, .u.enrolkey.circle = circle};
 	int error = order_drop_sources(o, MEMBER_GROUP, circle);
 	if (!error)
-		error = drop_like(o->b, &inside, BY(membership, circle));
+		error = store_drop_like(o->b->store, &inside, BY(membership, circle));
 	if (!error)
-		error = drop_like(o->b, &keys, BY(enrolkey, circle));
+		error = store_drop_like(o->b->store, &keys, BY(enrolkey, circle));
 	return error ? error : store_drop(o->b->store, RECORD_CIRCLE, circle);
 }
 

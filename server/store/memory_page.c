@@ -223,7 +223,7 @@ static bool wanted(struct memory *m, const struct item *i, const struct listing 
 	case LIST_RECORD:
 		return like(&i->record, l);
 	case LIST_WAITING:
-		return i->record.kind == RECORD_SEAT && i->record.u.seat.code &&
+		return i->record.kind == RECORD_SEAT && !i->record.u.seat.entitlement &&
 		       strcmp(i->record.u.seat.product, l->product) == 0;
 	case LIST_NEWEST:
 		return i->record.kind == RECORD_SEAT && i->record.u.seat.entitlement == l->grant;

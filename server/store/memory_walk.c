@@ -39,6 +39,13 @@ static void take(struct set *s, int64_t num)
 	s->all[s->n++] = num;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a;
+	int64_t y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
 /* The groups above a holder: those it is in, and those that these are in. */
 static void above(struct memory *m, enum member_kind kind, int64_t holder, struct set *ret)
 {
@@ -138,6 +145,8 @@ static int walk_holders(struct memory *m, const struct listing *l, row_function 
 		if (r->u.membership.kind != MEMBER_GROUP && has(&groups, r->u.membership.circle))
 			take(&holders[r->u.membership.kind], r->u.membership.member);
 	for (int kind = MEMBER_USER; kind <= MEMBER_DEVICE; kind++) {
+		if (holders[kind].n)
+			qsort(holders[kind].all, holders[kind].n, sizeof(int64_t), by_number);
 		for (size_t i = 0; i < holders[kind].n && !stopped && left-- > 0; i++) {
 			struct row row = {.u.member = {(enum member_kind)kind, holders[kind].all[i]}};
 			stopped = callback(&row, context);

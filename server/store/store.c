@@ -114,6 +114,35 @@ int store_drop(struct store *store, enum record_kind kind, int64_t num)
 	return store_apply(store, &(struct effect){.kind = EFFECT_DROP, .u.record = &record});
 }
 
+#define DROP_AT_ONCE 256
+
+struct numbers_found {
+	int64_t all[DROP_AT_ONCE];
+	size_t n;
+};
+
+static int take_number(const struct row *row, void *context)
+{
+	struct numbers_found *f = context;
+	f->all[f->n++] = row->u.record.num;
+	return f->n == DROP_AT_ONCE;
+}
+
+int store_drop_like(struct store *store, const struct record *like, uint32_t by)
+{
+	struct listing l = {.kind = LIST_RECORD, .like = like, .by = by};
+	struct numbers_found f;
+	int error;
+	do {
+		f.n = 0;
+		error = store_page(store, &l, take_number, &f);
+		error = error < 0 ? error : 0;
+		for (size_t i = 0; i < f.n && !error; i++)
+			error = store_drop(store, like->kind, f.all[i]);
+	} while (!error && f.n == DROP_AT_ONCE);
+	return error;
+}
+
 int store_devices(struct store *store, int64_t *ret)
 {
 	return store->ops->devices(store, ret);

@@ -235,6 +235,9 @@ int store_find_num(struct store *, const struct record *like, uint32_t by, int64
 int store_put(struct store *, struct record *);
 int store_drop(struct store *, enum record_kind, int64_t num);
 
+/* Take out every record like the example. */
+int store_drop_like(struct store *, const struct record *like, uint32_t by);
+
 /* Devices on record, without counting them. */
 int store_devices(struct store *, int64_t *ret);
 

@@ -250,7 +250,11 @@ int store_memory_open(struct store **ret)
 		free(m);
 		return E_NO_MEMORY;
 	}
-	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutexattr_t recursive; /* a callback may list something else */
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&m->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	*ret = store;
 	return 0;
 }

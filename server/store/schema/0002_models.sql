@@ -32,12 +32,13 @@ ALTER TABLE activation_2 RENAME TO activation;
 CREATE INDEX activation_user ON activation (user) WHERE user <> 0;
 
 CREATE TABLE user (
-	num     INTEGER PRIMARY KEY,
+	num     INTEGER PRIMARY KEY AUTOINCREMENT, -- never given again: old activations name it
 	name    TEXT NOT NULL UNIQUE,
 	display TEXT NOT NULL,
 	guest   INTEGER NOT NULL,
 	created INTEGER NOT NULL
 );
+CREATE INDEX user_guest ON user (guest);
 
 CREATE TABLE circle (                -- a group of users (kind 0) or of devices (kind 1)
 	num     INTEGER PRIMARY KEY,
@@ -82,7 +83,7 @@ CREATE TABLE seat (                  -- what follows from the sources for one ho
 	detail      TEXT NOT NULL,    -- what the code is about
 	UNIQUE (kind, holder, product)
 );
-CREATE INDEX seat_waiting ON seat (product, since) WHERE code <> 0;
+CREATE INDEX seat_waiting ON seat (product, since) WHERE entitlement = 0;
 CREATE INDEX seat_entitlement ON seat (entitlement, since);
 CREATE INDEX seat_product ON seat (product);
 

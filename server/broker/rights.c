@@ -98,10 +98,11 @@ static int settle(struct order *o, enum member_kind kind, int64_t subject, const
 	if (kind == MEMBER_GROUP)
 		return seats_settle_group(o->b, o->now, subject, product);
 	int error = seats_settle(o->b, o->now, (struct holder){kind, subject}, product, false, &s);
-	if (error || !must || !s.code)
+	int code = !s.code && o->c->grant ? s.passed : s.code; /* the grant that is named, and no other */
+	if (error || !must || !code)
 		return error;
 	o->c->numbers = s.numbers;
-	return order_refuse(o->c, s.code, s.detail[0] ? s.detail : NULL);
+	return order_refuse(o->c, code, s.detail[0] ? s.detail : NULL);
 }
 
 int rights_assign(struct order *o)

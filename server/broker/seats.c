@@ -209,26 +209,46 @@ static bool resolve_plans(const struct catalog_grant *g, const struct sources *s
 	return plans || !granted || (n && !restricted && !trouble.code);
 }
 
+/* Sources that name a grant come first; one whose grant is full takes away no seat that another gives. */
+static struct seat_choice choose(const struct offers *offers, int64_t before, const struct sources *s,
+				 struct settled *ret)
+{
+	struct seat_choice first = {0};
+	for (int named = 1; named >= 0; named--) {
+		for (size_t i = 0; i < s->n; i++) {
+			if ((s->all[i].pinned != 0) != named)
+				continue;
+			struct seat_choice c = seat_choose(before, s->all[i].pinned, offers->all, offers->n);
+			if (!first.code && !c.grant)
+				first = c;
+			if (!c.grant)
+				continue;
+			ret->passed = first.code;
+			ret->numbers = first.code ? first.numbers : c.numbers;
+			return c;
+		}
+	}
+	ret->code = first.code;
+	ret->numbers = first.numbers;
+	return first;
+}
+
 /* What the sources make of the seat; before: as it is now, num 0 for none. */
 static int decide_seat(struct broker *b, int64_t now, struct holder h, const char *product, int64_t before,
 		       struct record *after, struct settled *ret)
 {
 	struct sources *s = calloc(1, sizeof(*s));
 	struct catalog_grant g;
-	int64_t pinned = 0;
 	if (!s)
 		return E_NO_MEMORY;
 	int error = load_sources(b, h, product, s);
 	if (!error && s->n)
 		error = load_offers(b, now, h.kind, product);
-	for (size_t i = s->n; i > 0; i--)
-		pinned = s->all[i - 1].pinned ? s->all[i - 1].pinned : pinned;
 	struct record_seat *seat = &after->u.seat;
 	if (!error && s->n) {
-		struct seat_choice c = seat_choose(before, pinned, b->offers.all, b->offers.n);
-		seat->code = ret->code = c.code;
+		struct seat_choice c = choose(&b->offers, before, s, ret);
+		seat->code = c.code;
 		seat->entitlement = c.grant;
-		ret->numbers = c.numbers;
 		for (size_t i = 0; i < s->n; i++)
 			seat->direct |= s->all[i].direct;
 	}

@@ -37,7 +37,8 @@ struct holder {
 
 /* What came of it. */
 struct settled {
-	int code; /* 0, or why the holder has not all that its sources want */
+	int code;   /* 0, or why the holder has not all that its sources want */
+	int passed; /* 0, or why the weightiest source was passed over for another */
 	struct numbers numbers;
 	char detail[LIMIT_DETAIL + 1];
 	bool changed;

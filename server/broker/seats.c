@@ -362,7 +362,8 @@ static int settle(struct broker *b, int64_t now, struct holder h, const char *pr
 	error = decide_seat(b, now, h, product, keep, &after, settled);
 	struct record_seat *seat = &after.u.seat;
 	bool same = before->entitlement == seat->entitlement && before->code == seat->code;
-	if (error || (same && before->plans == seat->plans && before->direct == seat->direct))
+	bool told = strcmp(before->detail ? before->detail : "", seat->detail) == 0;
+	if (error || (same && told && before->plans == seat->plans && before->direct == seat->direct))
 		return error;
 	error = load_offers(b, now, h.kind, product);
 	if (error)

@@ -170,7 +170,16 @@ static void test_a_conflict_names_plans_and_sources(void **state)
 	assert_int_equal(plans_of("ann"), 1);
 	assert_non_null(strstr(seat.record.u.seat.detail, "draft (by group sketchers)"));
 	assert_non_null(strstr(seat.record.u.seat.detail, "modeler (by group makers)"));
+	/* The same conflict from another side: what is told is what is. */
+	must(ADD_GROUP("tracers"));
+	must(group_with("tracers", "draft"));
+	must(JOIN("ann", "tracers"));
 	must(LEAVE("ann", "sketchers"));
+	seat = seat_of_holder(MEMBER_USER, user_num("ann"), "acme-cad");
+	assert_int_equal(seat.record.u.seat.code, E_PLAN_CONFLICT);
+	assert_non_null(strstr(seat.record.u.seat.detail, "by group tracers"));
+	assert_null(strstr(seat.record.u.seat.detail, "sketchers"));
+	must(LEAVE("ann", "tracers"));
 	assert_int_equal(seat_code("ann"), 0);
 	assert_int_equal(plans_of("ann"), 1);
 	assert_sound();

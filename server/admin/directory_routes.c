@@ -321,42 +321,87 @@ static int add_assignment(const struct row *row, void *context)
 	return 0;
 }
 
-/* A filter that names who: 0, and the member's kind and number. */
-static int read_subject(struct exchange *x, enum member_kind *ret_kind, int64_t *ret_num)
+/* Whom an assignment may name. */
+static const struct subject {
+	const char *kind;
+	enum member_kind member;
+	enum circle_kind circle;
+} subjects[] = {{"user", MEMBER_USER, CIRCLE_USERS},
+		{"device", MEMBER_DEVICE, CIRCLE_USERS},
+		{"group", MEMBER_GROUP, CIRCLE_USERS},
+		{"device_group", MEMBER_GROUP, CIRCLE_DEVICES}};
+
+#define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
+
+static bool is_subject(const char *kind)
 {
-	const char *user = exchange_query(x, "user");
-	const char *device = exchange_query(x, "device");
-	const char *group = exchange_query(x, "group");
-	const char *device_group = exchange_query(x, "device_group");
+	for (size_t i = 0; i < SUBJECTS; i++)
+		if (strcmp(subjects[i].kind, kind) == 0)
+			return true;
+	return false;
+}
+
+/* Who is meant, by a kind or by the name alone: the first that there is. */
+static int find_subject(struct exchange *x, const char *kind, const char *name, enum member_kind *ret_kind,
+			int64_t *ret_num)
+{
 	const char *ignored = NULL;
-	*ret_num = 0;
-	*ret_kind = user ? MEMBER_USER : device ? MEMBER_DEVICE : MEMBER_GROUP;
-	if (user)
-		return exchange_user(x, user, ret_num);
-	if (device)
-		return exchange_device(x, device, NULL, ret_num, &ignored);
-	if (group)
-		return exchange_circle(x, CIRCLE_USERS, group, ret_num);
-	return device_group ? exchange_circle(x, CIRCLE_DEVICES, device_group, ret_num) : 0;
+	int error = E_NOT_FOUND;
+	for (size_t i = 0; i < SUBJECTS && error == E_NOT_FOUND; i++) {
+		if (kind && strcmp(kind, subjects[i].kind) != 0)
+			continue;
+		*ret_kind = subjects[i].member;
+		if (subjects[i].member == MEMBER_USER)
+			error = exchange_user(x, name, ret_num);
+		else if (subjects[i].member == MEMBER_GROUP)
+			error = exchange_circle(x, subjects[i].circle, name, ret_num);
+		else
+			error = exchange_device(x, name, NULL, ret_num, &ignored);
+		/* What cannot be a device's id may be a group's name. */
+		if (error == E_BAD_REQUEST && !kind)
+			error = E_NOT_FOUND;
+	}
+	return error;
+}
+
+/* Kinds are not told apart by a field alone: rows of another are passed over. */
+static int add_assignment_of_kind(const struct row *row, void *context)
+{
+	struct page *p = context;
+	char name[DIRECTORY_NAME];
+	const char *kind = exchange_query(p->x, "kind");
+	return strcmp(subject_kind(p->x, &row->u.record.u.assignment, name), kind) == 0
+		       ? add_assignment(row, context)
+		       : 0;
 }
 
 void assignment_list(struct exchange *x)
 {
 	const char *product = exchange_query(x, "product");
-	enum member_kind kind;
-	int64_t subject;
-	int error = read_subject(x, &kind, &subject);
-	if (error) {
-		exchange_problem(x, error, "user, group, device or device_group");
+	const char *subject = exchange_query(x, "subject");
+	const char *kind = exchange_query(x, "kind");
+	struct record like = {.kind = RECORD_ASSIGNMENT, .u.assignment.product = product ? product : ""};
+	struct listing l = {.kind = LIST_RECORD, .like = &like, .by = product ? BY(assignment, product) : 0};
+	enum member_kind member;
+	if (kind && !is_subject(kind)) {
+		exchange_problem(x, E_BAD_REQUEST, "kind is user, group, device or device_group");
 		return;
 	}
-	struct record like = {.kind = RECORD_ASSIGNMENT,
-			      .u.assignment = {.kind = (int64_t)kind,
-					       .subject = subject,
-					       .product = product ? product : ""}};
-	uint32_t by = (product ? BY(assignment, product) : 0) |
-		      (subject ? BY(assignment, kind) | BY(assignment, subject) : 0);
-	list_records(x, &like, by, add_assignment);
+	int error = subject ? find_subject(x, kind, subject, &member, &like.u.assignment.subject) : 0;
+	if (error) {
+		exchange_problem(x, error, subject);
+		return;
+	}
+	if (subject) {
+		like.u.assignment.kind = (int64_t)member;
+		l.by |= BY(assignment, kind) | BY(assignment, subject);
+	}
+	if (exchange_page(x, &l))
+		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+	else if (kind)
+		page_reply_filtered(x, &l, add_assignment_of_kind);
+	else
+		page_reply(x, &l, add_assignment);
 }
 
 /* --- seats --- */
@@ -385,25 +430,45 @@ static int add_seat(const struct row *row, void *context)
 	return 0;
 }
 
+/* ?holder= and ?grant= as fields of the example; the name that does not exist is told. */
+static int read_seat_filters(struct exchange *x, struct record_seat *seat, uint32_t *ret_by,
+			     const char **ret_name)
+{
+	const char *holder = exchange_query(x, "holder");
+	const char *grant = exchange_query(x, "grant");
+	const struct catalog *catalog;
+	struct catalog_grant g;
+	enum member_kind kind;
+	int error = 0;
+	*ret_name = holder;
+	if (holder && (error = find_subject(x, NULL, holder, &kind, &seat->holder)) == 0) {
+		seat->kind = (int64_t)kind;
+		*ret_by |= BY(seat, kind) | BY(seat, holder);
+	}
+	if (error || !grant)
+		return error;
+	*ret_name = grant;
+	error = exchange_catalog(x, &catalog);
+	if (!error && !catalog_grant_named(catalog, exchange_query(x, "license"), grant, &g))
+		error = E_NOT_FOUND;
+	if (error)
+		return error;
+	seat->entitlement = catalog_number(&g);
+	*ret_by |= BY(seat, entitlement);
+	return 0;
+}
+
 void seat_list(struct exchange *x)
 {
 	const char *product = exchange_query(x, "product");
 	const char *state = exchange_query(x, "state");
-	enum member_kind kind;
-	int64_t holder;
-	int error = read_subject(x, &kind, &holder);
-	if (error || (holder && kind == MEMBER_GROUP)) {
-		exchange_problem(x, error ? error : E_BAD_REQUEST, "user or device");
-		return;
-	}
-	struct record like = {
-		.kind = RECORD_SEAT,
-		.u.seat = {.kind = (int64_t)kind, .holder = holder, .product = product ? product : ""}};
-	struct listing l = {.kind = LIST_RECORD,
-			    .like = &like,
-			    .by = (product ? BY(seat, product) : 0) |
-				  (holder ? BY(seat, kind) | BY(seat, holder) : 0)};
-	if (exchange_page(x, &l))
+	const char *name = NULL;
+	struct record like = {.kind = RECORD_SEAT, .u.seat.product = product ? product : ""};
+	struct listing l = {.kind = LIST_RECORD, .like = &like, .by = product ? BY(seat, product) : 0};
+	int error = read_seat_filters(x, &like.u.seat, &l.by, &name);
+	if (error)
+		exchange_problem(x, error, name);
+	else if (exchange_page(x, &l))
 		exchange_problem(x, E_BAD_REQUEST, "limit or after");
 	else if (state)
 		page_reply_filtered(x, &l, add_seat);

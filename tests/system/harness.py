@@ -155,17 +155,17 @@ class Host:
     def ctl(self, *args, role=None, **more):
         """musterctl as root, or as somebody who has only this role (the host made by roled)."""
         command = [program("musterctl")] if role is None else [*self.become(role), self.dir / "musterctl"]
-        return run(*command, *args, "--socket", self.socket, **more)
+        return run(*command, "--socket", self.socket, *args, **more)
 
     def json(self, *args, **more):
-        return json.loads(self.ctl(*args, "--json", **more).stdout)
+        return json.loads(self.ctl("--json", *args, **more).stdout)
 
     def items(self, *args, **more):
         return self.json(*args, **more)["items"]
 
     def refused(self, code, *args, **more):
         """The command must fail with this code, as text and as JSON; the error."""
-        done = self.ctl(*args, "--json", check=False, **more)
+        done = self.ctl("--json", *args, check=False, **more)
         assert done.returncode != 0, done.stdout
         assert code in done.stderr and "remedy: " in done.stderr, done.stderr
         document = json.loads(done.stdout)

@@ -95,7 +95,7 @@ def test_a_pattern_only_proposes(devices, machines):
         host.ctl("assign", "--product", PRODUCT, "--device-group", group)
     machine.refused("NOT_ASSIGNED", "activate", PRODUCT)
     # Only what is on record can be proposed; a stranger that was refused is not.
-    host.ctl("device", "mark-shared", machine.id)
+    host.ctl("device", "mark-shared", "--", machine.id)
     assert host.items("device", "group", "proposals") == []
     machine.refused("NOT_ASSIGNED", "activate", PRODUCT)
     proposals = host.items("device", "group", "proposals")
@@ -114,25 +114,25 @@ def test_nested_groups(devices, machines):
         host.ctl("device", "group", "add", group)
     host.ctl("device", "group", "add-member", "site", "--group", "floor")
     host.ctl("device", "group", "add-member", "floor", "--group", "room")
-    host.ctl("device", "group", "add-member", "room", one.id)
+    host.ctl("device", "group", "add-member", "room", "--", one.id)
     host.ctl("assign", "--product", PRODUCT, "--device-group", "site")
     one.done("activate", PRODUCT)
-    host.ctl("device", "group", "add-member", "floor", two.id)
+    host.ctl("device", "group", "add-member", "floor", "--", two.id)
     two.done("activate", PRODUCT)
     # One of the members also by itself, and twice by groups: still one seat.
-    host.ctl("device", "group", "add-member", "site", one.id)
+    host.ctl("device", "group", "add-member", "site", "--", one.id)
     host.ctl("assign", "--product", PRODUCT, "--device", one.id)
     assert host.grant("devices")["assigned"] == 2
     host.refused("GROUP_CYCLE", "device", "group", "add-member", "room", "--group", "site")
     # A third one waits, and is served when the first has left all of its groups.
-    host.ctl("device", "group", "add-member", "room", three.id)
+    host.ctl("device", "group", "add-member", "room", "--", three.id)
     assert holders(host, "waiting") == {three.id}
     error = three.refused("SEATS_EXHAUSTED", "activate", PRODUCT)
     assert "ask the vendor" in error["remedy"]
     host.ctl("unassign", "--product", PRODUCT, "--device", one.id)
     for group in ("room", "site"):
         assert one.id in holders(host)
-        host.ctl("device", "group", "remove-member", group, one.id)
+        host.ctl("device", "group", "remove-member", group, "--", one.id)
     assert holders(host) == {two.id, three.id} and holders(host, "waiting") == set()
     three.done("activate", PRODUCT)
     one.refused("NOT_ASSIGNED", "renew", PRODUCT)
@@ -160,12 +160,12 @@ def test_blocked_and_forgotten(devices, machines):
     one, two = machines(host, 1, 2)
     host.ctl("assign", "--product", PRODUCT, "--device", one.id)
     one.done("activate", PRODUCT)
-    host.ctl("device", "block", one.id[:10])
+    host.ctl("device", "block", "--", one.id[:10])
     one.refused("DEVICE_BLOCKED", "renew", PRODUCT)
-    assert host.json("device", "show", one.id)["state"] == "blocked"
-    host.ctl("device", "unblock", one.id)
+    assert host.json("device", "show", "--", one.id)["state"] == "blocked"
+    host.ctl("device", "unblock", "--", one.id)
     one.done("renew", PRODUCT)
-    host.ctl("device", "forget", one.id, "--yes")
+    host.ctl("device", "forget", "--yes", "--", one.id)
     assert host.items("seat", "list") == [] and host.grant("devices")["in_use"] == 0
     assert host.status()["devices"] == 0
     host.ctl("assign", "--product", PRODUCT, "--device", two.id)

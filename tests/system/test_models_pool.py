@@ -183,7 +183,7 @@ def test_enrolment_by_approval(pool, machines):
     other.refused("APPROVAL_PENDING", "activate", PRODUCT)
     assert used(host) == 0
     assert {row["device"] for row in host.items("device", "list")} == {machine.id, other.id}
-    host.ctl("device", "approve", machine.id[:8])
+    host.ctl("device", "approve", "--", machine.id[:8])
     machine.done("activate", PRODUCT)
     other.refused("APPROVAL_PENDING", "activate", PRODUCT)
     assert used(host) == 1

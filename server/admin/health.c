@@ -123,7 +123,7 @@ static void check_use(struct overview *o, const struct grant_now *g)
 	if (!quantity)
 		return;
 	if (grant->model == MODEL_POOL && level)
-		add(o, E_POOL_LOW, level == POLICY_POOL_ALARM ? SEVERITY_ERROR : SEVERITY_WARNING,
+		add(o, E_POOL_LOW, level == POLICY_POOL_ALARM ? SEVERITY_WARNING : SEVERITY_INFO,
 		    "pool %s has %" PRId64 " of %" PRId64 " activations used", grant->id, g->active,
 		    quantity);
 	if (grant->model == MODEL_VOLUME && g->active >= quantity)

@@ -261,10 +261,14 @@ const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int6
 	return catalog_stage_name(stage_at(nbf, end, grace_end, now, &ignored));
 }
 
-static bool is_revoked(const struct catalog *c, const struct catalog_license *l)
+/* When this host learned that the license is revoked; 0: it is not. */
+static int64_t revoked_at(const struct catalog *c, const struct catalog_license *l)
 {
-	const struct revocations *r = catalog_revocations(c, l->vendor);
-	return r && revocations_license(r, l->license.id);
+	for (size_t i = 0; i < c->n_revocations; i++)
+		if (strcmp(c->revocations[i].vendor, l->vendor) == 0 &&
+		    revocations_license(&c->revocations[i].list, l->license.id))
+			return c->revocations[i].installed;
+	return 0;
 }
 
 struct grant_terms catalog_terms(const struct catalog *c, const struct catalog_grant *g,
@@ -274,15 +278,15 @@ struct grant_terms catalog_terms(const struct catalog *c, const struct catalog_g
 	int64_t own = grant_end(license, g->grant);
 	struct grant_terms t = {.end = m->extended > own ? m->extended : own};
 	bool ours = !g->grant->self_service_owner[0] || m->taken_over;
-	bool revoked = is_revoked(c, g->license);
+	int64_t revoked = revoked_at(c, g->license);
 	t.grace_end = t.end + (int64_t)license->grace_days * DAY_SECONDS;
 	t.quantity = g->grant->quantity ? g->grant->quantity + m->extra : 0;
 	/* Cancelled or revoked: disabled at once, without a grace. */
 	if (m->cancelled && m->cancelled < t.end)
 		t.end = t.grace_end = m->cancelled;
+	if (revoked && revoked < t.end)
+		t.end = t.grace_end = revoked;
 	t.stage = stage_at(g->grant->nbf, t.end, t.grace_end, now, &t.next_at);
-	if (revoked && t.stage < STAGE_DISABLED)
-		t.stage = STAGE_DISABLED;
 	t.state = catalog_stage_name(t.stage);
 	t.next = t.stage == STAGE_DELETED                          ? NULL
 		 : t.stage == STAGE_ACTIVE && t.end == t.grace_end ? catalog_stage_name(STAGE_DISABLED)
@@ -386,6 +390,7 @@ static void add_candidate(const struct catalog *catalog, const struct catalog_li
 void catalog_candidates(const struct catalog *c, const struct wish *wish, struct line_facts *ret)
 {
 	ret->n_candidates = 0;
+	ret->seats = false;
 	ret->product = wish->product;
 	for (size_t i = 0; i < c->n_licenses; i++) {
 		const struct catalog_license *l = &c->licenses[i];

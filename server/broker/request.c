@@ -2,6 +2,8 @@
 /* A device's request inside a batch: facts, decision, effects. Nothing is signed here. */
 #include "request.h"
 
+#include "bucket.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,8 +57,11 @@ static void pretend_reset(struct work *w)
 {
 	for (size_t i = 0; i < w->job->n_lines; i++) {
 		for (size_t j = 0; j < w->lines[i].facts.n_candidates; j++) {
-			w->lines[i].facts.candidates[j].held_by_users = false;
-			w->lines[i].facts.candidates[j].holding = (struct holding){0};
+			struct candidate *c = &w->lines[i].facts.candidates[j];
+			c->active -= bucket_leased(&c->holding, w->now) ? c->holding.units : 0;
+			c->count -= bucket_counts(&c->holding, w->now, c->policy.window_days);
+			c->held_by_users = false;
+			c->holding = (struct holding){0};
 		}
 	}
 }

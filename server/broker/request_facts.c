@@ -64,7 +64,7 @@ static int find_twin(struct work *w, const struct hardware *machine, struct cand
 		struct hardware other;
 		struct listing held = {.kind = LIST_ACTIVATION, .device = t.devices[i], .now = w->now};
 		error = load_hardware(w, t.devices[i], c->grant, &other);
-		if (!error && other.n && likeness_same(&other, machine, c->policy.hardware_percent))
+		if (!error && other.n && likeness_twin(&other, machine, c->policy.hardware_percent))
 			error = store_page(w->b->store, &held, take_twin, &t);
 	}
 	return error < 0 ? error : 0;

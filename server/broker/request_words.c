@@ -8,6 +8,7 @@
 #include "rfc3339.h"
 
 struct names {
+	int64_t grant; /* whose devices are counted */
 	char *out;
 	size_t n;
 };
@@ -16,7 +17,8 @@ static int add_name(const struct row *row, void *context)
 {
 	struct names *list = context;
 	char when[RFC3339_TEXT];
-	if (row->u.activation.shared || strcmp(row->u.activation.state, "active") != 0)
+	if (row->u.activation.shared || row->u.activation.grant != list->grant ||
+	    strcmp(row->u.activation.state, "active") != 0)
 		return 0;
 	rfc3339_write(row->u.activation.holding.contacted, when);
 	int n = snprintf(list->out + list->n, LIMIT_DETAIL + 1 - list->n, "%s%.60s (last used %.10s)",
@@ -33,7 +35,7 @@ static int add_name(const struct row *row, void *context)
 /* The user's devices, the one used least recently first. */
 static int name_devices(struct work *w, size_t i)
 {
-	struct names list = {w->job->lines[i].detail, 0};
+	struct names list = {work_chosen(w, i)->grant, w->job->lines[i].detail, 0};
 	struct listing l = {.kind = LIST_USER_DEVICES, .user = w->lines[i].person.user, .now = w->now};
 	int error = store_page(w->b->store, &l, add_name, &list);
 	return error < 0 ? error : 0;
@@ -75,7 +77,8 @@ int work_explain(struct work *w, size_t i)
 		return name_devices(w, i);
 	if (v->trouble.code && v->code == v->trouble.code)
 		name_plans(c, &v->trouble, w->job->lines[i].detail);
-	else if (v->code && v->code != E_NOT_ASSIGNED && model_seats(c->model))
-		return name_seat(w, i);
+	else if (v->code && v->code != E_NOT_ASSIGNED && model_seats(c->model) &&
+		 (!model_of_users(c->model) || w->lines[i].person.bound))
+		return name_seat(w, i); /* a stranger is told nothing of a user whom it names */
 	return 0;
 }

@@ -13,24 +13,29 @@
 
 static int take_row(const struct row *row, void *context)
 {
-	*(struct grant_marks *)context = row->u.grant.marks;
+	*(struct row *)context = *row;
 	return 1;
 }
 
-static int load_marks(struct broker *b, const struct catalog_grant *g, struct grant_marks *ret)
+static int load_marks(struct broker *b, const struct catalog_grant *g, struct grant_marks *ret,
+		      struct row *ret_row)
 {
 	struct listing one = {.kind = LIST_GRANT, .after = {catalog_number(g) - 1}, .limit = 1};
-	*ret = (struct grant_marks){0};
-	int error = store_page(b->store, &one, take_row, ret);
+	struct row row = {0};
+	int error = store_page(b->store, &one, take_row, &row);
+	*ret = row.u.grant.num == catalog_number(g) ? row.u.grant.marks : (struct grant_marks){0};
+	if (ret_row)
+		*ret_row = row;
 	return error < 0 ? error : 0;
 }
 
 /* The grant that is named, with its marks; refuses when there is none, or several licenses have one. */
-static int find_grant(struct order *o, struct catalog_grant *ret, struct grant_marks *ret_marks)
+static int find_grant(struct order *o, struct catalog_grant *ret, struct grant_marks *ret_marks,
+		      struct row *ret_row)
 {
 	if (!catalog_grant_named(&o->b->catalog, o->c->license, o->c->grant, ret))
 		return order_refuse(o->c, E_NOT_FOUND, o->c->grant);
-	return load_marks(o->b, ret, ret_marks);
+	return load_marks(o->b, ret, ret_marks, ret_row);
 }
 
 static int put_marks(struct order *o, const struct catalog_grant *g, const struct grant_marks *before,
@@ -44,7 +49,8 @@ int subscription_cancel(struct order *o)
 {
 	struct catalog_grant g;
 	struct grant_marks before;
-	int error = find_grant(o, &g, &before);
+	struct row row;
+	int error = find_grant(o, &g, &before, &row);
 	if (error || o->c->code)
 		return error;
 	if (o->now >= g.grant->cancel_until) {
@@ -53,6 +59,13 @@ int subscription_cancel(struct order *o)
 	}
 	struct grant_marks after = before;
 	after.cancelled = before.cancelled ? before.cancelled : o->now;
+	if (!before.cancelled) {
+		/* Whoever has it loses it: nobody's lease is renewed any more. */
+		int64_t lost = model_seats(g.grant->model) ? row.u.grant.seats : row.u.grant.active;
+		struct change_effect *e = &o->b->round.effects[o->b->round.n++];
+		*e = (struct change_effect){.lost = lost, .held = lost};
+		memcpy(e->product, g.grant->product, sizeof(e->product));
+	}
 	return put_marks(o, &g, &before, &after);
 }
 
@@ -60,7 +73,7 @@ int subscription_takeover(struct order *o)
 {
 	struct catalog_grant g;
 	struct grant_marks before;
-	int error = find_grant(o, &g, &before);
+	int error = find_grant(o, &g, &before, NULL);
 	if (error || o->c->code)
 		return error;
 	if (!g.grant->self_service_owner[0])
@@ -114,6 +127,19 @@ static bool search_key(const struct catalog *c, const char *key, struct found_ke
 	return false;
 }
 
+/* The grant's marks as they will be. */
+static struct grant_marks gift(const struct found_key *k, const struct grant_marks *before, int64_t now)
+{
+	struct grant_marks after = *before;
+	int64_t end = grant_end(&k->g.license->license, k->g.grant);
+	end = before->extended > end ? before->extended : end;
+	after.extra += k->r->quantity;
+	after.cancelled = 0;
+	if (k->r->days)
+		after.extended = (end > now ? end : now) + k->r->days * DAY_SECONDS;
+	return after;
+}
+
 /* Why a key that is known may not be redeemed here and now (domain.md 5.3); 0: it may. */
 static int judge_key(struct broker *b, struct redeeming *what, const struct found_key *k,
 		     const struct grant_marks *m, int64_t now)
@@ -135,8 +161,14 @@ static int judge_key(struct broker *b, struct redeeming *what, const struct foun
 		what->numbers.until = k->r->exp;
 		return E_KEY_EXPIRED;
 	}
-	if (catalog_terms(&b->catalog, &k->g, m, now).stage == STAGE_DELETED)
+	struct grant_marks after = gift(k, m, now);
+	struct grant_terms terms = catalog_terms(&b->catalog, &k->g, m, now);
+	/* A key that would be used up and change nothing is kept. */
+	if (terms.stage == STAGE_DELETED ||
+	    catalog_terms(&b->catalog, &k->g, &after, now).stage >= STAGE_DISABLED) {
+		what->numbers.until = terms.end;
 		return E_GRANT_ENDED;
+	}
 	if (grant->quantity_max && quantity > grant->quantity_max) {
 		what->numbers.used = quantity;
 		what->numbers.quantity = grant->quantity_max;
@@ -157,18 +189,12 @@ static void describe_gift(struct redeeming *what, const struct found_key *k, con
 static int use_key(struct broker *b, struct redeeming *what, const struct found_key *k,
 		   const struct grant_marks *before, int64_t now)
 {
-	struct grant_marks after = *before;
-	int64_t end = grant_end(&k->g.license->license, k->g.grant);
-	end = before->extended > end ? before->extended : end;
-	after.extra += k->r->quantity;
-	after.cancelled = 0;
-	if (k->r->days)
-		after.extended = (end > now ? end : now) + k->r->days * DAY_SECONDS;
+	struct grant_marks after = gift(k, before, now);
 	struct record r = {.kind = RECORD_REDEEMED,
 			   .u.redeemed = {.hash = {k->hash, KEYCODE_HASH},
 					  .entitlement = catalog_number(&k->g),
 					  .quantity = k->r->quantity,
-					  .extended = after.extended,
+					  .extended = k->r->days ? after.extended : 0,
 					  .at = now}};
 	int error = store_put(b->store, &r);
 	if (!error)
@@ -208,7 +234,7 @@ int redeem_run(struct broker *b, struct redeeming *what, int64_t now, int *ret_c
 	}
 	if (error && error != E_NOT_FOUND)
 		return error;
-	error = load_marks(b, &k.g, &marks);
+	error = load_marks(b, &k.g, &marks, NULL);
 	if (error || *ret_code)
 		return error;
 	*ret_code = judge_key(b, what, &k, &marks, now);
@@ -252,7 +278,7 @@ int subscription_reactivate(struct order *o)
 {
 	struct catalog_grant g;
 	struct grant_marks marks;
-	int error = find_grant(o, &g, &marks);
+	int error = find_grant(o, &g, &marks, NULL);
 	if (error || o->c->code)
 		return error;
 	enum grant_stage stage = catalog_terms(&o->b->catalog, &g, &marks, o->now).stage;

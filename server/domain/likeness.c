@@ -39,6 +39,18 @@ bool likeness_same(const struct hardware *stored, const struct hardware *shown, 
 	return agreed * 100 >= compared * percent && (strong_agreed || !strong_compared);
 }
 
+bool likeness_twin(const struct hardware *stored, const struct hardware *shown, uint32_t percent)
+{
+	uint32_t all = 0;
+	uint32_t agreed = 0;
+	for (size_t i = 0; i < stored->n; i++) {
+		uint32_t weight = hardware_weight(stored->parts[i].kind);
+		all += weight;
+		agreed += has_part(shown, stored->parts[i].kind, stored->parts[i].tag) ? weight : 0;
+	}
+	return all && agreed * 100 >= all * percent && likeness_same(stored, shown, percent);
+}
+
 size_t likeness_write(const struct hardware *h, uint8_t out[3 * LIMIT_COMPONENTS])
 {
 	struct writer w = writer_over(out, 3 * LIMIT_COMPONENTS);

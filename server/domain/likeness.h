@@ -11,6 +11,12 @@
 /* percent: least part of the compared weight that must agree. Nothing to compare: the same. */
 bool likeness_same(const struct hardware *stored, const struct hardware *shown, uint32_t percent);
 
+/*
+ * Is it the machine that was stored, said by a device that nobody knows? Stricter, for tags are short and can
+ * be tried: what agrees must be a share of all that was stored, not of what happens to be shown.
+ */
+bool likeness_twin(const struct hardware *stored, const struct hardware *shown, uint32_t percent);
+
 /* As bytes for the store, and back; false when they are damaged. */
 size_t likeness_write(const struct hardware *, uint8_t out[3 * LIMIT_COMPONENTS]);
 bool likeness_read(const void *bytes, size_t n, struct hardware *ret);

@@ -114,11 +114,11 @@ int rule_enrol(const struct question *q, struct verdict *v)
 	return q->device->known || q->terms->may_enrol ? 0 : E_ENROL_LIMIT;
 }
 
-/* Whoever holds an activation, or takes over its old id's, has come in already. */
+/* Whoever holds an activation has come in already. A machine that was installed anew has not: its hardware
+ * tells whose place it may have, not that it may have one. */
 static bool has_come_in(const struct question *q)
 {
-	const struct candidate *c = q->candidate;
-	return c->holding.state == HOLDING_ACTIVE || (c->twin.device && q->line->reinstalled);
+	return q->candidate->holding.state == HOLDING_ACTIVE;
 }
 
 int rule_enrol_key(const struct question *q, struct verdict *v)

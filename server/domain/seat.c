@@ -18,13 +18,17 @@ static bool better(const struct seat_offer *a, const struct seat_offer *b)
 	return a->end != b->end ? a->end > b->end : strcmp(a->id, b->id) < 0;
 }
 
-static const struct seat_offer *with_room(int64_t pinned, const struct seat_offer *all, size_t n)
+/* A seat that is held needs no room. */
+static const struct seat_offer *best_open(int64_t before, int64_t pinned, const struct seat_offer *all,
+					  size_t n)
 {
 	const struct seat_offer *best = NULL;
-	for (size_t i = 0; i < n; i++)
-		if (fits(&all[i], pinned) && all[i].open && all[i].used < all[i].quantity &&
-		    better(&all[i], best))
+	for (size_t i = 0; i < n; i++) {
+		bool room =
+			all[i].used < all[i].quantity || (before && all[i].grant == before && all[i].keeps);
+		if (fits(&all[i], pinned) && all[i].open && room && better(&all[i], best))
 			best = &all[i];
+	}
 	return best;
 }
 
@@ -51,12 +55,10 @@ static struct seat_choice none(int64_t pinned, const struct seat_offer *all, siz
 
 struct seat_choice seat_choose(int64_t before, int64_t pinned, const struct seat_offer *all, size_t n)
 {
-	const struct seat_offer *held = NULL;
-	const struct seat_offer *room = with_room(pinned, all, n);
-	for (size_t i = 0; i < n; i++)
-		if (all[i].grant == before && before && fits(&all[i], pinned) && all[i].keeps)
-			held = &all[i];
-	const struct seat_offer *chosen = held && (held->open || !room) ? held : room;
+	const struct seat_offer *chosen = best_open(before, pinned, all, n);
+	for (size_t i = 0; i < n && !chosen; i++)
+		if (before && all[i].grant == before && fits(&all[i], pinned) && all[i].keeps)
+			chosen = &all[i];
 	if (!chosen)
 		return none(pinned, all, n);
 	return (struct seat_choice){.grant = chosen->grant, .numbers = NUMBERS_NONE};

@@ -31,7 +31,9 @@ struct seat_choice {
 
 /*
  * before: the grant that gives the seat now, 0 for none. pinned: the only one that an assignment allows, 0
- * for any. A seat that is held is kept; one whose grant takes no new ones moves to a grant that does.
+ * for any. Of the grants that take new seats and have room (a seat that is held needs none) the one that ends
+ * last gives it, then the first by id: what was before decides nothing, so that the order of changes does
+ * not. One whose grant takes no new ones is kept when no other gives it.
  */
 struct seat_choice seat_choose(int64_t before, int64_t pinned, const struct seat_offer *, size_t n);
 

@@ -46,12 +46,21 @@ static int take_key(const char *key, struct job_line *line)
 	return *key ? keycode_read(key, KEYCODE_KEY, line->key) : 0;
 }
 
+/* One part of a kind, and of network addresses two: who shows many only tries tags out. */
+static bool has_kind(const struct hardware *h, uint32_t kind)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < h->n; i++)
+		n += h->parts[i].kind == kind;
+	return n >= (kind == HARDWARE_MAC ? HARDWARE_MACS : 1);
+}
+
 /* Kinds that a newer client knows are passed over. */
 static void take_components(const wire_want *want, struct hardware *ret)
 {
 	for (size_t i = 0; i < want->components_count; i++) {
 		const muster_v1_Component *c = &want->components[i];
-		if (c->kind == 0 || c->kind > HARDWARE_KINDS || c->tag > UINT16_MAX)
+		if (c->kind == 0 || c->kind > HARDWARE_KINDS || c->tag > UINT16_MAX || has_kind(ret, c->kind))
 			continue;
 		ret->parts[ret->n].kind = (uint8_t)c->kind;
 		ret->parts[ret->n++].tag = (uint16_t)c->tag;

@@ -75,6 +75,7 @@ int broker_open(struct broker *b, struct store *store, const struct host_key *ke
 
 void broker_close(struct broker *b)
 {
+	free(b->losers.all);
 	catalog_free(&b->catalog);
 	credentials_board_fini(&b->board);
 }
@@ -147,6 +148,8 @@ int broker_release(struct broker *b, int64_t now, const char *actor, const char 
 				.at = now,
 				.u.holding = {row->u.activation.holding, after}};
 	int error = store_apply(b->store, &effect);
+	if (!error && known && g.grant->model == MODEL_POOL)
+		error = broker_drop_hardware(b, row->u.activation.num, row->u.activation.grant);
 	device_id_write(row->u.activation.id, id);
 	if (error)
 		return error;
@@ -156,6 +159,18 @@ int broker_release(struct broker *b, int64_t now, const char *actor, const char 
 				      row->u.activation.user ? row->u.activation.user_name : NULL));
 }
 
+int broker_drop_hardware(struct broker *b, int64_t device, int64_t grant)
+{
+	struct record parts = {.kind = RECORD_HARDWARE,
+			       .u.hardware = {.device = device, .entitlement = grant}};
+	struct record tag = {.kind = RECORD_HARDWARETAG,
+			     .u.hardwaretag = {.device = device, .entitlement = grant}};
+	int error = store_drop_like(b->store, &parts, BY(hardware, device) | BY(hardware, entitlement));
+	return error ? error
+		     : store_drop_like(b->store, &tag,
+				       BY(hardwaretag, device) | BY(hardwaretag, entitlement));
+}
+
 bool broker_told_today(struct broker *b, const uint8_t device[DEVICE_ID], int64_t now)
 {
 	uint64_t key;
@@ -163,6 +178,8 @@ bool broker_told_today(struct broker *b, const uint8_t device[DEVICE_ID], int64_
 	struct told *slot = &b->told[key % TOLD_MAX];
 	bool told = slot->key == key && slot->day == day_of(now);
 	*slot = (struct told){key, day_of(now)};
+	if (!told && b->n_told_now < TOLD_BATCH)
+		b->told_now[b->n_told_now++] = key % TOLD_MAX;
 	return told;
 }
 
@@ -226,7 +243,7 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 /* One transaction over the jobs; an error means that nothing of it happened. */
 static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_t now)
 {
-	b->n_tallies = 0;
+	b->n_tallies = b->n_told_now = 0;
 	int error = b->catalog_stale ? load_catalog(b)
 				     : 0; /* it could not be loaded after the batch that changed it */
 	if (!error)
@@ -243,6 +260,8 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 		store_rollback(b->store);
 	if (error)
 		b->catalog_stale = false; /* nothing was changed */
+	for (size_t i = 0; error && i < b->n_told_now; i++)
+		b->told[b->told_now[i]].day = 0; /* nor told */
 	return error;
 }
 
@@ -302,7 +321,8 @@ static void finish(struct broker *b, struct job **jobs, size_t n)
 /* One job alone may poison its batch; only when the store itself is well is it worth finding which. */
 static bool worth_singling(int error)
 {
-	return error == E_INTERNAL || error == E_NO_MEMORY;
+	return error != E_STORE_FULL && error != E_STORE_IO && error != E_STORE_CORRUPT &&
+	       error != E_STORE_UNKNOWN && error != E_STORE_BUSY;
 }
 
 void broker_run(struct broker *b, struct job **jobs, size_t n, int64_t now)

@@ -31,6 +31,7 @@ struct tally {
 
 /* A device that was audited today for what it repeats without end. */
 #define TOLD_MAX 4096
+#define TOLD_BATCH 512
 struct told {
 	uint64_t key;
 	int32_t day;
@@ -43,6 +44,9 @@ struct wrong_keys {
 	int64_t since;
 	int n;
 };
+
+/* So that a repeated request does not count as another try. */
+#define TRIED_MAX 1024
 
 struct broker {
 	struct store *store;
@@ -59,13 +63,17 @@ struct broker {
 	struct tally tallies[TALLIES_MAX];
 	size_t n_tallies;
 	struct told told[TOLD_MAX];
+	size_t told_now[TOLD_BATCH]; /* slots that this batch has set */
+	size_t n_told_now;
 	bool catalog_stale;   /* the batch changed licenses or certificates */
 	struct offers offers; /* of the product that was settled last */
 	struct round round;   /* what the change at hand does to seats */
 	struct wrong_keys wrong_keys[WRONG_KEYS];
-	unsigned long long swept; /* generation of the catalog at the last sweep */
-	int64_t seat_cursor;      /* of the sweeper's walk through all seats */
-	int64_t device_cursor;    /* and through all devices */
+	uint64_t tried[TRIED_MAX]; /* request tokens whose wrong sign-in code was counted */
+	struct losers losers;      /* of the orders at hand */
+	unsigned long long swept;  /* generation of the catalog at the last sweep */
+	int64_t seat_cursor;       /* of the sweeper's walk through all seats */
+	int64_t device_cursor;     /* and through all devices */
 };
 
 /* Begin on an open store, which stays the caller's like key and counters. The ledger id is made when there is
@@ -126,6 +134,9 @@ int redeem_run(struct broker *, struct redeeming *, int64_t now, int *ret_code);
 /* Take an activation away: a device's own, or a user's on it. action: for the audit log. */
 int broker_release(struct broker *, int64_t now, const char *actor, const char *action,
 		   const struct row *activation);
+
+/* Forget the parts of a machine that gave a pool's place back, so that it is found by them no more. */
+int broker_drop_hardware(struct broker *, int64_t device, int64_t grant);
 
 /* Sign the leases of a job whose batch is durable. */
 void signer_sign(struct broker *, struct job *);

@@ -103,6 +103,31 @@ static void add_effects(struct orders *o, const struct round *round)
 	}
 }
 
+/* Whoever lost a seat and has one again at the end has lost nothing. */
+static int forgive_movers(struct broker *b, struct orders *o)
+{
+	int error = 0;
+	for (size_t i = 0; i < b->losers.n && !error; i++) {
+		const struct loser *l = &b->losers.all[i];
+		struct record_copy seat;
+		struct record like = {
+			.kind = RECORD_SEAT,
+			.u.seat = {.kind = (int64_t)l->kind, .holder = l->num, .product = l->product}};
+		error = store_find(b->store, &like, BY(seat, kind) | BY(seat, holder) | BY(seat, product),
+				   &seat);
+		bool has = !error && seat.record.u.seat.entitlement;
+		error = error == E_NOT_FOUND ? 0 : error;
+		for (size_t j = 0; has && j < o->n_effects; j++) {
+			struct change_effect *e = &o->effects[j];
+			if (strcmp(e->product, l->product) != 0 || !e->lost || !e->gained)
+				continue;
+			e->lost--;
+			e->gained--;
+		}
+	}
+	return error;
+}
+
 /* Does so much get lost that it must be meant? */
 static bool loses_much(const struct orders *o, struct numbers *ret)
 {
@@ -183,12 +208,15 @@ int change_run(struct broker *b, struct job *job, int64_t now)
 {
 	struct orders *o = job->orders;
 	o->n_effects = 0;
+	b->losers.n = 0;
 	job->numbers = NUMBERS_NONE;
 	int error = store_mark(b->store);
 	for (size_t i = 0; i < o->n && !error; i++)
 		error = run_one(b, job, &o->changes[i], now);
 	if (!error)
 		error = retry_freed(b, o, now);
+	if (!error)
+		error = forgive_movers(b, o);
 	if (error)
 		return error;
 	if (!o->dry_run && !o->confirm && loses_much(o, &job->numbers))
@@ -196,5 +224,10 @@ int change_run(struct broker *b, struct job *job, int64_t now)
 	if (!o->dry_run && !job->code)
 		return store_keep(b->store);
 	seats_forget(b);
+	/* A code that is not kept must not be shown. */
+	for (size_t i = 0; i < o->n; i++) {
+		o->changes[i].output[0] = 0;
+		o->changes[i].until = 0;
+	}
 	return store_undo(b->store);
 }

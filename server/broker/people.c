@@ -32,7 +32,9 @@ static int join_groups(struct order *o, int64_t user, const char *groups)
 		int64_t circle;
 		bool added = false;
 		size_t n = strcspn(groups, ",");
-		memcpy(name, groups, n < LIMIT_ID ? n : LIMIT_ID);
+		if (n > LIMIT_ID)
+			return order_refuse(o->c, E_NOT_FOUND, "a group's name has at most 63 characters");
+		memcpy(name, groups, n);
 		error = order_circle(o, CIRCLE_USERS, name, &circle);
 		if (!error && circle)
 			error = put_membership(o, MEMBER_USER, user, circle, &added);

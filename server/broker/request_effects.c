@@ -103,9 +103,10 @@ static int store_hardware(struct work *w, size_t i, const struct candidate *c)
 	if (!error && old.record.u.hardware.parts.n == n &&
 	    memcmp(old.record.u.hardware.parts.at, parts, n) == 0)
 		return 0;
-	r.num = error ? 0 : old.record.num;
 	r.u.hardware.parts = (struct bytes){parts, n};
-	error = store_put(w->b->store, &r);
+	error = broker_drop_hardware(w->b, w->device.device, c->grant);
+	if (!error)
+		error = store_put(w->b->store, &r);
 	for (size_t j = 0; j < h->n && !error; j++) {
 		struct record tag = {
 			.kind = RECORD_HARDWARETAG,
@@ -114,11 +115,7 @@ static int store_hardware(struct work *w, size_t i, const struct candidate *c)
 					  .device = w->device.device}};
 		if (!hardware_strong(h->parts[j].kind))
 			continue;
-		error = store_find(
-			w->b->store, &tag,
-			BY(hardwaretag, entitlement) | BY(hardwaretag, tag) | BY(hardwaretag, device), &old);
-		if (error == E_NOT_FOUND)
-			error = store_put(w->b->store, &tag);
+		error = store_put(w->b->store, &tag);
 	}
 	return error;
 }
@@ -164,15 +161,18 @@ static int store_others(struct work *w, size_t i, const struct candidate *c)
 {
 	const struct verdict *v = &w->lines[i].verdict;
 	int error = 0;
-	if (v->takes_over && c->twin.holding.state == HOLDING_ACTIVE)
+	if (v->takes_over)
+		error = broker_drop_hardware(w->b, c->twin.device, c->grant);
+	if (!error && v->takes_over && c->twin.holding.state == HOLDING_ACTIVE)
 		error = end_other(w, c, c->twin.device, 0, &c->twin.holding, "activation.taken-over");
 	if (!error && v->evicts)
 		error = end_other(w, c, c->oldest_device, w->lines[i].person.user, &c->oldest,
 				  "activation.evicted");
 	if (!error && !work_gives_back(w))
 		error = end_former(w, i, c);
-	if (!error && c->model == MODEL_POOL && v->code == 0 && !work_gives_back(w))
-		error = store_hardware(w, i, c);
+	if (!error && c->model == MODEL_POOL)
+		error = work_gives_back(w) ? broker_drop_hardware(w->b, w->device.device, c->grant)
+					   : store_hardware(w, i, c);
 	return error;
 }
 

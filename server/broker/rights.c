@@ -72,20 +72,39 @@ static int check_grant(struct order *o, enum member_kind kind, const char *produ
 
 /* --- the sources --- */
 
-static int put_source(struct order *o, enum member_kind kind, int64_t subject, const char *product,
+#define PLANS_TEXT (LIMIT_PLANS * (LIMIT_ID + 1))
+
+/* The plans that are named, each once and in the product's order; "" for all. */
+static void write_plans(const struct product *p, const char *names, char out[PLANS_TEXT])
+{
+	uint32_t mask;
+	size_t used = 0;
+	out[0] = 0;
+	if (!catalog_plans(p, names, &mask))
+		return;
+	for (size_t i = 0; i < p->n_plans; i++)
+		if (mask & 1u << i)
+			used += (size_t)snprintf(out + used, PLANS_TEXT - used, "%s%s", used ? "," : "",
+						 p->plans[i].id);
+}
+
+static int put_source(struct order *o, enum member_kind kind, int64_t subject, const struct product *p,
 		      int64_t grant)
 {
+	const char *product = p->id;
+	char plans[PLANS_TEXT];
 	struct record_copy old;
 	int error = find_assignment(o, kind, subject, product, &old);
 	if (error)
 		return error;
+	write_plans(p, o->c->plans, plans);
 	struct record source = {.kind = RECORD_ASSIGNMENT,
 				.num = old.record.num,
 				.u.assignment = {.kind = (int64_t)kind,
 						 .subject = subject,
 						 .product = product,
 						 .entitlement = grant,
-						 .plans = o->c->plans ? o->c->plans : "",
+						 .plans = plans,
 						 .at = o->now}};
 	return store_put(o->b->store, &source);
 }
@@ -113,10 +132,10 @@ int rights_assign(struct order *o)
 	int error = order_subject(o, &kind, &subject);
 	if (error || !subject)
 		return error;
-	if (!check_plans(o, o->c->product) || (error = check_grant(o, kind, o->c->product, &grant)) ||
-	    o->c->code)
+	const struct product *p = check_plans(o, o->c->product);
+	if (!p || (error = check_grant(o, kind, o->c->product, &grant)) || o->c->code)
 		return error;
-	error = put_source(o, kind, subject, o->c->product, grant);
+	error = put_source(o, kind, subject, p, grant);
 	return error ? error : settle(o, kind, subject, o->c->product, true);
 }
 
@@ -160,6 +179,22 @@ int rights_unassign(struct order *o)
 	return error || o->c->code ? error : settle(o, kind, subject, o->c->product, false);
 }
 
+/* A group's member who would have neither is no replacement; who means it says so. */
+static int refuse_gap(struct order *o)
+{
+	const struct round *round = &o->b->round;
+	int64_t waiting = 0;
+	int64_t lost = 0;
+	for (size_t i = 0; i < round->n; i++) {
+		waiting += strcmp(round->effects[i].product, o->c->with) == 0 ? round->effects[i].waiting : 0;
+		lost += round->effects[i].lost;
+	}
+	if (!waiting || !lost || o->c->force || o->job->orders->confirm || o->job->orders->dry_run)
+		return 0;
+	o->c->numbers.used = waiting;
+	return order_refuse(o->c, E_MASS_LOSS, "so many would have neither the old nor the new one");
+}
+
 /* The new one first, so that there is no moment without either; if it is refused, the old one stays. */
 int rights_replace(struct order *o)
 {
@@ -170,14 +205,15 @@ int rights_replace(struct order *o)
 	int error = order_subject(o, &kind, &subject);
 	if (error || !subject)
 		return error;
-	if (!check_plans(o, o->c->with) || (error = check_grant(o, kind, o->c->with, &grant)) || o->c->code)
+	const struct product *p = check_plans(o, o->c->with);
+	if (!p || (error = check_grant(o, kind, o->c->with, &grant)) || o->c->code)
 		return error;
 	error = drop_source(o, kind, subject, o->c->product);
 	if (!error && !o->c->code)
-		error = put_source(o, kind, subject, o->c->with, grant);
+		error = put_source(o, kind, subject, p, grant);
 	if (!error && !o->c->code)
 		error = settle(o, kind, subject, o->c->with, true);
 	if (!error && !o->c->code && other)
 		error = settle(o, kind, subject, o->c->product, false);
-	return error;
+	return error || o->c->code ? error : refuse_gap(o);
 }

@@ -279,6 +279,22 @@ static struct change_effect *effect_of(struct broker *b, const char *product)
 	return e;
 }
 
+static int note_loser(struct broker *b, const struct record_seat *seat)
+{
+	struct losers *l = &b->losers;
+	if (l->n == l->room) {
+		size_t room = l->room ? l->room * 2 : 64;
+		struct loser *more = realloc(l->all, room * sizeof(*more));
+		if (!more)
+			return E_NO_MEMORY;
+		l->all = more;
+		l->room = room;
+	}
+	l->all[l->n] = (struct loser){.kind = (enum member_kind)seat->kind, .num = seat->holder};
+	snprintf(l->all[l->n++].product, LIMIT_ID + 1, "%s", seat->product);
+	return 0;
+}
+
 static void count_effect(struct broker *b, const char *product, const struct record_seat *before,
 			 const struct record_seat *after)
 {
@@ -373,6 +389,8 @@ static int settle(struct broker *b, int64_t now, struct holder h, const char *pr
 	error = store_apply(b->store, &effect);
 	settled->changed = true;
 	count_effect(b, product, before, seat);
+	if (!error && before->entitlement && !seat->entitlement)
+		error = note_loser(b, seat);
 	return error || !audit || same ? error : audit_seat(b, now, h, product, before, seat);
 }
 

@@ -29,6 +29,19 @@ struct round {
 	size_t n;
 };
 
+/* Who lost a seat while orders run, to be looked at again at their end: moving is not losing. */
+struct loser {
+	enum member_kind kind;
+	int64_t num;
+	char product[LIMIT_ID + 1];
+};
+
+struct losers {
+	struct loser *all; /* owned by the broker */
+	size_t n;
+	size_t room;
+};
+
 /* One holder's seat of one product. */
 struct holder {
 	enum member_kind kind; /* MEMBER_USER or MEMBER_DEVICE */

@@ -18,6 +18,7 @@
 #define MEMORY_MAX ((size_t)32768)
 #define REFUSALS_A_MINUTE 20
 #define CHANGES_PATH "/v1/changes"
+#define LARGE_BODIES_MAX 2              /* at once; others may send what fits into LIMIT_TOKEN */
 #define CHANGES_BODY ((size_t)48 << 20) /* 200,000 changes */
 
 struct route {
@@ -157,7 +158,10 @@ static struct exchange *begin(struct admin *admin, struct MHD_Connection *connec
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(x->request_id, sizeof(x->request_id), random, sizeof(random));
 	/* Only whoever may change something may send so much. */
-	bool large = x->peer.role >= ROLE_HELPDESK && strcmp(path, CHANGES_PATH) == 0;
+	bool large = x->peer.role >= ROLE_HELPDESK && strcmp(path, CHANGES_PATH) == 0 &&
+		     admin->large_bodies < LARGE_BODIES_MAX;
+	admin->large_bodies += large;
+	x->large = large;
 	buffer_init(&x->body, large ? CHANGES_BODY : LIMIT_TOKEN);
 	return x;
 }
@@ -220,6 +224,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	(void)code;
 	if (!x)
 		return;
+	x->admin->large_bodies -= x->large;
 	buffer_fini(&x->body);
 	free(x->reply);
 	free(x);

@@ -87,13 +87,19 @@ static const char *keep_list(struct reading *r, const json_t *value)
 	return at;
 }
 
+#define TEXT_MAX 255
+#define LIST_MAX 4096
+#define VALUES_A_CHANGE                                                                                      \
+	24 /* commas of a whole body: an array of millions of numbers is no list of changes                  \
+	    */
+
 /* Texts of people come from a terminal or a file: what is no clean text is no name. */
 static bool is_clean(const char *text, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; text[i]; i++)
 		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
 			return false;
-	return n <= 255;
+	return n <= TEXT_MAX;
 }
 
 /* A number, or its digits as text: ids come from command lines. */
@@ -103,6 +109,11 @@ static bool take_number(const json_t *value, int64_t *ret)
 	char *end = NULL;
 	*ret = text ? strtoll(text, &end, 10) : json_integer_value(value);
 	return *ret >= 0 && (text ? *text && *end == 0 : json_is_integer(value));
+}
+
+static bool is_clean_list(const char *text)
+{
+	return strlen(text) <= LIST_MAX && is_clean(text, strlen(text) > TEXT_MAX ? TEXT_MAX : strlen(text));
 }
 
 static bool take_member(struct reading *r, const struct change_member *m, const json_t *value,
@@ -118,7 +129,8 @@ static bool take_member(struct reading *r, const struct change_member *m, const 
 	case MEMBER_LIST:
 		if (!json_is_string(value) && !json_is_array(value))
 			return false;
-		return (*(const char **)at = keep_list(r, value)) != NULL;
+		*(const char **)at = keep_list(r, value);
+		return *(const char **)at && is_clean_list(*(const char **)at);
 	case MEMBER_NUMBER:
 		return take_number(value, (int64_t *)at);
 	default:
@@ -243,8 +255,17 @@ int change_read(const struct change_reader *reader, struct orders **ret, char wh
 {
 	json_error_t where;
 	struct reading r = {.reader = reader};
-	json_t *document = json_loadb(reader->body, reader->n, JSON_REJECT_DUPLICATES, &where);
-	int error = document ? take_changes(&r, document) : refuse(&r, 0, where.text);
+	size_t commas = 0;
+	for (size_t i = 0; i < reader->n; i++)
+		commas += reader->body[i] == ',';
+	json_t *document = commas > (size_t)CHANGES_MAX * VALUES_A_CHANGE
+				   ? NULL
+				   : json_loadb(reader->body, reader->n, JSON_REJECT_DUPLICATES, &where);
+	int error = 0;
+	if (commas > (size_t)CHANGES_MAX * VALUES_A_CHANGE)
+		error = refuse(&r, 0, "too many values");
+	else
+		error = document ? take_changes(&r, document) : refuse(&r, 0, where.text);
 	json_decref(document);
 	memcpy(why, r.why, CHANGE_WHY);
 	if (error)

@@ -24,6 +24,7 @@ struct admin {
 	unsigned long long generation;
 	bool status_only;
 	int64_t started;
+	unsigned large_bodies;
 	int64_t refusal_minute; /* of the wall clock, and how many refusals were in it */
 	unsigned refusals;
 };
@@ -38,6 +39,7 @@ struct exchange {
 	struct buffer body;
 	int64_t now;
 	char request_id[CORRELATION_TEXT];
+	bool large;    /* its body may be large */
 	int too_large; /* the body was, and was thrown away */
 
 	int status;

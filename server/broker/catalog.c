@@ -353,7 +353,7 @@ static enum key_shown judge_key(const struct grant *grant, const char *key, cons
 }
 
 static void add_candidate(const struct catalog *catalog, const struct catalog_license *l, size_t index,
-			  const struct wish *wish, struct line_facts *line)
+			  const struct wish *wish, bool must, struct line_facts *line)
 {
 	const struct revocations *revoked = catalog_revocations(catalog, l->vendor);
 	const struct grant *grant = &l->license.grants[index];
@@ -361,7 +361,7 @@ static void add_candidate(const struct catalog *catalog, const struct catalog_li
 	if (!l->certificate || !l->numbers[index] ||
 	    !certificate_covers(&l->certificate->certificate, grant->product))
 		return;
-	struct candidate *c = find_place(line, grant_end(&l->license, grant));
+	struct candidate *c = find_place(line, must ? INT64_MAX : grant_end(&l->license, grant));
 	if (!c)
 		return;
 	*c = (struct candidate){
@@ -396,6 +396,17 @@ void catalog_candidates(const struct catalog *c, const struct wish *wish, struct
 		const struct catalog_license *l = &c->licenses[i];
 		for (size_t j = 0; j < l->license.n_grants; j++)
 			if (strcmp(l->license.grants[j].product, wish->product) == 0)
-				add_candidate(c, l, j, wish, ret);
+				add_candidate(c, l, j, wish, false, ret);
 	}
+}
+
+void catalog_candidate_add(const struct catalog *c, const struct wish *wish, int64_t number,
+			   struct line_facts *line)
+{
+	struct catalog_grant g;
+	for (size_t i = 0; i < line->n_candidates; i++)
+		if (line->candidates[i].grant == number)
+			return;
+	if (number && catalog_grant(c, number, &g))
+		add_candidate(c, g.license, (size_t)(g.grant - g.license->license.grants), wish, true, line);
 }

@@ -117,6 +117,10 @@ struct wish {
  * know. */
 void catalog_candidates(const struct catalog *, const struct wish *, struct line_facts *ret);
 
+/* Put one grant among the candidates, in place of the one that ends first: a seat's grant must be looked at.
+ */
+void catalog_candidate_add(const struct catalog *, const struct wish *, int64_t number, struct line_facts *);
+
 /* The bits of plans that are named with commas between; "" or NULL: 0, which is all. false: one is unknown.
  */
 bool catalog_plans(const struct product *, const char *names, uint32_t *ret);

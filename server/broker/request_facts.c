@@ -86,6 +86,16 @@ static int load_machines(struct work *w, struct line_facts *line)
 	return error;
 }
 
+/* With more grants than are looked at, those of the seats must be among them. */
+static int load_seats(struct work *w, size_t i, const struct wish *wish)
+{
+	struct line_facts *line = &w->lines[i].facts;
+	catalog_candidates(&w->b->catalog, wish, line);
+	catalog_candidate_add(&w->b->catalog, wish, line->device_seat.grant, line);
+	catalog_candidate_add(&w->b->catalog, wish, line->user_seat.grant, line);
+	return store_facts(w->b->store, &w->asker, w->now, &w->lines[i].person, line, 1);
+}
+
 static int load_line(struct work *w, size_t i)
 {
 	const struct job_line *asked = &w->job->lines[i];
@@ -102,6 +112,8 @@ static int load_line(struct work *w, size_t i)
 	catalog_candidates(&w->b->catalog, &wish, line);
 	w->asker.user = asked->user;
 	int error = store_facts(w->b->store, &w->asker, w->now, &w->lines[i].person, line, 1);
+	if (!error && line->n_candidates == CANDIDATES_MAX && line->seats)
+		error = load_seats(w, i, &wish);
 	if (!error && i == 0)
 		w->device = w->lines[0].person;
 	return error ? error : load_machines(w, line);

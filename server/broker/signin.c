@@ -43,6 +43,17 @@ static int bind_user(struct broker *b, struct job *job, int64_t device, int64_t 
 					      job->hostname));
 }
 
+/* The same request again, after a lost answer, is no other try. */
+static bool is_new_try(struct broker *b, const struct job *job)
+{
+	uint64_t token;
+	memcpy(&token, job->shown.token, sizeof(token));
+	uint64_t *slot = &b->tried[token % TRIED_MAX];
+	bool is_new = *slot != token;
+	*slot = token;
+	return is_new;
+}
+
 /* A wrong try is remembered before it is answered. */
 static int judge_code(struct broker *b, struct job *job, struct record *stored, int64_t now, int *ret_code)
 {
@@ -50,8 +61,6 @@ static int judge_code(struct broker *b, struct job *job, struct record *stored, 
 	struct record_signin *s = &stored->u.signin;
 	if (s->tries >= SIGNIN_TRIES) {
 		*ret_code = E_SIGNIN_LOCKED;
-		job->numbers.have = s->tries;
-		job->numbers.need = SIGNIN_TRIES;
 		return 0;
 	}
 	if (now >= s->made + SIGNIN_SECONDS) {
@@ -62,9 +71,28 @@ static int judge_code(struct broker *b, struct job *job, struct record *stored, 
 	keycode_hash(job->signin_code, b->key->ratchet, RATCHET_SECRET, hash);
 	if (s->hash.n == sizeof(hash) && sodium_memcmp(s->hash.at, hash, sizeof(hash)) == 0)
 		return store_drop(b->store, RECORD_SIGNIN, stored->num);
+	if (!is_new_try(b, job)) {
+		*ret_code = E_SIGNIN_REFUSED;
+		return 0;
+	}
 	s->tries++;
 	*ret_code = s->tries >= SIGNIN_TRIES ? E_SIGNIN_LOCKED : E_SIGNIN_REFUSED;
 	return store_put(b->store, stored);
+}
+
+/* A name without a code is answered as one that has a code: nobody learns here who works there. */
+static void judge_stranger(struct broker *b, struct job *job, int64_t now, int *ret_code)
+{
+	uint64_t who;
+	uint8_t hash[KEYCODE_HASH];
+	keycode_hash(job->lines[0].user, b->key->ratchet, RATCHET_SECRET, hash);
+	memcpy(&who, hash, sizeof(who));
+	struct wrong_keys *w = &b->strangers[who % WRONG_KEYS];
+	if (w->who != who || now >= w->since + SIGNIN_SECONDS)
+		*w = (struct wrong_keys){.who = who, .since = now};
+	if (w->n < SIGNIN_TRIES && is_new_try(b, job))
+		w->n++;
+	*ret_code = w->n < SIGNIN_TRIES ? E_SIGNIN_REFUSED : E_SIGNIN_LOCKED;
 }
 
 int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now, int *ret_code)
@@ -73,20 +101,21 @@ int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now,
 	int64_t user;
 	bool bound = false;
 	job->numbers = NUMBERS_NONE;
+	job->numbers.need = SIGNIN_TRIES; /* how many there are; how many are left is nobody's business */
 	*ret_code = 0;
 	int error = find_user(b, job->lines[0].user, &user);
 	if (!error && user && !job->signin_code[0])
 		error = is_bound(b, device, user, &bound);
 	if (error || bound)
 		return error;
-	if (!user || !job->signin_code[0]) {
-		*ret_code = job->signin_code[0] ? E_SIGNIN_REFUSED : E_SIGNIN_NEEDED;
+	if (!job->signin_code[0]) {
+		*ret_code = E_SIGNIN_NEEDED;
 		return 0;
 	}
 	struct record like = {.kind = RECORD_SIGNIN, .u.signin.user = user};
-	error = store_find(b->store, &like, BY(signin, user), &found);
+	error = user ? store_find(b->store, &like, BY(signin, user), &found) : E_NOT_FOUND;
 	if (error == E_NOT_FOUND) {
-		*ret_code = E_SIGNIN_REFUSED;
+		judge_stranger(b, job, now, ret_code);
 		return 0;
 	}
 	if (!error)

@@ -38,6 +38,7 @@ struct sqlite_store {
 	sqlite3_stmt *drops[RECORD_KINDS];
 	struct record_finder finders[RECORD_FINDS];
 	size_t n_finders;
+	size_t finder_turn;
 };
 
 /* The statement, prepared once, with its bindings cleared; NULL when that failed. */

@@ -105,14 +105,28 @@ static sqlite3_stmt *prepare_find(struct sqlite_store *s, enum record_kind kind,
 	return prepare(s, sql);
 }
 
+/* Where the next statement is kept: a free place, or one in turn whose statement nobody steps through. */
+static struct record_finder *finder_place(struct sqlite_store *s)
+{
+	if (s->n_finders < RECORD_FINDS)
+		return &s->finders[s->n_finders++];
+	do
+		s->finder_turn = (s->finder_turn + 1) % RECORD_FINDS;
+	while (sqlite3_stmt_busy(s->finders[s->finder_turn].stmt));
+	return &s->finders[s->finder_turn];
+}
+
 static sqlite3_stmt *finder(struct sqlite_store *s, enum record_kind kind, uint32_t by)
 {
 	for (size_t i = 0; i < s->n_finders; i++)
 		if (s->finders[i].kind == kind && s->finders[i].by == by)
 			return s->finders[i].stmt;
-	sqlite3_stmt *stmt = s->n_finders < RECORD_FINDS ? prepare_find(s, kind, by) : NULL;
-	if (stmt)
-		s->finders[s->n_finders++] = (struct record_finder){kind, by, stmt};
+	sqlite3_stmt *stmt = prepare_find(s, kind, by);
+	if (!stmt)
+		return NULL;
+	struct record_finder *place = finder_place(s);
+	sqlite3_finalize(place->stmt);
+	*place = (struct record_finder){kind, by, stmt};
 	return stmt;
 }
 

@@ -127,6 +127,24 @@ static void test_a_dropped_record_is_gone(void **state)
 	assert_true(a.num > b.num);
 }
 
+/* A user's number is what rights and history are tied to: it is nobody else's afterwards. */
+static void test_a_users_number_is_never_given_again(void **state)
+{
+	struct record a = sample(RECORD_USER, 1);
+	struct record b = sample(RECORD_USER, 2);
+	(void)state;
+	begin();
+	put(&a);
+	commit();
+	begin();
+	assert_int_equal(store_drop(store, RECORD_USER, a.num), 0);
+	commit();
+	begin();
+	put(&b);
+	commit();
+	assert_true(b.num > a.num);
+}
+
 static void test_pages_of_records(void **state)
 {
 	struct record like = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = 3};
@@ -514,6 +532,7 @@ int main(void)
 		BOTH(test_every_kind_is_kept_and_found_by_every_field),
 		BOTH(test_a_record_is_replaced_by_its_number),
 		BOTH(test_a_dropped_record_is_gone),
+		BOTH(test_a_users_number_is_never_given_again),
 		BOTH(test_pages_of_records),
 		BOTH(test_bytes_of_any_value),
 		BOTH(test_what_is_undone_is_as_it_was),

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define COMMAND_OPTIONS_MAX 64
+#define COMMAND_OPTIONS_MAX 1024
 
 /* One option. A name means the same (with or without a value) in every command of a program. */
 struct command_option {

@@ -70,16 +70,21 @@ json_t *overview_product(const struct overview *o, const struct product *product
 	int64_t total = 0;
 	int64_t assigned = 0;
 	int64_t used = 0;
+	int64_t available = 0;
 	bool open = false;
 	for (size_t i = 0; i < o->n_grants; i++) {
 		const struct grant_now *g = &o->grants[i];
 		if (strcmp(g->grant.grant->product, product->id) != 0)
 			continue;
-		assigned += model_seats(g->grant.grant->model) ? g->seats : g->active;
+		int64_t taken = model_seats(g->grant.grant->model) ? g->seats : g->active;
+		assigned += taken;
 		used += g->active;
 		/* What takes nobody any more gives nothing to the total. */
 		open |= g->terms.quantity == 0 && g->terms.open;
-		total += g->terms.open ? g->terms.quantity : 0;
+		if (g->terms.open) {
+			total += g->terms.quantity;
+			available += g->terms.quantity > taken ? g->terms.quantity - taken : 0;
+		}
 	}
 	json_t *row = json_object();
 	json_set_text(row, "product", product->id);
@@ -87,8 +92,7 @@ json_t *overview_product(const struct overview *o, const struct product *product
 	json_object_set_new(row, "total", open ? json_null() : json_integer(total));
 	json_set_number(row, "assigned", assigned);
 	json_set_number(row, "in_use", used);
-	json_object_set_new(row, "available",
-			    open ? json_null() : json_integer(total > assigned ? total - assigned : 0));
+	json_object_set_new(row, "available", open ? json_null() : json_integer(available));
 	return row;
 }
 

@@ -81,7 +81,7 @@ static void restore(int fd, int saved, FILE *from, char *text, size_t room)
 /* Run a line of words parted by one space; the exit code. */
 static int run(const char *words)
 {
-	static char line[512];
+	static char line[COMMAND_OPTIONS_MAX + 64];
 	static char *argv[80];
 	int argc = 0;
 	int context = 0;
@@ -200,12 +200,13 @@ static void test_wrong_lines(void **state)
 
 static void test_too_many_options(void **state)
 {
-	char words[512] = "status";
+	char words[COMMAND_OPTIONS_MAX + 64] = "status";
 	(void)state;
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 4; i++)
 		strcat(words, " -j");
 	/* Letters in a row count one by one. */
-	strcat(words, " -jjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjj");
+	strcat(words, " -");
+	memset(words + strlen(words), 'j', COMMAND_OPTIONS_MAX - 4);
 	assert_int_equal(run(words + 0), 0);
 	strcat(words, "j");
 	expect_usage(words, "too many options");

@@ -76,10 +76,20 @@ static void check_end(struct overview *o, int code, const char *what, const char
 		add(o, code, SEVERITY_WARNING, "%s %s ends %s", what, id, text);
 }
 
+static bool host_revoked(const struct overview *o, const char *vendor)
+{
+	const struct revocations *r = catalog_revocations(o->catalog, vendor);
+	return r && revocations_host(r, o->host);
+}
+
 static void check_licenses(struct overview *o, int64_t now)
 {
 	for (size_t i = 0; i < o->catalog->n_licenses; i++) {
 		const struct catalog_license *l = &o->catalog->licenses[i];
+		const struct revocations *r = catalog_revocations(o->catalog, l->vendor);
+		if (r && revocations_license(r, l->license.id))
+			add(o, E_LICENSE_REVOKED, SEVERITY_ERROR, "the vendor has revoked license %s",
+			    l->license.id);
 		if (!l->certificate)
 			add(o, E_NOT_CERTIFIED, SEVERITY_ERROR,
 			    "this host holds no certificate for license %s", l->license.id);
@@ -89,6 +99,10 @@ static void check_licenses(struct overview *o, int64_t now)
 		const struct catalog_certificate *c = &o->catalog->certificates[i];
 		check_end(o, E_CERTIFICATE_EXPIRED, "certificate for license", c->certificate.license,
 			  c->certificate.exp, now);
+		if (host_revoked(o, c->vendor))
+			add(o, E_CERTIFICATE_REVOKED, SEVERITY_ERROR,
+			    "the vendor has revoked this host's certificate for license %s",
+			    c->certificate.license);
 	}
 	if (o->catalog->damaged)
 		add(o, E_STORE_CORRUPT, SEVERITY_ERROR, "%zu stored files do not verify any more",
@@ -140,23 +154,36 @@ static void check_use(struct overview *o, const struct grant_now *g)
 	    model_seats(grant->model) ? g->seats : g->active, quantity, text);
 }
 
-static void check_grant(struct overview *o, const struct grant_now *g)
+/* Its end and what comes after; where it ends with its license, that is warned of. */
+static void check_stage(struct overview *o, const struct grant_now *g, int64_t now)
 {
 	char text[RFC3339_TEXT];
+	bool own = g->terms.end != g->grant.license->license.exp;
+	rfc3339_write(g->terms.next_at, text);
+	if (g->terms.stage == STAGE_ACTIVE && own &&
+	    now >= g->terms.end - (int64_t)ADMIN_NOTICE_DAYS * DAY_SECONDS)
+		add(o, E_GRANT_ENDED, SEVERITY_WARNING, "grant %s ends %s", g->grant.grant->id, text);
+	if (g->terms.stage == STAGE_EXPIRED)
+		add(o, E_GRANT_ENDED, SEVERITY_WARNING, "grant %s has ended and will be disabled %s",
+		    g->grant.grant->id, text);
+	if (g->terms.stage == STAGE_DISABLED)
+		add(o, g->marks.cancelled ? E_GRANT_CANCELLED : E_GRANT_ENDED, SEVERITY_WARNING,
+		    "grant %s is disabled and will be deleted %s", g->grant.grant->id, text);
+}
+
+static void check_grant(struct overview *o, const struct grant_now *g, int64_t now)
+{
 	if (g->grant.grant->model == MODEL_VOLUME)
 		check_threshold(o, g);
 	check_use(o, g);
-	if (g->terms.stage == STAGE_DISABLED) {
-		rfc3339_write(g->terms.next_at, text);
-		add(o, g->marks.cancelled ? E_GRANT_CANCELLED : E_GRANT_ENDED, SEVERITY_WARNING,
-		    "grant %s is disabled and will be deleted %s", g->grant.grant->id, text);
-	}
+	check_stage(o, g, now);
 }
 
 static bool serves(const struct overview *o)
 {
 	for (size_t i = 0; i < o->n_grants; i++)
 		if (o->grants[i].grant.license->certificate &&
+		    !host_revoked(o, o->grants[i].grant.license->vendor) &&
 		    (o->grants[i].terms.stage == STAGE_ACTIVE || o->grants[i].terms.stage == STAGE_EXPIRED))
 			return true;
 	return false;
@@ -183,7 +210,7 @@ static void check_all(struct overview *o, const struct broker *broker, int64_t n
 		add(o, E_LICENSE_MISSING, SEVERITY_ERROR, "no license is installed");
 	check_licenses(o, now);
 	for (size_t i = 0; i < o->n_grants; i++)
-		check_grant(o, &o->grants[i]);
+		check_grant(o, &o->grants[i], now);
 	o->state = state_of(o);
 }
 
@@ -194,6 +221,7 @@ int overview_gather(struct exchange *x, struct overview **ret)
 	struct gathering g = {o, x->now};
 	if (!o)
 		return E_NO_MEMORY;
+	o->host = x->admin->settings.broker->key->id;
 	int error = exchange_catalog(x, &o->catalog);
 	if (!error)
 		error = store_page(x->admin->reader, &grants, take_grant, &g);

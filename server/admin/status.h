@@ -35,6 +35,7 @@ struct overview {
 	int64_t devices;
 	struct health_item health[HEALTH_MAX];
 	size_t n_health;
+	const char *host;  /* this host's key id */
 	const char *state; /* ok, degraded, unlicensed */
 };
 

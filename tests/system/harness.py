@@ -247,6 +247,11 @@ class Host:
             self.process.wait(timeout=20)
         return self.process.returncode if self.process else None
 
+    def wake(self):
+        """After a jump of weeks: libuv counts milliseconds of waiting in 32 bits, and may have gone to sleep for days."""
+        socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS).close()
+        return self
+
     def kill(self):
         return self.stop(signal.SIGKILL)
 

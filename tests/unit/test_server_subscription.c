@@ -273,6 +273,24 @@ static void test_a_key_adds_seats_and_time(void **state)
 	assert_sound();
 }
 
+/* What a key of seats gave is seats: it does not carry on the time that another key gave before. */
+static void test_time_is_the_key_s_that_gave_it(void **state)
+{
+	(void)state;
+	begin_grant(1);
+	license_end = NOW + 10 * (int64_t)DAY;
+	const char *time = add_key(0, 30, 0);
+	const char *seats = add_key(2, 0, 0);
+	open_host_with_it();
+	must(redeem_key(time));
+	must(redeem_key(seats));
+	gifts[0] = gifts[1]; /* the next license has the time in its own term */
+	cad.n_redemptions = 1;
+	renew_license();
+	assert_int_equal(grant_named("cad-users").u.grant.marks.extra, 2);
+	assert_int_equal(grant_named("cad-users").u.grant.marks.extended, 0);
+}
+
 static void test_a_key_reactivates(void **state)
 {
 	struct machine m = machine(1);
@@ -433,6 +451,7 @@ int main(void)
 		BOTH(test_shrinking),
 		BOTH(test_a_cure_in_time),
 		BOTH(test_a_key_adds_seats_and_time),
+		BOTH(test_time_is_the_key_s_that_gave_it),
 		BOTH(test_a_key_reactivates),
 		BOTH(test_a_key_reactivates_what_was_cancelled),
 		BOTH(test_every_failure_of_a_key),

@@ -116,10 +116,14 @@ int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now,
 	error = user ? store_find(b->store, &like, BY(signin, user), &found) : E_NOT_FOUND;
 	if (error == E_NOT_FOUND) {
 		judge_stranger(b, job, now, ret_code);
+		if (*ret_code == E_SIGNIN_LOCKED)
+			job->numbers.have = SIGNIN_TRIES;
 		return 0;
 	}
 	if (!error)
 		error = judge_code(b, job, &found.record, now, ret_code);
+	if (*ret_code == E_SIGNIN_LOCKED)
+		job->numbers.have = SIGNIN_TRIES;
 	return error || *ret_code ? error : bind_user(b, job, device, user, now);
 }
 

@@ -161,6 +161,8 @@ static int judge_key(struct broker *b, struct redeeming *what, const struct foun
 		what->numbers.until = k->r->exp;
 		return E_KEY_EXPIRED;
 	}
+	if (revoked && revocations_license(revoked, k->g.license->license.id))
+		return E_LICENSE_REVOKED;
 	struct grant_marks after = gift(k, m, now);
 	struct grant_terms terms = catalog_terms(&b->catalog, &k->g, m, now);
 	/* A key that would be used up and change nothing is kept. */

@@ -372,6 +372,20 @@ static void test_every_failure_of_a_key(void **state)
 	assert_sound();
 }
 
+/* A key whose license the vendor has revoked gives nothing, so it is not used up. */
+static void test_a_key_of_a_revoked_license(void **state)
+{
+	static char licenses[1][LIMIT_ID + 1] = {"fjord-1"};
+	struct revocations list = {.licenses = licenses, .n_licenses = 1};
+	(void)state;
+	begin_grant(5);
+	const char *good = add_key(1, 0, 0);
+	open_host_with_it();
+	assert_int_equal(org_revoke(&list), 0);
+	assert_int_equal(order(redeem_key(good)), E_LICENSE_REVOKED);
+	assert_int_equal(records(RECORD_REDEEMED), 0);
+}
+
 static void test_too_many_wrong_keys(void **state)
 {
 	struct change wrong[2];
@@ -455,6 +469,7 @@ int main(void)
 		BOTH(test_a_key_reactivates),
 		BOTH(test_a_key_reactivates_what_was_cancelled),
 		BOTH(test_every_failure_of_a_key),
+		BOTH(test_a_key_of_a_revoked_license),
 		BOTH(test_too_many_wrong_keys),
 		BOTH(test_redeeming_from_a_device),
 	};

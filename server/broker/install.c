@@ -105,15 +105,39 @@ static int judge_license(const struct broker *b, const struct license *license, 
 	return now >= license->exp ? E_LICENSE_ENDED : 0;
 }
 
-/* The number that a grant has in the ledger, or the next free one. */
-static int64_t number_of(const struct broker *b, const char *vendor, const struct license *license,
-			 const char *grant, int64_t *next)
+struct grant_search {
+	const char *vendor;
+	const char *license;
+	const char *grant;
+	int64_t num;
+};
+
+static int find_number(const struct row *row, void *context)
+{
+	struct grant_search *s = context;
+	if (strcmp(row->u.grant.vendor, s->vendor) != 0 || strcmp(row->u.grant.license, s->license) != 0 ||
+	    strcmp(row->u.grant.id, s->grant) != 0)
+		return 0;
+	s->num = row->u.grant.num;
+	return 1;
+}
+
+/* The number that a grant has in the ledger, also of one that the license before left out; or the next free
+ * one. */
+static int number_of(struct broker *b, const char *vendor, const struct license *license, const char *grant,
+		     int64_t *next, int64_t *ret)
 {
 	const struct catalog_license *old = catalog_license(&b->catalog, vendor, license->id);
+	struct grant_search s = {vendor, license->id, grant, 0};
+	struct listing all = {.kind = LIST_GRANT};
 	for (size_t i = 0; old && i < old->license.n_grants; i++)
-		if (strcmp(old->license.grants[i].id, grant) == 0 && old->numbers[i])
-			return old->numbers[i];
-	return (*next)++;
+		if (strcmp(old->license.grants[i].id, grant) == 0)
+			s.num = old->numbers[i];
+	int error = s.num ? 0 : store_page(b->store, &all, find_number, &s);
+	if (error < 0)
+		return error;
+	*ret = s.num ? s.num : (*next)++;
+	return 0;
 }
 
 struct renewal {
@@ -176,7 +200,10 @@ static int store_grants(struct broker *b, const struct license *license, const c
 	int error = 0;
 	for (size_t i = 0; i < license->n_grants && !error; i++) {
 		const struct grant *g = &license->grants[i];
-		int64_t num = number_of(b, vendor, license, g->id, &next);
+		int64_t num;
+		error = number_of(b, vendor, license, g->id, &next, &num);
+		if (error)
+			return error;
 		struct effect effect = {
 			.kind = EFFECT_GRANT,
 			.grant = num,

@@ -455,6 +455,39 @@ static void test_redeeming_from_a_device(void **state)
 	assert_sound();
 }
 
+/* --- grants that come and go --- */
+
+/* A grant that one license left out is the same when a later one has it again. */
+static void test_a_grant_returns_with_its_number(void **state)
+{
+	struct grant both[2];
+	(void)state;
+	begin_grant(5);
+	both[0] = cad;
+	both[1] = with_plans(org_grant("cad-more", MODEL_USER, 5), "modeler", "render");
+	org_open(both, 2);
+	int64_t number = grant_named("cad-more").u.grant.num;
+	org_license(both, 1);
+	org_license(both, 2);
+	assert_int_equal(grant_named("cad-more").u.grant.num, number);
+	struct catalog_grant g;
+	assert_true(catalog_grant_named(&broker.catalog, NULL, "cad-more", &g));
+	assert_int_equal(catalog_number(&g), number);
+	must(ADD_USER("ann"));
+	struct change c = ASSIGN("ann");
+	c.grant = "cad-more";
+	must(c);
+	assert_int_equal(seats_of("cad-more"), 1);
+	/* Left out while it gives a seat: another gives it. */
+	org_license(both, 1);
+	sweep();
+	assert_false(has_seat("ann")); /* it was assigned by name */
+	org_license(both, 2);
+	sweep();
+	assert_true(has_seat("ann"));
+	assert_sound();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +505,7 @@ int main(void)
 		BOTH(test_a_key_of_a_revoked_license),
 		BOTH(test_too_many_wrong_keys),
 		BOTH(test_redeeming_from_a_device),
+		BOTH(test_a_grant_returns_with_its_number),
 	};
 	return cmocka_run_group_tests_name("server/broker/subscription", tests, group_setup, group_teardown);
 }

@@ -72,9 +72,9 @@ struct broker {
 	struct wrong_keys strangers[WRONG_KEYS]; /* who tries codes of nobody */
 	uint64_t tried[TRIED_MAX];               /* request tokens whose wrong sign-in code was counted */
 	struct losers losers;                    /* of the orders at hand */
-	unsigned long long swept;                /* generation of the catalog at the last sweep */
-	int64_t seat_cursor;                     /* of the sweeper's walk through all seats */
-	int64_t device_cursor;                   /* and through all devices */
+	unsigned long long swept; /* generation whose waiting seats were all tried; 0: not all */
+	int64_t seat_cursor;      /* of the sweeper's walk through all seats */
+	int64_t device_cursor;    /* and through all devices */
 };
 
 /* Begin on an open store, which stays the caller's like key and counters. The ledger id is made when there is

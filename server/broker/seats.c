@@ -530,13 +530,18 @@ int seats_retry(struct broker *b, int64_t now, const char *product, int64_t limi
 {
 	struct gathering g = {0};
 	struct listing l = {.kind = LIST_WAITING, .product = product, .limit = limit};
+	bool served = false;
 	int error = store_page(b->store, &l, gather_waiting, &g);
 	for (size_t i = 0; i < g.n && !error; i++) {
 		bool room = false;
+		struct settled settled = {0};
 		error = has_room(b, now, g.all[i].kind, product, &room);
 		if (!error && room)
-			error = seats_settle(b, now, g.all[i], product, true, NULL);
+			error = seats_settle(b, now, g.all[i], product, true, &settled);
+		served |= settled.changed && !settled.code;
 	}
+	if (served && (int64_t)g.n == limit)
+		b->swept = 0;
 	free(g.all);
 	return error;
 }

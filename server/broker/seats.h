@@ -71,7 +71,8 @@ int seats_settle_group(struct broker *, int64_t now, int64_t group, const char *
 /* For every product that reaches a group (holder above it or not yet): settle this holder. */
 int seats_settle_holder(struct broker *, int64_t now, struct holder, int64_t group);
 
-/* Give what is free of a product to those who wait, the oldest first, at most limit of them. */
+/* Give what is free of a product to those who wait, the oldest first, at most limit of them; the sweeper goes
+ * on when there may be more. */
 int seats_retry(struct broker *, int64_t now, const char *product, int64_t limit);
 
 /* Forget what is known of offers: after an undo, or when marks or licenses changed. */

@@ -131,7 +131,8 @@ static int walk_seats(struct sweep *s)
 	return error;
 }
 
-/* A license came or changed: whoever waits for its products is tried at once. */
+/* A license came or changed, or more became free than was given out: whoever waits is tried, so many in a
+ * sweep until nobody is served any more. */
 static int retry_all(struct sweep *s)
 {
 	unsigned long long generation = atomic_load(&s->b->generation);
@@ -139,12 +140,13 @@ static int retry_all(struct sweep *s)
 	int error = 0;
 	if (s->b->swept == generation)
 		return 0;
+	s->b->swept = generation;
 	for (size_t i = 0; i < c->n_licenses; i++)
 		for (size_t j = 0; j < c->licenses[i].license.n_products && !error; j++)
 			error = seats_retry(s->b, s->now, c->licenses[i].license.products[j].id,
 					    WAITING_A_SWEEP);
-	if (!error)
-		s->b->swept = generation;
+	if (error)
+		s->b->swept = 0;
 	return error;
 }
 

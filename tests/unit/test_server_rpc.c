@@ -145,6 +145,161 @@ static void test_the_largest_answer_fits(void **state)
 	link_fini(&l);
 }
 
+/* --- the calls of people --- */
+
+static wire_request sign_in(uint32_t id)
+{
+	wire_request like = activate(id);
+	wire_request r = {.id = id, .which_call = muster_v1_Request_sign_in_tag};
+	muster_v1_SignIn *call = &r.call.sign_in;
+	call->has_once = call->has_device = call->has_want = true;
+	call->once = like.call.activate.once;
+	call->device = like.call.activate.device;
+	call->want = like.call.activate.wants[0];
+	strcpy(call->want.user, "ann@example");
+	keycode_make(KEYCODE_CODE, call->code);
+	return r;
+}
+
+static wire_request sign_out(uint32_t id)
+{
+	wire_request like = activate(id);
+	wire_request r = {.id = id, .which_call = muster_v1_Request_sign_out_tag};
+	muster_v1_SignOut *call = &r.call.sign_out;
+	call->has_once = call->has_device = true;
+	call->once = like.call.activate.once;
+	call->device = like.call.activate.device;
+	strcpy(call->user, "ann@example");
+	return r;
+}
+
+static wire_request redeem(uint32_t id)
+{
+	wire_request like = activate(id);
+	wire_request r = {.id = id, .which_call = muster_v1_Request_redeem_tag};
+	muster_v1_Redeem *call = &r.call.redeem;
+	call->has_once = call->has_device = true;
+	call->once = like.call.activate.once;
+	call->device = like.call.activate.device;
+	strcpy(call->product, "acme-cad");
+	keycode_make(KEYCODE_KEY, call->key);
+	return r;
+}
+
+/* The job that a request becomes. */
+static const struct job *job_of(struct link *l, const wire_request *request)
+{
+	size_t before = l->n_jobs;
+	send_request(l, request);
+	assert_int_equal(to_host(l, SIZE_MAX), SESSION_IDLE);
+	assert_int_equal(l->n_jobs, before + 1);
+	return l->jobs[before];
+}
+
+static void test_people_sign_in_and_out(void **state)
+{
+	struct link l;
+	char bare[KEYCODE_KEY + 1];
+	(void)state;
+	link_open(&l, NULL);
+	wire_request request = sign_in(1);
+	const struct job *job = job_of(&l, &request);
+	assert_int_equal(job->kind, JOB_SIGN_IN);
+	assert_string_equal(job->lines[0].user, "ann@example");
+	assert_string_equal(job->lines[0].product, "acme-cad");
+	assert_int_equal(job->lines[0].n_plans, 1);
+	assert_int_equal(keycode_read(request.call.sign_in.code, KEYCODE_CODE, bare), 0);
+	assert_string_equal(job->signin_code, bare);
+	request = sign_in(2); /* as it is typed, and without: somebody who is bound */
+	for (char *c = request.call.sign_in.code; *c; c++)
+		*c = (char)(*c == '-' ? ' ' : *c >= 'A' ? *c | 0x20 : *c);
+	assert_int_equal(strlen(job_of(&l, &request)->signin_code), KEYCODE_CODE);
+	request.call.sign_in.code[0] = 0;
+	assert_string_equal(job_of(&l, &request)->signin_code, "");
+	request = sign_out(3);
+	job = job_of(&l, &request);
+	assert_int_equal(job->kind, JOB_SIGN_OUT);
+	assert_string_equal(job->lines[0].user, "ann@example");
+	assert_string_equal(job->lines[0].product, ""); /* of everything */
+	strcpy(request.call.sign_out.product, "acme-cad");
+	assert_string_equal(job_of(&l, &request)->lines[0].product, "acme-cad");
+	link_fini(&l);
+}
+
+static void test_keys_are_redeemed_and_told_in_words(void **state)
+{
+	struct link l;
+	wire_response r;
+	(void)state;
+	link_open(&l, NULL);
+	wire_request request = redeem(1);
+	const struct job *job = job_of(&l, &request);
+	assert_int_equal(job->kind, JOB_REDEEM);
+	assert_int_equal(strlen(job->lines[0].key), KEYCODE_KEY);
+	struct job *answer = l.jobs[0];
+	answer->lines[0].answer = (struct answer_line){.numbers = NUMBERS_NONE};
+	strcpy(answer->lines[0].detail, "cad: 5 more");
+	session_answer(&l.host, answer);
+	receive(&l, &r);
+	assert_int_equal(r.which_result, muster_v1_Response_answer_tag);
+	assert_string_equal(r.result.answer.results[0].detail, "cad: 5 more");
+	assert_string_equal(r.result.answer.results[0].lease, "");
+	link_fini(&l);
+}
+
+static void test_a_want_brings_user_key_and_parts(void **state)
+{
+	struct link l;
+	(void)state;
+	link_open(&l, NULL);
+	wire_request request = activate(1);
+	wire_want *want = &request.call.activate.wants[0];
+	strcpy(want->user, "ann@example");
+	keycode_make(KEYCODE_KEY, want->key);
+	want->reinstalled = true;
+	want->components_count = 5;
+	want->components[0] = (muster_v1_Component){.kind = 2, .tag = 0xffff};
+	want->components[1] = (muster_v1_Component){.kind = 0, .tag = 1};       /* no kind */
+	want->components[2] = (muster_v1_Component){.kind = 99, .tag = 1};      /* a newer client's */
+	want->components[3] = (muster_v1_Component){.kind = 3, .tag = 0x10000}; /* no tag */
+	want->components[4] = (muster_v1_Component){.kind = 8, .tag = 7};
+	const struct job *job = job_of(&l, &request);
+	assert_string_equal(job->lines[0].user, "ann@example");
+	assert_int_equal(strlen(job->lines[0].key), KEYCODE_KEY);
+	assert_true(job->lines[0].reinstalled);
+	assert_int_equal(job->lines[0].machine.n, 2);
+	assert_int_equal(job->lines[0].machine.parts[0].kind, 2);
+	assert_int_equal(job->lines[0].machine.parts[0].tag, 0xffff);
+	assert_int_equal(job->lines[0].machine.parts[1].kind, 8);
+	assert_false(job->dry_run || job->reset);
+	link_fini(&l);
+}
+
+static void test_trying_and_resetting(void **state)
+{
+	struct link l;
+	(void)state;
+	link_open(&l, NULL);
+	wire_request request = activate(1);
+	request.call.activate.reset = true; /* only together with dry_run */
+	const struct job *job = job_of(&l, &request);
+	assert_false(job->dry_run || job->reset);
+	request.call.activate.dry_run = true;
+	job = job_of(&l, &request);
+	assert_true(job->dry_run && job->reset);
+	request.call.activate.reset = false;
+	job = job_of(&l, &request);
+	assert_true(job->dry_run && !job->reset);
+	wire_request release = {.id = 9, .which_call = muster_v1_Request_release_tag};
+	release.call.release.has_once = release.call.release.has_device = true;
+	release.call.release.once = request.call.activate.once;
+	release.call.release.device = request.call.activate.device;
+	strcpy(release.call.release.product, "acme-cad");
+	strcpy(release.call.release.user, "ann@example");
+	assert_string_equal(job_of(&l, &release)->lines[0].user, "ann@example");
+	link_fini(&l);
+}
+
 /* --- requests that are wrong --- */
 
 static void no_once(wire_request *r)
@@ -201,15 +356,115 @@ static void bare_renew(wire_request *r)
 	*r = (wire_request){.id = r->id, .which_call = muster_v1_Request_renew_tag};
 }
 
+static void odd_user(wire_request *r)
+{
+	strcpy(r->call.activate.wants[0].user, "two words");
+}
+static void mistyped_key(wire_request *r)
+{
+	strcpy(r->call.activate.wants[0].key, "AAAAA");
+}
+static void nobody_signs_in(wire_request *r)
+{
+	*r = sign_in(r->id);
+	r->call.sign_in.want.user[0] = 0;
+}
+static void sign_in_for_nothing(wire_request *r)
+{
+	*r = sign_in(r->id);
+	r->call.sign_in.has_want = false;
+}
+static void mistyped_code(wire_request *r)
+{
+	*r = sign_in(r->id);
+	r->call.sign_in.code[0] = r->call.sign_in.code[0] == 'A' ? 'B' : 'A';
+}
+static void code_of_a_key(wire_request *r)
+{
+	*r = sign_in(r->id);
+	keycode_make(KEYCODE_KEY, r->call.sign_in.code);
+}
+static void sign_in_without_device(wire_request *r)
+{
+	*r = sign_in(r->id);
+	r->call.sign_in.has_device = false;
+}
+static void sign_in_without_once(wire_request *r)
+{
+	*r = sign_in(r->id);
+	r->call.sign_in.has_once = false;
+}
+static void nobody_signs_out(wire_request *r)
+{
+	*r = sign_out(r->id);
+	r->call.sign_out.user[0] = 0;
+}
+static void odd_sign_out(wire_request *r)
+{
+	*r = sign_out(r->id);
+	strcpy(r->call.sign_out.product, "No Slug");
+}
+static void redeem_nothing(wire_request *r)
+{
+	*r = redeem(r->id);
+	r->call.redeem.key[0] = 0;
+}
+static void redeem_for_nothing(wire_request *r)
+{
+	*r = redeem(r->id);
+	r->call.redeem.product[0] = 0;
+}
+static void redeem_mistyped(wire_request *r)
+{
+	*r = redeem(r->id);
+	r->call.redeem.key[2] = 'O';
+}
+static void bare_sign_in(wire_request *r)
+{
+	*r = (wire_request){.id = r->id, .which_call = muster_v1_Request_sign_in_tag};
+}
+static void bare_sign_out(wire_request *r)
+{
+	*r = (wire_request){.id = r->id, .which_call = muster_v1_Request_sign_out_tag};
+}
+static void bare_redeem(wire_request *r)
+{
+	*r = (wire_request){.id = r->id, .which_call = muster_v1_Request_redeem_tag};
+}
+
 static const struct {
 	void (*spoil)(wire_request *);
 	int code;
 } wrong[] = {
-	{no_once, E_BAD_REQUEST},       {zero_token, E_BAD_REQUEST},        {short_ratchet, E_BAD_REQUEST},
-	{no_device, E_BAD_REQUEST},     {zero_sign, E_BAD_REQUEST},         {no_wants, E_BAD_REQUEST},
-	{empty_product, E_BAD_REQUEST}, {no_slug, E_BAD_REQUEST},           {twice, E_BAD_REQUEST},
-	{no_call, E_UNKNOWN_CALL},      {policy_of_nothing, E_BAD_REQUEST}, {bare_release, E_BAD_REQUEST},
+	{no_once, E_BAD_REQUEST},
+	{zero_token, E_BAD_REQUEST},
+	{short_ratchet, E_BAD_REQUEST},
+	{no_device, E_BAD_REQUEST},
+	{zero_sign, E_BAD_REQUEST},
+	{no_wants, E_BAD_REQUEST},
+	{empty_product, E_BAD_REQUEST},
+	{no_slug, E_BAD_REQUEST},
+	{twice, E_BAD_REQUEST},
+	{no_call, E_UNKNOWN_CALL},
+	{policy_of_nothing, E_BAD_REQUEST},
+	{bare_release, E_BAD_REQUEST},
 	{bare_renew, E_BAD_REQUEST},
+	{odd_user, E_BAD_REQUEST},
+	{mistyped_key, E_KEY_MALFORMED},
+	{nobody_signs_in, E_BAD_REQUEST},
+	{sign_in_for_nothing, E_BAD_REQUEST},
+	{mistyped_code, E_KEY_MALFORMED},
+	{code_of_a_key, E_KEY_MALFORMED},
+	{sign_in_without_device, E_BAD_REQUEST},
+	{sign_in_without_once, E_BAD_REQUEST},
+	{nobody_signs_out, E_BAD_REQUEST},
+	{odd_sign_out, E_BAD_REQUEST},
+	{redeem_nothing, E_BAD_REQUEST},
+	{redeem_for_nothing, E_BAD_REQUEST},
+	{redeem_mistyped, E_KEY_MALFORMED},
+	{bare_sign_in, E_BAD_REQUEST},
+	{bare_sign_out, E_BAD_REQUEST},
+	{bare_redeem, E_BAD_REQUEST},
 };
 
 /* Each is refused with its code and its own id, and the connection goes on. */
@@ -246,6 +501,10 @@ int main(void)
 		cmocka_unit_test(test_every_call_becomes_its_job),
 		cmocka_unit_test(test_a_refusal_carries_its_numbers),
 		cmocka_unit_test(test_the_largest_answer_fits),
+		cmocka_unit_test(test_people_sign_in_and_out),
+		cmocka_unit_test(test_keys_are_redeemed_and_told_in_words),
+		cmocka_unit_test(test_a_want_brings_user_key_and_parts),
+		cmocka_unit_test(test_trying_and_resetting),
 		cmocka_unit_test(test_wrong_fields_are_refused),
 	};
 	return cmocka_run_group_tests_name("server/session/rpc", tests, setup, teardown);

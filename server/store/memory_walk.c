@@ -102,7 +102,9 @@ static bool is_source(struct memory *m, const struct record *r, const struct lis
 	if (a->kind != MEMBER_GROUP || !has(groups, a->subject))
 		return false;
 	const struct item *circle = memory_number(m, T_RECORD, RECORD_CIRCLE, a->subject, 0);
-	ret->group = circle ? circle->record.u.circle.name : "";
+	if (!circle)
+		return false;
+	ret->group = circle->record.u.circle.name;
 	ret->circle = a->subject;
 	return true;
 }

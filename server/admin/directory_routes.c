@@ -89,13 +89,26 @@ static int add_device(const struct row *row, void *context)
 	return 0;
 }
 
+static int add_bound_device(const struct row *row, void *context)
+{
+	char id[DEVICE_ID_TEXT];
+	device_id_write(row->u.device.id, id);
+	json_set_text(context, "device", id);
+	json_set_text(context, "hostname", row->u.device.hostname);
+	return 1;
+}
+
 static int add_binding(const struct row *row, void *context)
 {
 	struct profile *p = context;
-	char id[DIRECTORY_NAME];
 	json_t *item = json_object();
-	json_set_text(item, "device",
-		      directory_name(p->x, MEMBER_DEVICE, row->u.record.u.binding.device, id));
+	struct listing device = {
+		.kind = LIST_DEVICE, .device = row->u.record.u.binding.device, .limit = 1, .now = p->x->now};
+	int error = store_page(p->x->admin->reader, &device, add_bound_device, item);
+	if (error < 0) {
+		json_decref(item);
+		return error;
+	}
 	json_set_time(item, "since", row->u.record.u.binding.at);
 	json_array_append_new(json_object_get(p->item, "bound"), item);
 	return 0;

@@ -94,7 +94,7 @@ def test_ten_wrong_tries_make_it_void(users, machines):
     for m in (machine, other):
         m.options[-1] = f"127.0.0.1:{host.port}"
         error = m.refused("SIGNIN_LOCKED", "signin", PRODUCT, "--user", "kari", "--code", "-", stdin=code)
-        assert error["numbers"] == {"have": 10, "need": 10} and "signin-code" in error["remedy"]
+        assert error["numbers"]["need"] == 10 and "signin-code" in error["remedy"]
     sign_in(host, machine, "kari")
 
 
@@ -151,6 +151,7 @@ def test_the_limit_names_the_devices(users, machines):
     shown = host.json("user", "show", "kari")
     assert {row["device"] for row in shown["devices"] if row["state"] == "active"} == {one.id, two.id}
     assert {row["device"] for row in shown["bound"]} == {one.id, two.id, three.id}
+    assert {row["hostname"] for row in shown["bound"]} == {socket.gethostname()}
     # Signed out on one of them there is room, without another code.
     one.done("signout", PRODUCT)
     three.done("signin", PRODUCT, "--user", "kari")
@@ -266,8 +267,8 @@ def test_thirty_days_and_warnings(users, machines, clock):
     clock.set("+1h")
     machine.done("renew", PRODUCT, "--if-due")
     assert machine.status()["serial"] == 1
-    clock.set("+25h")
-    machine.done("renew", PRODUCT, "--if-due")  # daily
+    clock.set("+27h")
+    machine.done("renew", PRODUCT, "--if-due")  # daily, up to a tenth sooner or later
     assert machine.status()["serial"] == 2
     host.stop()
     seen = {}

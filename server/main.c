@@ -102,6 +102,9 @@ static int open_store(struct daemon *d)
 		snprintf(url, sizeof(url), "sqlite:%s/muster.db",
 			 config_text(d->config, CONFIG_SERVER_STATE_DIR));
 	umask(077);
+	/* What SQLite may have to undo of a large change lies beside the database, not in a shared /var/tmp.
+	 */
+	setenv("SQLITE_TMPDIR", config_text(d->config, CONFIG_SERVER_STATE_DIR), 0);
 	int error = store_open(url, &d->store);
 	if (!error)
 		error = broker_open(&d->broker, d->store, d->key, &d->counters);

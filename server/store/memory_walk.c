@@ -282,9 +282,9 @@ static int walk_stale(struct memory *m, const struct listing *l, row_function *c
 			continue;
 		const struct item *ratchet = memory_number(m, T_RATCHET, d->key[0], 0, 0);
 		int64_t seen = ratchet ? ratchet->ratchet.at : d->number[0];
-		bool stale = d->number[0] && seen < l->before && !d->number[1] &&
-			     !was_licensed(m, d->key[0]) && !is_member(m, MEMBER_DEVICE, d->key[0], 0) &&
-			     !is_assigned(m, d->key[0]);
+		bool stale = d->number[0] && seen < l->before && !d->number[1] && !d->number[2] &&
+			     !d->number[3] && !was_licensed(m, d->key[0]) &&
+			     !is_member(m, MEMBER_DEVICE, d->key[0], 0) && !is_assigned(m, d->key[0]);
 		struct row row = {.cursor = {d->key[0]}, .u.device_num = stale ? d->key[0] : 0};
 		stopped = callback(&row, context);
 		left--;

@@ -70,8 +70,7 @@ int sqlite_run(struct sqlite_store *s, sqlite3_stmt *stmt)
 
 static int set_up(struct sqlite_store *s)
 {
-	static const char shared[] =
-		"PRAGMA busy_timeout = 2000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;";
+	static const char shared[] = "PRAGMA busy_timeout = 2000; PRAGMA mmap_size = 0;";
 	static const char writer[] =
 		"PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		"PRAGMA wal_autocheckpoint = 8000; PRAGMA foreign_keys = ON;"

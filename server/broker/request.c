@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket.h"
 #include "error.h"
 
 const struct candidate *work_chosen(const struct work *w, size_t i)
@@ -52,13 +53,14 @@ static void answer_line_from(const struct work *w, size_t i)
 	line->answer.plans = v->holding.plans;
 }
 
-/* As if the device held nothing of its products: what would come after a reset. */
+/* As if the device held nothing of its products, and counted for nothing: what would come after a reset. */
 static void pretend_reset(struct work *w)
 {
 	for (size_t i = 0; i < w->job->n_lines; i++) {
 		for (size_t j = 0; j < w->lines[i].facts.n_candidates; j++) {
 			struct candidate *c = &w->lines[i].facts.candidates[j];
-			c->active -= bucket_leased(&c->holding, w->now) ? c->holding.units : 0;
+			if (c->quantity && bucket_leased(&c->holding, w->now))
+				c->active -= c->holding.units;
 			c->count -= bucket_counts(&c->holding, w->now, c->policy.window_days);
 			c->held_by_users = false;
 			c->holding = (struct holding){0};

@@ -175,9 +175,9 @@ static inline void must(struct change c)
 /* "u0", "u1", ...; live for ever. */
 static inline const char *user_name(size_t i)
 {
-	static char names[12000][8];
+	static char names[12000][16];
 	assert_true(i < 12000);
-	snprintf(names[i], sizeof(names[i]), "u%zu", i);
+	snprintf(names[i], sizeof(names[i]), "u%u", (unsigned)i);
 	return names[i];
 }
 
@@ -233,10 +233,10 @@ static inline int64_t user_num(const char *name)
 	return num;
 }
 
-/* The seat of a holder; num 0 when it has none. */
+/* The seat of a holder; num 0 when it has none. Its texts live until the next call. */
 static inline struct record_copy seat_of_holder(enum member_kind kind, int64_t holder, const char *product)
 {
-	struct record_copy seat = {0};
+	static struct record_copy seat;
 	struct record like = {.kind = RECORD_SEAT,
 			      .u.seat = {.kind = (int64_t)kind, .holder = holder, .product = product}};
 	int error =

@@ -2,8 +2,6 @@
 /* A device's request inside a batch: facts, decision, effects. Nothing is signed here. */
 #include "request.h"
 
-#include "bucket.h"
-
 #include <stdlib.h>
 #include <string.h>
 

@@ -26,7 +26,7 @@ static const char *loses(const struct grant_now *g)
 	case STAGE_EXPIRED:
 		return "no new leases or assignments; leases run out";
 	case STAGE_DISABLED:
-		return "its seats and activations; nothing brings it back then";
+		return "its seats and activations; only a new license starts it again then";
 	default:
 		return "";
 	}

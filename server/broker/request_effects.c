@@ -124,6 +124,7 @@ static int store_hardware(struct work *w, size_t i, const struct candidate *c)
 static int end_other(struct work *w, const struct candidate *c, int64_t device, int64_t user,
 		     const struct holding *before, const char *action)
 {
+	char other[LIMIT_USER + 1] = "";
 	struct holding after = *before;
 	after.state = HOLDING_RELEASED;
 	struct effect effect = {.kind = EFFECT_HOLDING,
@@ -133,10 +134,11 @@ static int end_other(struct work *w, const struct candidate *c, int64_t device, 
 				.at = w->now,
 				.u.holding = {*before, after}};
 	int error = store_apply(w->b->store, &effect);
-	if (error)
-		return error;
-	return broker_audit(w->b, w->now, "host", action, w->id,
-			    json_pack("{s:s, s:I}", "grant", c->id, "other", (json_int_t)device));
+	if (!error)
+		error = seats_name(w->b, (struct holder){MEMBER_DEVICE, device}, other);
+	return error ? error
+		     : broker_audit(w->b, w->now, "host", action, w->id,
+				    json_pack("{s:s, s:s}", "grant", c->id, "other", other));
 }
 
 /* What the same holder has of the product's other grants is given back, so that nobody is counted twice; a

@@ -325,8 +325,7 @@ static int copy_device(const struct row *row, void *context)
 	return 1;
 }
 
-/* As people know the holder: the user's name, the device's id. */
-static int name_holder(struct broker *b, struct holder h, char out[LIMIT_USER + 1])
+int seats_name(struct broker *b, struct holder h, char out[LIMIT_USER + 1])
 {
 	struct record any = {.kind = RECORD_USER};
 	struct listing user = {.kind = LIST_RECORD, .like = &any, .after = {h.num - 1}, .limit = 1};
@@ -343,7 +342,7 @@ static int audit_seat(struct broker *b, int64_t now, struct holder h, const char
 	char object[LIMIT_USER + 1];
 	struct catalog_grant g;
 	bool known = catalog_grant(&b->catalog, after->entitlement, &g);
-	int error = name_holder(b, h, object);
+	int error = seats_name(b, h, object);
 	const char *action = after->entitlement && !before->entitlement   ? "seat.gained"
 			     : before->entitlement && !after->entitlement ? "seat.lost"
 			     : after->code                                ? "seat.waits"

@@ -78,6 +78,9 @@ int seats_retry(struct broker *, int64_t now, const char *product, int64_t limit
 /* Forget what is known of offers: after an undo, or when marks or licenses changed. */
 void seats_forget(struct broker *);
 
+/* As people know the holder: the user's name, the device's id; empty when there is none. */
+int seats_name(struct broker *, struct holder, char out[LIMIT_USER + 1]);
+
 /* Who is below a group: *ret is freed by the caller. */
 int seats_holders(struct broker *, int64_t group, struct holder **ret, size_t *ret_n);
 

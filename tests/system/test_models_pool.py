@@ -131,7 +131,8 @@ def test_reinstalled_takes_over_its_place(pool, machines):
     assert used(host) == 1
     holders = {row["device"]: row["state"] for row in host.items("activation", "list")}
     assert holders == {old.id: "released", new.id: "active"}
-    assert "activation.taken-over" in {row["action"] for row in host.items("audit", "list")}
+    taken = [row for row in host.items("audit", "list") if row["action"] == "activation.taken-over"]
+    assert [(row["object"], row["detail"]["other"]) for row in taken] == [(new.id, old.id)]
     new.done("renew", PRODUCT)
     other.refused("POOL_EXHAUSTED", "activate", PRODUCT)
     host.healthy("POOL_LOW")

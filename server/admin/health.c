@@ -57,6 +57,7 @@ static int take_grant(const struct row *row, void *context)
 		.count = row->u.grant.count,
 		.active = row->u.grant.active,
 		.seats = row->u.grant.seats,
+		.waiting = row->u.grant.waiting,
 		.marks = row->u.grant.marks,
 		.terms = catalog_terms(o->catalog, &grant, &row->u.grant.marks, g->now),
 	};

@@ -14,8 +14,9 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
 struct grant_now {
 	struct catalog_grant grant;
 	int64_t count;
-	int64_t active; /* leases in force; of a pool: activations */
-	int64_t seats;  /* assigned */
+	int64_t active;  /* leases in force; of a pool: activations */
+	int64_t seats;   /* assigned */
+	int64_t waiting; /* for a seat of its product */
 	struct grant_marks marks;
 	struct grant_terms terms;
 };

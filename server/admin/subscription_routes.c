@@ -7,28 +7,11 @@
 #include "error.h"
 #include "status.h"
 
-#define WAITING_COUNTED 10000 /* more than that is "that many", which is enough to know */
-
-static int count_row(const struct row *row, void *context)
-{
-	(void)row;
-	++*(int64_t *)context;
-	return 0;
-}
-
-/* Who waits for the product, up to WAITING_COUNTED. */
-static int64_t count_waiting(struct exchange *x, const char *product)
-{
-	int64_t n = 0;
-	struct listing l = {.kind = LIST_WAITING, .product = product, .limit = WAITING_COUNTED};
-	return store_page(x->admin->reader, &l, count_row, &n) ? -1 : n;
-}
-
-static json_t *subscription(struct exchange *x, const struct grant_now *g)
+static json_t *subscription(const struct grant_now *g)
 {
 	json_t *row = overview_grant(g);
 	if (model_seats(g->grant.grant->model))
-		json_set_number(row, "waiting", count_waiting(x, g->grant.grant->product));
+		json_set_number(row, "waiting", g->waiting);
 	return row;
 }
 
@@ -53,7 +36,7 @@ void subscription_list(struct exchange *x)
 		const struct grant_now *g = &o->grants[i];
 		if ((!product || strcmp(product, g->grant.grant->product) == 0) &&
 		    (!state || strcmp(state, g->terms.state) == 0))
-			json_array_append_new(items, subscription(x, g));
+			json_array_append_new(items, subscription(g));
 	}
 	if (o)
 		exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
@@ -80,7 +63,7 @@ void subscription_show(struct exchange *x)
 		n++;
 	}
 	if (n == 1) {
-		json_t *row = subscription(x, found);
+		json_t *row = subscription(found);
 		json_set_number(row, "schema", 1);
 		exchange_json(x, MHD_HTTP_OK, row);
 	} else {
@@ -90,14 +73,18 @@ void subscription_show(struct exchange *x)
 	free(o);
 }
 
-static json_t *product_row(struct exchange *x, const struct overview *o, const struct product *product)
+static json_t *product_row(const struct overview *o, const struct product *product)
 {
 	json_t *row = overview_product(o, product);
 	json_t *grants = json_array();
-	for (size_t i = 0; i < o->n_grants; i++)
-		if (strcmp(o->grants[i].grant.grant->product, product->id) == 0)
-			json_array_append_new(grants, overview_grant(&o->grants[i]));
-	json_set_number(row, "waiting", count_waiting(x, product->id));
+	int64_t waiting = 0;
+	for (size_t i = 0; i < o->n_grants; i++) {
+		if (strcmp(o->grants[i].grant.grant->product, product->id) != 0)
+			continue;
+		json_array_append_new(grants, overview_grant(&o->grants[i]));
+		waiting = o->grants[i].waiting;
+	}
+	json_set_number(row, "waiting", waiting);
 	json_object_set_new(row, "grants", grants);
 	return row;
 }
@@ -116,7 +103,7 @@ void product_list(struct exchange *x)
 	json_t *items = json_array();
 	for (size_t i = 0; o && i < o->n_grants; i++)
 		if (first_of_product(o, i))
-			json_array_append_new(items, product_row(x, o, o->grants[i].grant.product));
+			json_array_append_new(items, product_row(o, o->grants[i].grant.product));
 	if (o)
 		exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
 	else
@@ -134,7 +121,7 @@ void product_show(struct exchange *x)
 		if (strcmp(o->grants[i].grant.grant->product, x->id) == 0)
 			product = o->grants[i].grant.product;
 	if (product) {
-		json_t *row = product_row(x, o, product);
+		json_t *row = product_row(o, product);
 		json_set_number(row, "schema", 1);
 		exchange_json(x, MHD_HTTP_OK, row);
 	} else {

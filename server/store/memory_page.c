@@ -63,6 +63,16 @@ static void show_daily(const struct item *i, const struct listing *l, struct row
 	row->u.daily.n = i->number[0];
 }
 
+static int64_t count_waiting(struct memory *m, const char *product)
+{
+	int64_t n = 0;
+	size_t at = 0;
+	const struct record *r;
+	while ((r = memory_record(m, RECORD_SEAT, &at)))
+		n += !r->u.seat.entitlement && strcmp(r->u.seat.product, product) == 0;
+	return n;
+}
+
 static void show_grant(struct memory *m, const struct item *i, const struct listing *l, struct row *row)
 {
 	row->u.grant.num = i->key[0];
@@ -76,6 +86,7 @@ static void show_grant(struct memory *m, const struct item *i, const struct list
 		memory_sum(m, i->key[0], BUCKET_CONTACT, bucket_window_start(l->now, (uint32_t)i->number[0]));
 	row->u.grant.active = memory_sum(m, i->key[0], BUCKET_LEASE, day_of(l->now));
 	row->u.grant.seats = memory_sum(m, i->key[0], BUCKET_SEATS, 0);
+	row->u.grant.waiting = count_waiting(m, i->text[3]);
 }
 
 static bool has_lease(struct memory *m, int64_t device, int64_t now)

@@ -142,11 +142,23 @@ static int apply_forget(struct sqlite_store *s, const struct effect *e)
 	return error ? error : add_bucket(s, 0, BUCKET_DEVICES, 0, -1);
 }
 
+static int add_waiting(struct sqlite_store *s, const char *product, int change)
+{
+	sqlite3_stmt *stmt = sqlite_statement(s, STMT_WAITING_ADD);
+	if (!stmt)
+		return sqlite_error(s);
+	bind_text(stmt, 1, product);
+	sqlite3_bind_int(stmt, 2, change);
+	return sqlite_run(s, stmt);
+}
+
 static int apply_seat(struct sqlite_store *s, const struct effect *e)
 {
 	struct record *r = e->u.seat.record;
 	int64_t before = e->u.seat.before;
 	int64_t after = r->u.seat.entitlement;
+	int waited = r->num && !before;
+	int waits = !after && r->u.seat.code;
 	int error = 0;
 	if (after || r->u.seat.code)
 		error = sqlite_record_put(s, r);
@@ -156,6 +168,8 @@ static int apply_seat(struct sqlite_store *s, const struct effect *e)
 		error = add_bucket(s, before, BUCKET_SEATS, 0, -1);
 	if (!error && after && before != after)
 		error = add_bucket(s, after, BUCKET_SEATS, 0, 1);
+	if (!error && waits != waited)
+		error = add_waiting(s, r->u.seat.product, waits - waited);
 	return error;
 }
 

@@ -88,6 +88,7 @@ static void read_grant(sqlite3_stmt *stmt, const struct listing *l, struct row *
 	row->u.grant.count = sqlite3_column_int64(stmt, 14);
 	row->u.grant.active = sqlite3_column_int64(stmt, 15);
 	row->u.grant.seats = sqlite3_column_int64(stmt, 16);
+	row->u.grant.waiting = sqlite3_column_int64(stmt, 17);
 }
 
 static void read_device(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
@@ -301,8 +302,8 @@ static int check_counts(struct sqlite_store *s, finding_function *finding, void 
 	int result;
 	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		char line[160];
-		snprintf(line, sizeof(line), "%s: grant %lld, kind %d, day %d has %lld", text(stmt, 0),
-			 (long long)sqlite3_column_int64(stmt, 1), sqlite3_column_int(stmt, 2),
+		snprintf(line, sizeof(line), "%s: grant or product %s, kind %d, day %d has %lld",
+			 text(stmt, 0), text(stmt, 1), sqlite3_column_int(stmt, 2),
 			 sqlite3_column_int(stmt, 3), (long long)sqlite3_column_int64(stmt, 4));
 		finding(E_COUNT_BROKEN, line, context);
 	}

@@ -90,7 +90,8 @@ struct row {
 			struct grant_marks marks;
 			int64_t count;
 			int64_t active;
-			int64_t seats; /* taken */
+			int64_t seats;   /* taken */
+			int64_t waiting; /* who wait for a seat of its product */
 		} grant;
 		struct {
 			int64_t num;

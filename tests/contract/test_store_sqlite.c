@@ -168,6 +168,7 @@ static const struct {
 	{"DELETE FROM bucket WHERE entitlement = 1 AND kind = 1", E_COUNT_BROKEN},
 	{"UPDATE bucket SET n = 3 WHERE entitlement = 0", E_COUNT_BROKEN},
 	{"INSERT INTO bucket VALUES (1, 0, 5, 1)", E_COUNT_BROKEN},
+	{"INSERT INTO waiting VALUES ('acme-cad', 1)", E_COUNT_BROKEN},
 	{"DELETE FROM activation WHERE device = 1", E_COUNT_BROKEN},
 	{"UPDATE activation SET contacted = contacted - 86400 WHERE device = 2", E_COUNT_BROKEN},
 	{"DELETE FROM device WHERE num = 2", E_COUNT_BROKEN},

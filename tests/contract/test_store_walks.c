@@ -36,6 +36,21 @@ static void assign(enum member_kind kind, int64_t subject, const char *product)
 			.kind = (int64_t)kind, .subject = subject, .product = product, .plans = ""}});
 }
 
+/* A user's seat of acme-cad that is on record, from one grant to another; 0: none. */
+static void change_seat(int64_t num, int64_t holder, int64_t before, int64_t grant, int code)
+{
+	struct record r = {.kind = RECORD_SEAT,
+			   .num = num,
+			   .u.seat = {.kind = MEMBER_USER,
+				      .holder = holder,
+				      .product = "acme-cad",
+				      .entitlement = grant,
+				      .code = code,
+				      .since = NOW,
+				      .detail = ""}};
+	apply((struct effect){.kind = EFFECT_SEAT, .at = NOW, .u.seat = {before, &r}});
+}
+
 static int64_t put_seat(enum member_kind kind, int64_t holder, const char *product, int64_t grant, int code,
 			int64_t since)
 {
@@ -188,6 +203,42 @@ static void test_a_ring_ends(void **state)
 }
 
 /* --- seats --- */
+
+static int take_waiting(const struct row *row, void *context)
+{
+	((int64_t *)context)[row->u.grant.num] = row->u.grant.waiting;
+	return 0;
+}
+
+/* How many wait is kept per product, whoever comes, gets a seat, loses it or gives up. */
+static void test_how_many_wait(void **state)
+{
+	struct listing l = {.kind = LIST_GRANT, .now = NOW};
+	int64_t waiting[4] = {0};
+	(void)state;
+	begin();
+	put_grant(1, "g", "acme-cad", 30);
+	put_grant(2, "h", "acme-cad", 30);
+	put_grant(3, "i", "acme-sim", 30);
+	int64_t first = put_seat(MEMBER_USER, 1, "acme-cad", 0, 7, NOW);
+	int64_t second = put_seat(MEMBER_USER, 2, "acme-cad", 0, 7, NOW);
+	put_seat(MEMBER_USER, 3, "acme-cad", 1, 0, NOW);
+	put_seat(MEMBER_USER, 4, "acme-cad", 1, 8, NOW);
+	assert_int_equal(store_page(store, &l, take_waiting, waiting), 0);
+	assert_int_equal(waiting[1], 2);
+	assert_int_equal(waiting[2], 2);
+	assert_int_equal(waiting[3], 0);
+	change_seat(first, 1, 0, 1, 0);  /* gets one */
+	change_seat(second, 2, 0, 0, 9); /* waits for another reason */
+	assert_int_equal(store_page(store, &l, take_waiting, waiting), 0);
+	assert_int_equal(waiting[1], 1);
+	change_seat(second, 2, 0, 0, 0); /* wants none any more */
+	change_seat(first, 1, 1, 0, 7);  /* loses it again */
+	commit();
+	assert_int_equal(store_page(store, &l, take_waiting, waiting), 0);
+	assert_int_equal(waiting[1], 1);
+	assert_int_equal(check().n, 0);
+}
 
 static void test_waiting_and_newest(void **state)
 {
@@ -527,17 +578,12 @@ static void test_facts_of_a_users_other_devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(test_sources_of_a_diamond),
-		BOTH(test_holders_of_a_diamond),
-		BOTH(test_a_ring_ends),
-		BOTH(test_waiting_and_newest),
-		BOTH(test_devices_of_a_user),
-		BOTH(test_devices_with_a_part),
-		BOTH(test_patterns_propose),
-		BOTH(test_stale_devices),
-		BOTH(test_facts_of_users_and_bindings),
-		BOTH(test_facts_of_seats),
-		BOTH(test_facts_of_a_users_other_devices),
+		BOTH(test_sources_of_a_diamond), BOTH(test_holders_of_a_diamond),
+		BOTH(test_a_ring_ends),          BOTH(test_how_many_wait),
+		BOTH(test_waiting_and_newest),   BOTH(test_devices_of_a_user),
+		BOTH(test_devices_with_a_part),  BOTH(test_patterns_propose),
+		BOTH(test_stale_devices),        BOTH(test_facts_of_users_and_bindings),
+		BOTH(test_facts_of_seats),       BOTH(test_facts_of_a_users_other_devices),
 	};
 	log_level_set(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests_name("server/store: walks", tests, NULL, NULL);

@@ -87,6 +87,11 @@ CREATE INDEX seat_waiting ON seat (product, since) WHERE entitlement = 0;
 CREATE INDEX seat_entitlement ON seat (entitlement, since);
 CREATE INDEX seat_product ON seat (product);
 
+CREATE TABLE waiting (               -- derived: how many wait for a seat of each product
+	product TEXT PRIMARY KEY,
+	n       INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE signin (                -- the one-time code of a user
 	num   INTEGER PRIMARY KEY,
 	user  INTEGER NOT NULL UNIQUE,

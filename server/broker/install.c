@@ -17,6 +17,25 @@ static int refuse(struct job *job, int code, const struct claims *fault)
 	return 0;
 }
 
+/* A file that a pinned vendor may have signed. */
+struct incoming {
+	char *token; /* freed by the caller, also after an error */
+	char vendor[PASERK_ID_TEXT];
+	const uint8_t *key; /* not yet verified with */
+};
+
+static int read_incoming(const struct broker *b, const struct job *job, const char *label,
+			 struct incoming *ret)
+{
+	*ret = (struct incoming){0};
+	int error = armour_read(label, job->text, strlen(job->text), &ret->token);
+	if (!error)
+		error = paseto_footer(ret->token, strlen(ret->token), ret->vendor, sizeof(ret->vendor));
+	if (!error && !(ret->key = catalog_vendor(&b->catalog, ret->vendor)))
+		error = E_VENDOR_NOT_PINNED;
+	return error;
+}
+
 /* --- certificates --- */
 
 static int judge_certificate(const struct broker *b, const struct job *job, const struct certificate *cert,
@@ -240,22 +259,16 @@ static int install_license(struct broker *b, struct job *job, int64_t now)
 {
 	struct license license = {0};
 	struct claims fault = {0};
-	char vendor[PASERK_ID_TEXT];
-	const uint8_t *key = NULL;
-	char *token;
-	int error = armour_read(token_license.label, job->text, strlen(job->text), &token);
-	if (error)
-		return refuse(job, error, NULL);
-	error = paseto_footer(token, strlen(token), vendor, sizeof(vendor));
-	if (!error && !(key = catalog_vendor(&b->catalog, vendor)))
-		error = E_VENDOR_NOT_PINNED;
+	struct incoming in;
+	int error = read_incoming(b, job, token_license.label, &in);
 	if (!error)
-		error = license_open(token, strlen(token), key, &license, &fault);
+		error = license_open(in.token, strlen(in.token), in.key, &license, &fault);
 	if (!error)
-		error = judge_license(b, &license, vendor, now);
-	int result = error ? refuse(job, error, &fault) : store_license(b, job, &license, vendor, token, now);
+		error = judge_license(b, &license, in.vendor, now);
+	int result = error ? refuse(job, error, &fault)
+			   : store_license(b, job, &license, in.vendor, in.token, now);
 	license_fini(&license);
-	free(token);
+	free(in.token);
 	return result;
 }
 
@@ -283,24 +296,17 @@ static int install_revocations(struct broker *b, struct job *job, int64_t now)
 {
 	struct revocations list = {0};
 	struct claims fault = {0};
-	char vendor[PASERK_ID_TEXT];
-	const uint8_t *key = NULL;
-	char *token;
-	int error = armour_read(token_revocations.label, job->text, strlen(job->text), &token);
-	if (error)
-		return refuse(job, error, NULL);
-	error = paseto_footer(token, strlen(token), vendor, sizeof(vendor));
-	if (!error && !(key = catalog_vendor(&b->catalog, vendor)))
-		error = E_VENDOR_NOT_PINNED;
+	struct incoming in;
+	int error = read_incoming(b, job, token_revocations.label, &in);
 	if (!error)
-		error = revocations_open(token, strlen(token), key, &list, &fault);
-	const struct revocations *old = error ? NULL : catalog_revocations(&b->catalog, vendor);
+		error = revocations_open(in.token, strlen(in.token), in.key, &list, &fault);
+	const struct revocations *old = error ? NULL : catalog_revocations(&b->catalog, in.vendor);
 	if (old && list.number <= old->number)
 		error = E_REVOCATIONS_OLD;
-	int result =
-		error ? refuse(job, error, &fault) : store_revocations(b, job, &list, vendor, token, now);
+	int result = error ? refuse(job, error, &fault)
+			   : store_revocations(b, job, &list, in.vendor, in.token, now);
 	revocations_fini(&list);
-	free(token);
+	free(in.token);
 	return result;
 }
 

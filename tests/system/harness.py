@@ -141,11 +141,9 @@ class Host:
 
     def start(self):
         self.spawn()
-        mark = self.log.read_text().count(" ready ") if self.log.exists() else 0
         wait_for(lambda: self.process.poll() is not None or self.log.read_text().count(" ready ") > self.readies,
                  what="musterd ready")
         assert self.process.poll() is None, self.log.read_text()
-        del mark
         self.readies += 1
         self.port = int(self.status()["listeners"][0].rsplit(":", 1)[1])
         return self

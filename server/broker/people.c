@@ -168,8 +168,10 @@ int people_group_add(struct order *o)
 	if (!slug_ok(c->group))
 		return order_refuse(c, E_BAD_REQUEST,
 				    "group: a-z, 0-9, '-', '.', '_', beginning with a letter or digit");
-	if (c->pattern && (!c->devices || strlen(c->pattern) > LIMIT_HOSTNAME))
-		return order_refuse(c, E_BAD_REQUEST, "pattern: of hostnames, for groups of devices");
+	/* The stores agree on * and ?, and no hostname has what else a pattern may hold. */
+	if (c->pattern && (!c->devices || strlen(c->pattern) > LIMIT_HOSTNAME || strpbrk(c->pattern, "[]\\")))
+		return order_refuse(c, E_BAD_REQUEST,
+				    "pattern: of hostnames, with * and ?, for groups of devices");
 	int error = store_find(o->b->store, &r, BY(circle, kind) | BY(circle, name), &old);
 	if (error && error != E_NOT_FOUND)
 		return error;

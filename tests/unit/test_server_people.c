@@ -364,9 +364,28 @@ static void test_guests_are_an_owners_business(void **state)
 	assert_sound();
 }
 
+static void test_patterns_of_hostnames(void **state)
+{
+	static const char *bad[] = {"lab-[0-9]", "lab-[!x]*", "lab\\*"};
+	(void)state;
+	org_users(5);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(order((struct change){.kind = CHANGE_GROUP_ADD,
+						       .group = "lab",
+						       .devices = true,
+						       .pattern = bad[i]}),
+				 E_BAD_REQUEST);
+	must((struct change){
+		.kind = CHANGE_GROUP_ADD, .group = "lab", .devices = true, .pattern = "lab-?-*"});
+	assert_int_equal(
+		order((struct change){.kind = CHANGE_GROUP_ADD, .group = "staff", .pattern = "lab-*"}),
+		E_BAD_REQUEST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		BOTH(test_patterns_of_hostnames),
 		BOTH(test_ten_thousand_in_one_command),
 		BOTH(test_a_user_is_added_once_and_changed),
 		BOTH(test_a_removed_user_leaves_nothing),

@@ -85,7 +85,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/session server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-check test-programs run test check bench fuzz sanitize lint unit install uninstall clean help
+.PHONY: all deps deps-check test-programs run test check bench bench-models fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%)
 
@@ -203,8 +203,14 @@ fuzz:
 
 # --- benchmarks ---
 
-bench: deps-check $(PROGRAMS:%=$(O)/%) $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
+BENCH := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
+
+bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py
+
+# Only what users, groups and seats cost.
+bench-models: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py models
 
 # --- first contact ---
 
@@ -248,6 +254,7 @@ help:
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'
+	@echo 'bench-models  only users, groups and seats; writes $(O)/bench-models.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
 
 -include $(shell test -d $(O) && find $(O) -name '*.d')

@@ -90,6 +90,13 @@ static inline void bench_owner(uint32_t owner, struct noise_pair *ret)
 	noise_pair_from(secret, ret);
 }
 
+/* The key that the id of bench_fill's device covers beside its owner's. */
+static inline void bench_sign(uint32_t number, uint8_t out[PASETO_PUBLIC])
+{
+	crypto_generichash(out, PASETO_PUBLIC, (const uint8_t *)&number, sizeof(number),
+			   (const uint8_t *)"muster bench sign", 17);
+}
+
 static inline void bench_hostname(uint32_t number, char out[BENCH_HOSTNAME])
 {
 	snprintf(out, BENCH_HOSTNAME, "pc-%08u.fjord.test", number);

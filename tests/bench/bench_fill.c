@@ -80,8 +80,7 @@ static void put_device(struct filler *f, uint32_t number)
 			       .serial = 1,
 			       .plans = c->plans};
 	bench_hostname(number, hostname);
-	crypto_generichash(sign, sizeof(sign), (const uint8_t *)&number, sizeof(number),
-			   (const uint8_t *)"muster bench sign", 17);
+	bench_sign(number, sign);
 	device_id(f->owners[number % BENCH_OWNERS].public, sign, asker.id);
 	make_ratchet(f, &held, number, &ratchet);
 	apply(f, device, (struct effect){.kind = EFFECT_DEVICE, .u.device_row = {&asker, true}});

@@ -6,18 +6,13 @@
  *
  * bench_lane FOLDER     the folder must exist and be empty
  */
-#include <limits.h>
-
-#include "bench.h"
-#include "broker.h"
-#include "store.h"
+#include "host.h"
 
 #define DEVICES 1000
 #define BATCH 64
 #define ROUNDS 3
 #define SECONDS 1.2
 #define PRODUCT "acme-cad"
-#define YEAR (365 * 86400)
 
 struct lane_device {
 	uint8_t id[DEVICE_ID];
@@ -30,45 +25,12 @@ struct lane_device {
 };
 
 struct bench {
-	struct store *store;
-	struct host_key *key;
-	struct counters counters;
-	struct broker broker;
-	uint8_t vendor_public[PASETO_PUBLIC];
-	uint8_t vendor_secret[PASETO_SECRET];
-	int64_t now;
+	struct bench_host host;
 	struct lane_device devices[DEVICES];
 	size_t next;
 };
 
-/* --- a vendor, its license and certificate --- */
-
-static void head(struct claims_head *h, const struct bench *b)
-{
-	paserk_pid_write(b->vendor_public, h->iss);
-	h->iat = b->now;
-	claims_jti(h->jti);
-}
-
-static char *make_certificate(const struct bench *b)
-{
-	struct certificate c = {.name = "bench",
-				.org = "fjord",
-				.license = "fjord-1",
-				.nbf = b->now - 60,
-				.exp = b->now + YEAR};
-	char *token;
-	head(&c.head, b);
-	memcpy(c.vendor, b->vendor_public, sizeof(c.vendor));
-	memcpy(c.sign, b->key->public, sizeof(c.sign));
-	memcpy(c.fixed, b->key->fixed.public, sizeof(c.fixed));
-	memcpy(c.ledger, b->broker.ledger, sizeof(c.ledger));
-	randombytes_buf(c.fp_salt, sizeof(c.fp_salt));
-	bench_must(certificate_sign(&c, b->vendor_secret, &token), "certificate");
-	return token;
-}
-
-static char *make_license(const struct bench *b)
+static void open_all(struct bench *b, const char *folder)
 {
 	struct product product = {.id = PRODUCT,
 				  .name = "Acme CAD",
@@ -77,48 +39,11 @@ static char *make_license(const struct bench *b)
 	struct grant grant = {.id = "cad-volume",
 			      .product = PRODUCT,
 			      .model = MODEL_VOLUME,
-			      .nbf = b->now - 60,
 			      .policy = model_policy(MODEL_VOLUME)};
-	struct license l = {.id = "fjord-1",
-			    .serial = 1,
-			    .org = "fjord",
-			    .org_name = "Fjord AS",
-			    .nbf = b->now - 60,
-			    .exp = b->now + YEAR,
-			    .hosts_max = 1,
-			    .grace_days = 30,
-			    .grants = &grant,
-			    .n_grants = 1,
-			    .products = &product,
-			    .n_products = 1};
-	char *token;
-	head(&l.head, b);
-	bench_must(license_sign(&l, b->vendor_secret, &token), "license");
-	return token;
-}
-
-static void install(struct bench *b, enum job_kind kind, char *token)
-{
-	struct job *job = job_new(kind, 0);
-	bench_must(job ? 0 : E_NO_MEMORY, "job");
-	job->text = token;
-	broker_run(&b->broker, &job, 1, b->now);
-	bench_must(job->code, "install");
-	job_free(job);
-}
-
-static void open_all(struct bench *b, const char *folder)
-{
-	char path[PATH_MAX];
-	b->now = (int64_t)time(NULL);
-	crypto_sign_keypair(b->vendor_public, b->vendor_secret);
-	snprintf(path, sizeof(path), "%s/host.key", folder);
-	bench_must(host_key_open(path, &b->key), path);
-	snprintf(path, sizeof(path), "sqlite:%s/muster.db", folder);
-	bench_must(store_open(path, &b->store), path);
-	bench_must(broker_open(&b->broker, b->store, b->key, &b->counters), "broker");
-	install(b, JOB_INSTALL_CERTIFICATE, make_certificate(b));
-	install(b, JOB_INSTALL_LICENSE, make_license(b));
+	struct license license = {
+		.id = "fjord-1", .grants = &grant, .n_grants = 1, .products = &product, .n_products = 1};
+	bench_host_open(&b->host, folder);
+	bench_license(&b->host, &license);
 }
 
 /* --- renewals through the broker --- */
@@ -154,7 +79,7 @@ static void broker_batch(struct bench *b, size_t n)
 	struct job *jobs[BATCH];
 	for (size_t i = 0; i < n; i++)
 		jobs[i] = make_job(&b->devices[(b->next + i) % DEVICES]);
-	broker_run(&b->broker, jobs, n, (int64_t)time(NULL));
+	broker_run(&b->host.broker, jobs, n, (int64_t)time(NULL));
 	for (size_t i = 0; i < n; i++) {
 		take_answer(&b->devices[(b->next + i) % DEVICES], jobs[i]);
 		job_free(jobs[i]);
@@ -174,8 +99,8 @@ static void read_devices(struct bench *b)
 		struct line_facts line;
 		struct device_facts facts;
 		memcpy(asker.id, d->id, DEVICE_ID);
-		catalog_candidates(&b->broker.catalog, &wish, &line);
-		bench_must(store_facts(b->store, &asker, b->now, &facts, &line, 1), "facts");
+		catalog_candidates(&b->host.broker.catalog, &wish, &line);
+		bench_must(store_facts(b->host.store, &asker, b->host.now, &facts, &line, 1), "facts");
 		d->number = facts.device;
 		d->holding = line.candidates[0].holding;
 	}
@@ -184,41 +109,41 @@ static void read_devices(struct bench *b)
 static void store_renewal(struct bench *b, struct lane_device *d, const struct line_facts *line)
 {
 	struct holding after = d->holding;
-	struct ratchet ratchet = {.counter = ++d->counter, .at = b->now, .answer_n = 50};
+	struct ratchet ratchet = {.counter = ++d->counter, .at = b->host.now, .answer_n = 50};
 	randombytes_buf(ratchet.token, sizeof(ratchet.token));
 	randombytes_buf(ratchet.shown, sizeof(ratchet.shown));
 	after.serial++;
 	struct effect holding = {.kind = EFFECT_HOLDING,
 				 .device = d->number,
 				 .grant = line->candidates[0].grant,
-				 .at = b->now,
+				 .at = b->host.now,
 				 .u.holding = {d->holding, after}};
 	struct effect turn = {
-		.kind = EFFECT_RATCHET, .device = d->number, .at = b->now, .u.ratchet = &ratchet};
-	bench_must(store_apply(b->store, &holding), "holding");
-	bench_must(store_apply(b->store, &turn), "ratchet");
+		.kind = EFFECT_RATCHET, .device = d->number, .at = b->host.now, .u.ratchet = &ratchet};
+	bench_must(store_apply(b->host.store, &holding), "holding");
+	bench_must(store_apply(b->host.store, &turn), "ratchet");
 	d->holding = after;
 }
 
 static void store_batch(struct bench *b, size_t n)
 {
 	struct line_facts line;
-	bench_must(store_begin(b->store), "begin");
+	bench_must(store_begin(b->host.store), "begin");
 	for (size_t i = 0; i < n; i++) {
 		struct lane_device *d = &b->devices[b->next++ % DEVICES];
 		struct asker asker = {.hostname = d->hostname, .os = BENCH_OS, .agent = BENCH_AGENT};
 		struct device_facts facts;
 		memcpy(asker.id, d->id, DEVICE_ID);
-		catalog_candidates(&b->broker.catalog, &wish, &line);
-		bench_must(store_facts(b->store, &asker, b->now, &facts, &line, 1), "facts");
+		catalog_candidates(&b->host.broker.catalog, &wish, &line);
+		bench_must(store_facts(b->host.store, &asker, b->host.now, &facts, &line, 1), "facts");
 		store_renewal(b, d, &line);
 	}
 	struct effect tally = {.kind = EFFECT_TALLY,
 			       .grant = line.candidates[0].grant,
-			       .at = b->now,
+			       .at = b->host.now,
 			       .u.tally = {"renewed", (int64_t)n}};
-	bench_must(store_apply(b->store, &tally), "tally");
-	bench_must(store_commit(b->store), "commit");
+	bench_must(store_apply(b->host.store, &tally), "tally");
+	bench_must(store_commit(b->host.store), "commit");
 }
 
 /* --- measuring --- */
@@ -274,8 +199,6 @@ int main(int argc, char **argv)
 	compare(&b, "lane", broker_batch, ",");
 	read_devices(&b);
 	compare(&b, "store", store_batch, "}\n");
-	broker_close(&b.broker);
-	store_close(b.store);
-	host_key_free(b.key);
+	bench_host_close(&b.host);
 	return 0;
 }

@@ -8,13 +8,6 @@
 
 /* --- names --- */
 
-static int copy_name(const struct row *row, void *context)
-{
-	const struct record *r = &row->u.record;
-	snprintf(context, DIRECTORY_NAME, "%s", r->kind == RECORD_USER ? r->u.user.name : r->u.circle.name);
-	return 1;
-}
-
 static int copy_id(const struct row *row, void *context)
 {
 	device_id_write(row->u.device.id, context);
@@ -23,14 +16,14 @@ static int copy_id(const struct row *row, void *context)
 
 const char *directory_name(struct exchange *x, enum member_kind kind, int64_t num, char out[DIRECTORY_NAME])
 {
-	struct record like = {.kind = kind == MEMBER_USER ? RECORD_USER : RECORD_CIRCLE};
-	struct listing record = {.kind = LIST_RECORD, .like = &like, .after = {num - 1}, .limit = 1};
+	struct record_copy found;
 	struct listing device = {.kind = LIST_DEVICE, .device = num, .limit = 1, .now = x->now};
 	out[0] = 0;
 	if (kind == MEMBER_DEVICE)
 		store_page(x->admin->reader, &device, copy_id, out);
-	else
-		store_page(x->admin->reader, &record, copy_name, out);
+	else if (!store_get(x->admin->reader, kind == MEMBER_USER ? RECORD_USER : RECORD_CIRCLE, num, &found))
+		snprintf(out, DIRECTORY_NAME, "%s",
+			 kind == MEMBER_USER ? found.record.u.user.name : found.record.u.circle.name);
 	return out;
 }
 

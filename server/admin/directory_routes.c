@@ -46,17 +46,22 @@ void user_list(struct exchange *x)
 	list_records(x, &like, 0, add_user);
 }
 
-/* What goes into one user's page, gathered row by row. */
+/* What goes into the page of one user or group, gathered row by row. */
 struct profile {
 	struct exchange *x;
 	const struct catalog *catalog;
 	json_t *item;
 };
 
-static int take_user(const struct row *row, void *context)
+static void profile_reply(struct profile *p, int error)
 {
-	((struct profile *)context)->item = user_row(&row->u.record);
-	return 1;
+	if (error) {
+		json_decref(p->item);
+		exchange_problem(p->x, error, p->x->id);
+		return;
+	}
+	json_set_number(p->item, "schema", 1);
+	exchange_json(p->x, MHD_HTTP_OK, p->item);
 }
 
 static int add_group(const struct row *row, void *context)
@@ -117,19 +122,19 @@ static int add_binding(const struct row *row, void *context)
 static int gather_profile(struct profile *p, int64_t user)
 {
 	struct store *reader = p->x->admin->reader;
-	struct record any = {.kind = RECORD_USER};
+	struct record_copy found;
 	struct record member = {.kind = RECORD_MEMBERSHIP,
 				.u.membership = {.kind = MEMBER_USER, .member = user}};
 	struct record binding = {.kind = RECORD_BINDING, .u.binding.user = user};
-	struct listing one = {.kind = LIST_RECORD, .like = &any, .after = {user - 1}, .limit = 1};
 	struct listing groups = {
 		.kind = LIST_RECORD, .like = &member, .by = BY(membership, kind) | BY(membership, member)};
 	struct listing devices = {.kind = LIST_USER_DEVICES, .user = user, .now = p->x->now};
 	struct listing bound = {.kind = LIST_RECORD, .like = &binding, .by = BY(binding, user)};
 	json_t *rights = NULL;
-	int error = store_page(reader, &one, take_user, p);
-	if (error < 0 || !p->item)
-		return error < 0 ? error : E_NOT_FOUND;
+	int error = store_get(reader, RECORD_USER, user, &found);
+	if (error)
+		return error;
+	p->item = user_row(&found.record);
 	json_object_set_new(p->item, "groups", json_array());
 	json_object_set_new(p->item, "devices", json_array());
 	json_object_set_new(p->item, "bound", json_array());
@@ -152,13 +157,7 @@ void user_show(struct exchange *x)
 		error = exchange_catalog(x, &p.catalog);
 	if (!error)
 		error = gather_profile(&p, user);
-	if (error) {
-		json_decref(p.item);
-		exchange_problem(x, error, x->id);
-		return;
-	}
-	json_set_number(p.item, "schema", 1);
-	exchange_json(x, MHD_HTTP_OK, p.item);
+	profile_reply(&p, error);
 }
 
 /* --- groups --- */
@@ -222,12 +221,6 @@ void group_list(struct exchange *x)
 	list_records(x, &like, given ? BY(circle, kind) : 0, add_circle);
 }
 
-static int take_group(const struct row *row, void *context)
-{
-	((struct profile *)context)->item = group_row(&row->u.record);
-	return 1;
-}
-
 static int add_member(const struct row *row, void *context)
 {
 	static const char *const kinds[] = {"user", "device", "group"};
@@ -257,18 +250,18 @@ static int add_group_assignment(const struct row *row, void *context)
 static int gather_group(struct profile *p, int64_t circle)
 {
 	struct store *reader = p->x->admin->reader;
-	struct record any = {.kind = RECORD_CIRCLE};
+	struct record_copy found;
 	struct record member = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = circle};
 	struct record source = {.kind = RECORD_ASSIGNMENT,
 				.u.assignment = {.kind = MEMBER_GROUP, .subject = circle}};
-	struct listing one = {.kind = LIST_RECORD, .like = &any, .after = {circle - 1}, .limit = 1};
 	struct listing members = {
 		.kind = LIST_RECORD, .like = &member, .by = BY(membership, circle), .limit = MEMBERS_SHOWN};
 	struct listing sources = {
 		.kind = LIST_RECORD, .like = &source, .by = BY(assignment, kind) | BY(assignment, subject)};
-	int error = store_page(reader, &one, take_group, p);
-	if (error < 0 || !p->item)
-		return error < 0 ? error : E_NOT_FOUND;
+	int error = store_get(reader, RECORD_CIRCLE, circle, &found);
+	if (error)
+		return error;
+	p->item = group_row(&found.record);
 	json_object_set_new(p->item, "members", json_array());
 	json_object_set_new(p->item, "assignments", json_array());
 	error = store_page(reader, &members, add_member, p);
@@ -290,13 +283,7 @@ void group_show(struct exchange *x)
 		error = exchange_catalog(x, &p.catalog);
 	if (!error)
 		error = gather_group(&p, circle);
-	if (error) {
-		json_decref(p.item);
-		exchange_problem(x, error, x->id);
-		return;
-	}
-	json_set_number(p.item, "schema", 1);
-	exchange_json(x, MHD_HTTP_OK, p.item);
+	profile_reply(&p, error);
 }
 
 /* --- assignments --- */

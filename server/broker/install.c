@@ -162,16 +162,7 @@ static int number_of(struct broker *b, const char *vendor, const struct license 
 struct renewal {
 	const struct grant *grant;
 	struct grant_marks marks;
-	int64_t used;
 };
-
-static int take_marks(const struct row *row, void *context)
-{
-	struct renewal *r = context;
-	r->marks = row->u.grant.marks;
-	r->used = model_seats(r->grant->model) ? row->u.grant.seats : row->u.grant.active;
-	return 1;
-}
 
 /* What a redeemed key gave holds while the vendor's license lists the key; later ones have it in their own
  * numbers. */
@@ -195,18 +186,19 @@ static int renew_marks(struct broker *b, const struct license *license, const st
 {
 	struct renewal r = {.grant = grant};
 	struct record like = {.kind = RECORD_REDEEMED, .u.redeemed.entitlement = num};
-	struct listing one = {.kind = LIST_GRANT, .after = {num - 1}, .limit = 1, .now = now};
+	struct row row;
 	struct listing keys = {.kind = LIST_RECORD, .like = &like, .by = BY(redeemed, entitlement)};
-	int error = store_page(b->store, &one, take_marks, &r);
-	if (error < 0)
+	int error = store_grant(b->store, num, now, &row);
+	if (error)
 		return error;
-	struct grant_marks before = r.marks;
+	const struct grant_marks before = r.marks = row.u.grant.marks;
+	int64_t used = model_seats(grant->model) ? row.u.grant.seats : row.u.grant.active;
 	r.marks.extra = r.marks.extended = 0;
 	error = store_page(b->store, &keys, take_redeemed, &r);
 	if (grant_end(license, grant) > now)
 		r.marks.cancelled = 0;
 	int64_t quantity = grant->quantity ? grant->quantity + r.marks.extra : 0;
-	if (!quantity || r.used <= quantity)
+	if (!quantity || used <= quantity)
 		r.marks.over_since = 0;
 	else if (!r.marks.over_since)
 		r.marks.over_since = now;

@@ -150,20 +150,11 @@ int machines_enrol_key_add(struct order *o)
 	return error;
 }
 
-static int note_key(const struct row *row, void *context)
-{
-	*(int64_t *)context = row->u.record.num;
-	return 1;
-}
-
 int machines_enrol_key_remove(struct order *o)
 {
-	struct record any = {.kind = RECORD_ENROLKEY};
-	struct listing one = {.kind = LIST_RECORD, .like = &any, .after = {o->c->id - 1}, .limit = 1};
-	int64_t found = 0;
-	int error = store_page(o->b->store, &one, note_key, &found);
-	if (error < 0)
-		return error;
-	return found == o->c->id ? store_drop(o->b->store, RECORD_ENROLKEY, found)
-				 : order_refuse(o->c, E_NOT_FOUND, "enrolment key");
+	struct record_copy key;
+	int error = store_get(o->b->store, RECORD_ENROLKEY, o->c->id, &key);
+	if (error == E_NOT_FOUND)
+		return order_refuse(o->c, E_NOT_FOUND, "enrolment key");
+	return error ? error : store_drop(o->b->store, RECORD_ENROLKEY, o->c->id);
 }

@@ -19,20 +19,13 @@ void seats_forget(struct broker *b)
 	b->offers.product[0] = 0;
 }
 
-static int take_marks(const struct row *row, void *context)
-{
-	*(struct row *)context = *row;
-	return 1;
-}
-
 static int add_offer(struct broker *b, int64_t now, const struct catalog_grant *g)
 {
 	int64_t num = catalog_number(g);
-	struct listing one = {.kind = LIST_GRANT, .after = {num - 1}, .limit = 1, .now = now};
-	struct row row = {0};
-	int found = store_page(b->store, &one, take_marks, &row);
-	if (found < 0 || !found || row.u.grant.num != num)
-		return found < 0 ? found : 0;
+	struct row row;
+	int error = store_grant(b->store, num, now, &row);
+	if (error)
+		return error == E_NOT_FOUND ? 0 : error;
 	struct grant_terms t = catalog_terms(&b->catalog, g, &row.u.grant.marks, now);
 	if (b->offers.n == OFFERS_MAX)
 		return 0;
@@ -313,12 +306,6 @@ static void count_effect(struct broker *b, const char *product, const struct rec
 		taken->used++;
 }
 
-static int copy_user(const struct row *row, void *context)
-{
-	snprintf(context, LIMIT_USER + 1, "%s", row->u.record.u.user.name);
-	return 1;
-}
-
 static int copy_device(const struct row *row, void *context)
 {
 	device_id_write(row->u.device.id, context);
@@ -327,13 +314,17 @@ static int copy_device(const struct row *row, void *context)
 
 int seats_name(struct broker *b, struct holder h, char out[LIMIT_USER + 1])
 {
-	struct record any = {.kind = RECORD_USER};
-	struct listing user = {.kind = LIST_RECORD, .like = &any, .after = {h.num - 1}, .limit = 1};
+	struct record_copy user;
 	struct listing device = {.kind = LIST_DEVICE, .device = h.num, .limit = 1};
 	out[0] = 0;
-	int error = h.kind == MEMBER_USER ? store_page(b->store, &user, copy_user, out)
-					  : store_page(b->store, &device, copy_device, out);
-	return error < 0 ? error : 0;
+	if (h.kind == MEMBER_DEVICE) {
+		int found = store_page(b->store, &device, copy_device, out);
+		return found < 0 ? found : 0;
+	}
+	int error = store_get(b->store, RECORD_USER, h.num, &user);
+	if (!error)
+		snprintf(out, LIMIT_USER + 1, "%s", user.record.u.user.name);
+	return error == E_NOT_FOUND ? 0 : error;
 }
 
 static int audit_seat(struct broker *b, int64_t now, struct holder h, const char *product,

@@ -11,31 +11,12 @@
 #define WRONG_KEYS_MAX 10 /* an hour; then they are not even looked at */
 #define WRONG_KEYS_SECONDS 3600
 
-static int take_row(const struct row *row, void *context)
-{
-	*(struct row *)context = *row;
-	return 1;
-}
-
-static int load_marks(struct broker *b, const struct catalog_grant *g, struct grant_marks *ret,
-		      struct row *ret_row)
-{
-	struct listing one = {.kind = LIST_GRANT, .after = {catalog_number(g) - 1}, .limit = 1};
-	struct row row = {0};
-	int error = store_page(b->store, &one, take_row, &row);
-	*ret = row.u.grant.num == catalog_number(g) ? row.u.grant.marks : (struct grant_marks){0};
-	if (ret_row)
-		*ret_row = row;
-	return error < 0 ? error : 0;
-}
-
 /* The grant that is named, with its marks; refuses when there is none, or several licenses have one. */
-static int find_grant(struct order *o, struct catalog_grant *ret, struct grant_marks *ret_marks,
-		      struct row *ret_row)
+static int find_grant(struct order *o, struct catalog_grant *ret, struct row *ret_row)
 {
 	if (!catalog_grant_named(&o->b->catalog, o->c->license, o->c->grant, ret))
 		return order_refuse(o->c, E_NOT_FOUND, o->c->grant);
-	return load_marks(o->b, ret, ret_marks, ret_row);
+	return store_grant(o->b->store, catalog_number(ret), o->now, ret_row);
 }
 
 static int put_marks(struct order *o, const struct catalog_grant *g, const struct grant_marks *before,
@@ -48,11 +29,11 @@ static int put_marks(struct order *o, const struct catalog_grant *g, const struc
 int subscription_cancel(struct order *o)
 {
 	struct catalog_grant g;
-	struct grant_marks before;
 	struct row row;
-	int error = find_grant(o, &g, &before, &row);
+	int error = find_grant(o, &g, &row);
 	if (error || o->c->code)
 		return error;
+	const struct grant_marks before = row.u.grant.marks;
 	if (o->now >= g.grant->cancel_until) {
 		o->c->numbers.until = g.grant->cancel_until;
 		return order_refuse(o->c, E_CANCEL_WINDOW_OVER, o->c->grant);
@@ -72,10 +53,11 @@ int subscription_cancel(struct order *o)
 int subscription_takeover(struct order *o)
 {
 	struct catalog_grant g;
-	struct grant_marks before;
-	int error = find_grant(o, &g, &before, NULL);
+	struct row row;
+	int error = find_grant(o, &g, &row);
 	if (error || o->c->code)
 		return error;
+	const struct grant_marks before = row.u.grant.marks;
 	if (!g.grant->self_service_owner[0])
 		return order_refuse(o->c, E_BAD_REQUEST, "the subscription is the organisation's already");
 	struct grant_marks after = before;
@@ -214,7 +196,7 @@ int redeem_run(struct broker *b, struct redeeming *what, int64_t now, int *ret_c
 {
 	struct wrong_keys *tries = tries_of(b, what->who, now);
 	struct found_key k = {0};
-	struct grant_marks marks = {0};
+	struct row row;
 	struct record_copy used;
 	*ret_code = 0;
 	what->numbers = NUMBERS_NONE;
@@ -236,11 +218,13 @@ int redeem_run(struct broker *b, struct redeeming *what, int64_t now, int *ret_c
 	}
 	if (error && error != E_NOT_FOUND)
 		return error;
-	error = load_marks(b, &k.g, &marks, NULL);
-	if (error || *ret_code)
+	if (*ret_code)
+		return 0;
+	error = store_grant(b->store, catalog_number(&k.g), now, &row);
+	if (error)
 		return error;
-	*ret_code = judge_key(b, what, &k, &marks, now);
-	return *ret_code ? 0 : use_key(b, what, &k, &marks, now);
+	*ret_code = judge_key(b, what, &k, &row.u.grant.marks, now);
+	return *ret_code ? 0 : use_key(b, what, &k, &row.u.grant.marks, now);
 }
 
 static uint64_t who_of(const char *actor)
@@ -279,10 +263,11 @@ int subscription_redeem(struct order *o)
 int subscription_reactivate(struct order *o)
 {
 	struct catalog_grant g;
-	struct grant_marks marks;
-	int error = find_grant(o, &g, &marks, NULL);
+	struct row row;
+	int error = find_grant(o, &g, &row);
 	if (error || o->c->code)
 		return error;
+	const struct grant_marks marks = row.u.grant.marks;
 	enum grant_stage stage = catalog_terms(&o->b->catalog, &g, &marks, o->now).stage;
 	if (o->c->key)
 		return redeem(o, o->c->grant);

@@ -103,6 +103,33 @@ int store_find_num(struct store *store, const struct record *like, uint32_t by, 
 	return found < 0 ? found : 0;
 }
 
+int store_get(struct store *store, enum record_kind kind, int64_t num, struct record_copy *ret)
+{
+	struct record any = {.kind = kind};
+	struct listing one = {.kind = LIST_RECORD, .like = &any, .after = {num - 1}, .limit = 1};
+	int found = store_page(store, &one, copy_first, ret);
+	if (found < 0)
+		return found;
+	return found && ret->record.num == num ? 0 : E_NOT_FOUND;
+}
+
+static int copy_grant(const struct row *row, void *context)
+{
+	struct row *copy = context;
+	*copy = *row;
+	copy->u.grant.vendor = copy->u.grant.license = copy->u.grant.id = copy->u.grant.product = NULL;
+	return 1;
+}
+
+int store_grant(struct store *store, int64_t num, int64_t now, struct row *ret)
+{
+	struct listing one = {.kind = LIST_GRANT, .after = {num - 1}, .limit = 1, .now = now};
+	int found = store_page(store, &one, copy_grant, ret);
+	if (found < 0)
+		return found;
+	return found && ret->u.grant.num == num ? 0 : E_NOT_FOUND;
+}
+
 int store_put(struct store *store, struct record *record)
 {
 	return store_apply(store, &(struct effect){.kind = EFFECT_PUT, .u.record = record});

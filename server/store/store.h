@@ -30,7 +30,7 @@ enum listing_kind {
 	LIST_SOURCES, /* assignments that reach a holder: its own first, then those of groups above, by name
 		       */
 	LIST_HOLDERS, /* users or devices in a group, however deep; each once */
-	LIST_WAITING, /* seats with a code, of one product, the oldest first */
+	LIST_WAITING, /* wishes for a product that no grant gives a seat, the oldest first */
 	LIST_NEWEST,  /* seats of one grant, the newest first */
 	LIST_USER_DEVICES, /* what one user holds, on which devices; the one used least recently first */
 	LIST_TAGGED, /* devices that have one of some parts, for one grant; those with the most of them first
@@ -231,6 +231,12 @@ int store_find(struct store *, const struct record *like, uint32_t by, struct re
 
 /* The same record's number alone, 0 for none. */
 int store_find_num(struct store *, const struct record *like, uint32_t by, int64_t *ret);
+
+/* The record of this number. As store_find. */
+int store_get(struct store *, enum record_kind, int64_t num, struct record_copy *ret);
+
+/* A grant's marks, and its counts at an instant; the texts of *ret are NULL. E_NOT_FOUND. */
+int store_grant(struct store *, int64_t num, int64_t now, struct row *ret);
 
 /* Add or change a record (its num is set), and take one out. */
 int store_put(struct store *, struct record *);

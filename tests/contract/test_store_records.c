@@ -95,6 +95,29 @@ static void test_a_record_is_replaced_by_its_number(void **state)
 	assert_int_equal(found.record.u.user.guest, 1);
 }
 
+static void test_one_record_by_its_number(void **state)
+{
+	struct record a = sample(RECORD_CIRCLE, 1);
+	struct record b = sample(RECORD_CIRCLE, 2);
+	struct record_copy found;
+	struct row row;
+	(void)state;
+	begin();
+	put_grant(2, "users", "acme-cad", 30);
+	put(&a);
+	put(&b);
+	store_drop(store, RECORD_CIRCLE, a.num);
+	commit();
+	assert_int_equal(store_get(store, RECORD_CIRCLE, a.num, &found), E_NOT_FOUND); /* not the next one */
+	assert_int_equal(store_get(store, RECORD_USER, b.num, &found), E_NOT_FOUND);
+	assert_int_equal(store_get(store, RECORD_CIRCLE, b.num, &found), 0);
+	assert_string_equal(found.record.u.circle.name, b.u.circle.name);
+	assert_int_equal(store_grant(store, 1, NOW, &row), E_NOT_FOUND);
+	assert_int_equal(store_grant(store, 2, NOW, &row), 0);
+	assert_int_equal(row.u.grant.num, 2);
+	assert_null(row.u.grant.id);
+}
+
 static void test_a_dropped_record_is_gone(void **state)
 {
 	struct record a = sample(RECORD_CIRCLE, 1);
@@ -531,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(test_every_kind_is_kept_and_found_by_every_field),
 		BOTH(test_a_record_is_replaced_by_its_number),
+		BOTH(test_one_record_by_its_number),
 		BOTH(test_a_dropped_record_is_gone),
 		BOTH(test_a_users_number_is_never_given_again),
 		BOTH(test_pages_of_records),

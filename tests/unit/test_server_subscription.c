@@ -105,6 +105,26 @@ static void test_the_stages_of_a_life(void **state)
 	assert_sound();
 }
 
+/* Only leases in force are lost; those that ran out long ago are not. */
+static void test_cancelling_tells_what_is_lost(void **state)
+{
+	struct grant g = with_plans(org_grant("cad-volume", MODEL_VOLUME, 0), "modeler", "render");
+	struct machine silent = machine(1);
+	struct machine alive = machine(2);
+	struct change cancel = {.kind = CHANGE_SUBSCRIPTION_CANCEL, .grant = "cad-volume"};
+	(void)state;
+	g.cancel_until = NOW + 300 * (int64_t)DAY;
+	g.policy.threshold = 1;
+	org_open(&g, 1);
+	assert_int_equal(ask(&silent, JOB_ACTIVATE, NULL), 0);
+	now += 200 * (int64_t)DAY;
+	assert_int_equal(ask(&alive, JOB_ACTIVATE, NULL), 0);
+	must(cancel);
+	assert_int_equal(n_effects, 1);
+	assert_int_equal(effects[0].lost, 1);
+	assert_int_equal(effects[0].held, 1);
+}
+
 static void test_cancelling(void **state)
 {
 	struct machine m = machine(1);
@@ -493,6 +513,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(test_the_stages_of_a_life),
 		BOTH(test_cancelling),
+		BOTH(test_cancelling_tells_what_is_lost),
 		BOTH(test_a_self_service_grant_is_taken_over),
 		BOTH(test_taking_over_what_is_ours),
 		BOTH(test_shrinking),

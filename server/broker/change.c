@@ -11,11 +11,10 @@
 #include "order.h"
 #include "store.h"
 
-#define MASS_LOSS_MEMBERS                                                                                    \
-	50 /* more losers than that, or more than so many per cent of all, are asked for again */
+/* More losers than that, or more than so many per cent of all, must be meant; a few may be named by hand. */
+#define MASS_LOSS_MEMBERS 50
 #define MASS_LOSS_PERCENT 20
-#define MASS_LOSS_LEAST 5  /* as many may be named by hand without that */
-#define RETRY_AT_ONCE 1000 /* who waits for what this frees; the sweeper serves the rest */
+#define MASS_LOSS_LEAST 5
 
 static const struct {
 	const char *name;
@@ -108,15 +107,10 @@ static int forgive_movers(struct broker *b, struct orders *o)
 {
 	int error = 0;
 	for (size_t i = 0; i < b->losers.n && !error; i++) {
-		const struct loser *l = &b->losers.all[i];
+		const struct seat_key *l = &b->losers.all[i];
 		struct record_copy seat;
-		struct record like = {
-			.kind = RECORD_SEAT,
-			.u.seat = {.kind = (int64_t)l->kind, .holder = l->num, .product = l->product}};
-		error = store_find(b->store, &like, BY(seat, kind) | BY(seat, holder) | BY(seat, product),
-				   &seat);
+		error = seats_find(b, l->holder, l->product, &seat);
 		bool has = !error && seat.record.u.seat.entitlement;
-		error = error == E_NOT_FOUND ? 0 : error;
 		for (size_t j = 0; has && j < o->n_effects; j++) {
 			struct change_effect *e = &o->effects[j];
 			if (strcmp(e->product, l->product) != 0 || !e->lost || !e->gained)
@@ -151,7 +145,7 @@ static int retry_freed(struct broker *b, struct orders *o, int64_t now)
 		if (o->effects[i].seats >= 0 && !o->effects[i].lost)
 			continue;
 		b->round.n = 0;
-		error = seats_retry(b, now, o->effects[i].product, RETRY_AT_ONCE);
+		error = seats_retry(b, now, o->effects[i].product);
 		add_effects(o, &b->round);
 	}
 	return error;

@@ -39,7 +39,7 @@ static int join_groups(struct order *o, int64_t user, const char *groups)
 		if (!error && circle)
 			error = put_membership(o, MEMBER_USER, user, circle, &added);
 		if (!error && added)
-			error = seats_settle_holder(o->b, o->now, (struct holder){MEMBER_USER, user}, circle);
+			error = seats_settle_member(o->b, o->now, (struct holder){MEMBER_USER, user}, circle);
 		groups += n + (groups[n] == ',');
 	}
 	return error;
@@ -184,17 +184,6 @@ int people_group_add(struct order *o)
 	return store_put(o->b->store, &r);
 }
 
-/* Settle all that were below a group which is gone, for all products that reached it. */
-static int settle_former(struct order *o, const struct holder *holders, size_t n,
-			 char (*products)[LIMIT_ID + 1], size_t n_products)
-{
-	int error = 0;
-	for (size_t i = 0; i < n_products && !error; i++)
-		for (size_t j = 0; j < n && !error; j++)
-			error = seats_settle(o->b, o->now, holders[j], products[i], true, NULL);
-	return error;
-}
-
 static int drop_circle(struct order *o, int64_t circle)
 {
 	struct record inside = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = circle};
@@ -224,7 +213,7 @@ int people_group_remove(struct order *o)
 	if (!error)
 		error = drop_circle(o, circle);
 	if (!error)
-		error = settle_former(o, holders, n, products, n_products);
+		error = seats_settle_all(o->b, o->now, holders, n, products, n_products);
 	free(holders);
 	free(products);
 	for (size_t i = 0; i < o->b->round.n; i++)
@@ -300,25 +289,6 @@ static int check_cycle(struct order *o, int64_t circle, int64_t member)
 	return error || !cycle ? error : order_refuse(o->c, E_GROUP_CYCLE, o->c->member);
 }
 
-/* Settle the new or former member, and when it is a group all that are below it. */
-static int settle_member(struct order *o, struct holder member, int64_t circle)
-{
-	char(*products)[LIMIT_ID + 1] = NULL;
-	struct holder *holders = NULL;
-	size_t n = 0;
-	size_t n_products = 0;
-	if (member.kind != MEMBER_GROUP)
-		return seats_settle_holder(o->b, o->now, member, circle);
-	int error = seats_holders(o->b, member.num, &holders, &n);
-	if (!error)
-		error = seats_products(o->b, MEMBER_GROUP, circle, &products, &n_products);
-	if (!error)
-		error = settle_former(o, holders, n, products, n_products);
-	free(holders);
-	free(products);
-	return error;
-}
-
 /* Both ends of a membership; member->num 0: refused. */
 static int find_ends(struct order *o, bool make, int64_t *ret_circle, struct holder *ret_member)
 {
@@ -340,7 +310,7 @@ int people_member_add(struct order *o)
 	if (error || o->c->code)
 		return error;
 	error = put_membership(o, member.kind, member.num, circle, &added);
-	return error || !added ? error : settle_member(o, member, circle);
+	return error || !added ? error : seats_settle_member(o->b, o->now, member, circle);
 }
 
 int people_member_remove(struct order *o)
@@ -360,7 +330,7 @@ int people_member_remove(struct order *o)
 		return order_refuse(o->c, E_NOT_FOUND, "it is no direct member of the group");
 	if (!error)
 		error = store_drop(o->b->store, RECORD_MEMBERSHIP, found.record.num);
-	return error ? error : settle_member(o, member, circle);
+	return error ? error : seats_settle_member(o->b, o->now, member, circle);
 }
 
 /* A pattern only proposes; this is the administrator's yes (DESIGN 15). */

@@ -55,14 +55,11 @@ static int name_seat(struct work *w, size_t i)
 	const struct candidate *c = work_chosen(w, i);
 	bool user = model_of_users(c->model);
 	struct record_copy found;
-	struct record like = {.kind = RECORD_SEAT,
-			      .u.seat = {.kind = user ? MEMBER_USER : MEMBER_DEVICE,
-					 .holder = user ? w->lines[i].person.user : w->device.device,
-					 .product = w->job->lines[i].product}};
-	int error =
-		store_find(w->b->store, &like, BY(seat, kind) | BY(seat, holder) | BY(seat, product), &found);
+	struct holder holder = {user ? MEMBER_USER : MEMBER_DEVICE,
+				user ? w->lines[i].person.user : w->device.device};
+	int error = seats_find(w->b, holder, w->job->lines[i].product, &found);
 	if (error)
-		return error == E_NOT_FOUND ? 0 : error;
+		return error;
 	snprintf(w->job->lines[i].detail, LIMIT_DETAIL + 1, "%s", found.record.u.seat.detail);
 	return 0;
 }

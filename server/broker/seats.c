@@ -11,6 +11,7 @@
 #include "store.h"
 
 #define SOURCES_MAX 64 /* weightiest first; more say nothing new in practice */
+#define RETRY_AT_ONCE 1000
 
 /* --- offers --- */
 
@@ -277,13 +278,13 @@ static int note_loser(struct broker *b, const struct record_seat *seat)
 	struct losers *l = &b->losers;
 	if (l->n == l->room) {
 		size_t room = l->room ? l->room * 2 : 64;
-		struct loser *more = realloc(l->all, room * sizeof(*more));
+		struct seat_key *more = realloc(l->all, room * sizeof(*more));
 		if (!more)
 			return E_NO_MEMORY;
 		l->all = more;
 		l->room = room;
 	}
-	l->all[l->n] = (struct loser){.kind = (enum member_kind)seat->kind, .num = seat->holder};
+	l->all[l->n] = (struct seat_key){.holder = {(enum member_kind)seat->kind, seat->holder}};
 	snprintf(l->all[l->n++].product, LIMIT_ID + 1, "%s", seat->product);
 	return 0;
 }
@@ -346,29 +347,37 @@ static int audit_seat(struct broker *b, int64_t now, struct holder h, const char
 				      after->code ? error_name((int)after->code) : NULL));
 }
 
+int seats_find(struct broker *b, struct holder h, const char *product, struct record_copy *ret)
+{
+	struct record like = {.kind = RECORD_SEAT,
+			      .u.seat = {.kind = (int64_t)h.kind, .holder = h.num, .product = product}};
+	int error = store_find(b->store, &like, BY(seat, kind) | BY(seat, holder) | BY(seat, product), ret);
+	if (error == E_NOT_FOUND)
+		ret->record = (struct record){.kind = RECORD_SEAT, .u.seat.detail = ""};
+	return error == E_NOT_FOUND ? 0 : error;
+}
+
 /* leaving: the grant whose seat is not to be kept; 0: none. */
 static int settle(struct broker *b, int64_t now, struct holder h, const char *product, int64_t leaving,
 		  bool audit, struct settled *settled)
 {
-	struct record_copy found = {.record.kind = RECORD_SEAT};
-	struct record like = {.kind = RECORD_SEAT,
-			      .u.seat = {.kind = (int64_t)h.kind, .holder = h.num, .product = product}};
+	struct record_copy found;
 	*settled = (struct settled){.numbers = NUMBERS_NONE};
-	int error =
-		store_find(b->store, &like, BY(seat, kind) | BY(seat, holder) | BY(seat, product), &found);
-	if (error && error != E_NOT_FOUND)
-		return error;
+	int error = seats_find(b, h, product, &found);
 	if (error)
-		found.record = (struct record){.kind = RECORD_SEAT};
+		return error;
 	const struct record_seat *before = &found.record.u.seat;
-	struct record after = like;
-	after.num = found.record.num;
-	after.u.seat.detail = settled->detail;
+	struct record after = {.kind = RECORD_SEAT,
+			       .num = found.record.num,
+			       .u.seat = {.kind = (int64_t)h.kind,
+					  .holder = h.num,
+					  .product = product,
+					  .detail = settled->detail}};
 	int64_t keep = before->entitlement == leaving ? 0 : before->entitlement;
 	error = decide_seat(b, now, h, product, keep, &after, settled);
 	struct record_seat *seat = &after.u.seat;
 	bool same = before->entitlement == seat->entitlement && before->code == seat->code;
-	bool told = strcmp(before->detail ? before->detail : "", seat->detail) == 0;
+	bool told = strcmp(before->detail, seat->detail) == 0;
 	if (error || (same && told && before->plans == seat->plans && before->direct == seat->direct))
 		return error;
 	error = load_offers(b, now, h.kind, product);
@@ -469,30 +478,43 @@ int seats_products(struct broker *b, enum member_kind kind, int64_t num, char (*
 	return 0;
 }
 
-int seats_settle_group(struct broker *b, int64_t now, int64_t group, const char *product)
+int seats_settle_all(struct broker *b, int64_t now, const struct holder *holders, size_t n,
+		     char (*products)[LIMIT_ID + 1], size_t n_products)
 {
-	struct holder *holders = NULL;
-	char(*products)[LIMIT_ID + 1] = NULL;
-	size_t n = 0;
-	size_t n_products = 1;
-	int error = seats_holders(b, group, &holders, &n);
-	if (!error && !product)
-		error = seats_products(b, MEMBER_GROUP, group, &products, &n_products);
+	int error = 0;
 	for (size_t i = 0; i < n_products && !error; i++)
 		for (size_t j = 0; j < n && !error; j++)
-			error = seats_settle(b, now, holders[j], product ? product : products[i], true, NULL);
-	free(holders);
-	free(products);
+			error = seats_settle(b, now, holders[j], products[i], true, NULL);
 	return error;
 }
 
-int seats_settle_holder(struct broker *b, int64_t now, struct holder h, int64_t group)
+int seats_settle_group(struct broker *b, int64_t now, int64_t group, const char *product)
+{
+	struct holder *holders = NULL;
+	char one[1][LIMIT_ID + 1];
+	size_t n = 0;
+	snprintf(one[0], sizeof(one[0]), "%s", product);
+	int error = seats_holders(b, group, &holders, &n);
+	if (!error)
+		error = seats_settle_all(b, now, holders, n, one, 1);
+	free(holders);
+	return error;
+}
+
+int seats_settle_member(struct broker *b, int64_t now, struct holder member, int64_t group)
 {
 	char(*products)[LIMIT_ID + 1] = NULL;
+	struct holder *below = NULL;
 	size_t n = 0;
-	int error = seats_products(b, MEMBER_GROUP, group, &products, &n);
-	for (size_t i = 0; i < n && !error; i++)
-		error = seats_settle(b, now, h, products[i], true, NULL);
+	size_t n_products = 0;
+	int error = member.kind == MEMBER_GROUP ? seats_holders(b, member.num, &below, &n) : 0;
+	if (!error)
+		error = seats_products(b, MEMBER_GROUP, group, &products, &n_products);
+	if (!error)
+		error = member.kind == MEMBER_GROUP
+				? seats_settle_all(b, now, below, n, products, n_products)
+				: seats_settle_all(b, now, &member, 1, products, n_products);
+	free(below);
 	free(products);
 	return error;
 }
@@ -516,10 +538,10 @@ static int has_room(struct broker *b, int64_t now, enum member_kind kind, const 
 	return error;
 }
 
-int seats_retry(struct broker *b, int64_t now, const char *product, int64_t limit)
+int seats_retry(struct broker *b, int64_t now, const char *product)
 {
 	struct gathering g = {0};
-	struct listing l = {.kind = LIST_WAITING, .product = product, .limit = limit};
+	struct listing l = {.kind = LIST_WAITING, .product = product, .limit = RETRY_AT_ONCE};
 	bool served = false;
 	int error = store_page(b->store, &l, gather_waiting, &g);
 	for (size_t i = 0; i < g.n && !error; i++) {
@@ -530,7 +552,7 @@ int seats_retry(struct broker *b, int64_t now, const char *product, int64_t limi
 			error = seats_settle(b, now, g.all[i], product, true, &settled);
 		served |= settled.changed && !settled.code;
 	}
-	if (served && (int64_t)g.n == limit)
+	if (served && g.n == RETRY_AT_ONCE)
 		b->swept = 0;
 	free(g.all);
 	return error;

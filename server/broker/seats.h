@@ -29,23 +29,23 @@ struct round {
 	size_t n;
 };
 
-/* Who lost a seat while orders run, to be looked at again at their end: moving is not losing. */
-struct loser {
-	enum member_kind kind;
+/* Who has a seat, or is a member of a group. */
+struct holder {
+	enum member_kind kind; /* of a seat: MEMBER_USER or MEMBER_DEVICE */
 	int64_t num;
+};
+
+/* Whose seat of what. */
+struct seat_key {
+	struct holder holder;
 	char product[LIMIT_ID + 1];
 };
 
+/* Who lost a seat while orders run, to be looked at again at their end: moving is not losing. */
 struct losers {
-	struct loser *all; /* owned by the broker */
+	struct seat_key *all; /* owned by the broker */
 	size_t n;
 	size_t room;
-};
-
-/* One holder's seat of one product. */
-struct holder {
-	enum member_kind kind; /* MEMBER_USER or MEMBER_DEVICE */
-	int64_t num;
 };
 
 /* What came of it. */
@@ -65,21 +65,25 @@ int seats_settle(struct broker *, int64_t now, struct holder, const char *produc
  * is over. */
 int seats_evict(struct broker *, int64_t now, struct holder, const char *product, int64_t grant);
 
-/* The same for everybody below a group, for one product or (NULL) all that reach the group. */
+/* The same for many holders and products, for everybody below a group, and for a new or former member of a
+ * group (or all below it) with every product that reaches the group. */
+int seats_settle_all(struct broker *, int64_t now, const struct holder *, size_t n,
+		     char (*products)[LIMIT_ID + 1], size_t n_products);
 int seats_settle_group(struct broker *, int64_t now, int64_t group, const char *product);
+int seats_settle_member(struct broker *, int64_t now, struct holder member, int64_t group);
 
-/* For every product that reaches a group (holder above it or not yet): settle this holder. */
-int seats_settle_holder(struct broker *, int64_t now, struct holder, int64_t group);
-
-/* Give what is free of a product to those who wait, the oldest first, at most limit of them; the sweeper goes
- * on when there may be more. */
-int seats_retry(struct broker *, int64_t now, const char *product, int64_t limit);
+/* Give what is free of a product to those who wait, the oldest first, 1,000 of them; the sweeper goes on when
+ * there may be more. */
+int seats_retry(struct broker *, int64_t now, const char *product);
 
 /* Forget what is known of offers: after an undo, or when marks or licenses changed. */
 void seats_forget(struct broker *);
 
 /* As people know the holder: the user's name, the device's id; empty when there is none. */
 int seats_name(struct broker *, struct holder, char out[LIMIT_USER + 1]);
+
+/* The holder's seat of a product as it stands, num 0 when there is none. */
+int seats_find(struct broker *, struct holder, const char *product, struct record_copy *ret);
 
 /* Who is below a group: *ret is freed by the caller. */
 int seats_holders(struct broker *, int64_t group, struct holder **ret, size_t *ret_n);

@@ -171,5 +171,5 @@ int enrol_join(struct broker *b, const struct job *job, const char *key, int64_t
 		error = broker_audit(b, now, "host", "device.enrolled", id,
 				     json_pack("{s:s, s:I}", "hostname", job->hostname, "key",
 					       (json_int_t)found.record.num));
-	return error ? error : seats_settle_holder(b, now, (struct holder){MEMBER_DEVICE, device}, circle);
+	return error ? error : seats_settle_member(b, now, (struct holder){MEMBER_DEVICE, device}, circle);
 }

@@ -63,7 +63,7 @@ int subscription_takeover(struct order *o)
 	struct grant_marks after = before;
 	after.taken_over = before.taken_over ? before.taken_over : o->now;
 	error = put_marks(o, &g, &before, &after);
-	return error ? error : seats_retry(o->b, o->now, g.grant->product, 1000);
+	return error ? error : seats_retry(o->b, o->now, g.grant->product);
 }
 
 /* --- product keys --- */
@@ -189,7 +189,7 @@ static int use_key(struct broker *b, struct redeeming *what, const struct found_
 					       (json_int_t)k->r->days));
 	describe_gift(what, k, &after);
 	seats_forget(b);
-	return error ? error : seats_retry(b, now, k->g.grant->product, 1000);
+	return error ? error : seats_retry(b, now, k->g.grant->product);
 }
 
 int redeem_run(struct broker *b, struct redeeming *what, int64_t now, int *ret_code)

@@ -13,8 +13,7 @@
 #include "order.h"
 #include "seat.h"
 
-#define SEATS_A_SWEEP 250    /* of the walk through all, and of those that are in excess */
-#define WAITING_A_SWEEP 1000 /* for each product, after licenses changed */
+#define SEATS_A_SWEEP 250 /* of the walk through all, and of those that are in excess */
 #define DEVICES_A_SWEEP 250
 #define STALE_DAYS 30      /* least silence of a device that was never licensed */
 #define RETENTION_DAYS 400 /* of daily counters (domain.md 8.10) */
@@ -83,10 +82,7 @@ static int watch(const struct row *row, void *context)
 /* --- seats --- */
 
 struct seat_list {
-	struct {
-		struct holder holder;
-		char product[LIMIT_ID + 1];
-	} all[SEATS_A_SWEEP];
+	struct seat_key all[SEATS_A_SWEEP];
 	size_t n;
 	int64_t last;
 };
@@ -143,8 +139,7 @@ static int retry_all(struct sweep *s)
 	s->b->swept = generation;
 	for (size_t i = 0; i < c->n_licenses; i++)
 		for (size_t j = 0; j < c->licenses[i].license.n_products && !error; j++)
-			error = seats_retry(s->b, s->now, c->licenses[i].license.products[j].id,
-					    WAITING_A_SWEEP);
+			error = seats_retry(s->b, s->now, c->licenses[i].license.products[j].id);
 	if (error)
 		s->b->swept = 0;
 	return error;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What administrators do with devices: flags, activations that are taken away, enrolment keys. */
-#include <sodium.h>
 #include <string.h>
 
 #include "day.h"
@@ -85,7 +84,7 @@ int machines_release(struct order *o)
 	int64_t user = 0;
 	int error = order_device(o, o->c->device, false, &d);
 	if (!error && d.num && o->c->user)
-		error = order_user(o, o->c->user, &user, NULL);
+		error = order_user(o, o->c->user, &user);
 	if (error || o->c->code)
 		return error;
 	error = order_activations(o, d.num, user, release_one, &r);
@@ -126,7 +125,6 @@ int machines_forget(struct order *o)
 
 int machines_enrol_key_add(struct order *o)
 {
-	char bare[KEYCODE_KEY + 1];
 	uint8_t hash[KEYCODE_HASH];
 	struct change *c = o->c;
 	int64_t circle;
@@ -136,10 +134,7 @@ int machines_enrol_key_add(struct order *o)
 		return error;
 	if (c->uses < 0 || days < 0 || days > LIMIT_KEY_DAYS)
 		return order_refuse(c, E_BAD_REQUEST, "uses from 0 (without end), days from 1 to 3660");
-	keycode_make(KEYCODE_KEY, c->output);
-	keycode_read(c->output, KEYCODE_KEY, bare);
-	keycode_hash(bare, o->b->key->ratchet, RATCHET_SECRET, hash);
-	sodium_memzero(bare, sizeof(bare));
+	order_code(o, KEYCODE_KEY, hash);
 	c->until = o->now + days * DAY_SECONDS;
 	struct record r = {
 		.kind = RECORD_ENROLKEY,

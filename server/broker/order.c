@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "order.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base64url.h"
 #include "error.h"
 
-int order_user(struct order *o, const char *name, int64_t *ret_num, bool *ret_guest)
+static int find_user(struct order *o, const char *name, bool guests, int64_t *ret_num)
 {
 	struct record_copy found;
 	struct record like = {.kind = RECORD_USER, .u.user.name = name};
@@ -17,10 +18,20 @@ int order_user(struct order *o, const char *name, int64_t *ret_num, bool *ret_gu
 		return order_refuse(o->c, E_NOT_FOUND, name);
 	if (error)
 		return error;
+	if (found.record.u.user.guest && !guests)
+		return order_refuse(o->c, E_GUEST_ROLE, name);
 	*ret_num = found.record.num;
-	if (ret_guest)
-		*ret_guest = found.record.u.user.guest != 0;
 	return 0;
+}
+
+int order_user(struct order *o, const char *name, int64_t *ret_num)
+{
+	return find_user(o, name, true, ret_num);
+}
+
+int order_person(struct order *o, const char *name, int64_t *ret_num)
+{
+	return find_user(o, name, o->job->orders->may_guests, ret_num);
 }
 
 int order_circle(struct order *o, enum circle_kind kind, const char *name, int64_t *ret_num)
@@ -75,26 +86,27 @@ int order_subject(struct order *o, enum member_kind *ret_kind, int64_t *ret_num)
 {
 	const struct change *c = o->c;
 	struct order_device device = {0};
-	bool guest = false;
-	int error;
 	*ret_num = 0;
 	*ret_kind = c->user ? MEMBER_USER : c->device ? MEMBER_DEVICE : MEMBER_GROUP;
-	if (c->user) {
-		error = order_user(o, c->user, ret_num, &guest);
-		if (!error && guest && !o->job->orders->may_guests) {
-			*ret_num = 0;
-			return order_refuse(o->c, E_GUEST_ROLE, c->user);
-		}
-		return error;
-	}
+	if (c->user)
+		return order_person(o, c->user, ret_num);
 	if (c->device) {
-		error = order_device(o, c->device, c->kind == CHANGE_ASSIGN || c->kind == CHANGE_REPLACE,
-				     &device);
+		int error = order_device(o, c->device, c->kind == CHANGE_ASSIGN || c->kind == CHANGE_REPLACE,
+					 &device);
 		*ret_num = device.num;
 		return error;
 	}
 	return c->group ? order_circle(o, CIRCLE_USERS, c->group, ret_num)
 			: order_circle(o, CIRCLE_DEVICES, c->device_group, ret_num);
+}
+
+void order_code(struct order *o, size_t length, uint8_t ret[KEYCODE_HASH])
+{
+	char bare[KEYCODE_KEY + 1];
+	keycode_make(length, o->c->output);
+	keycode_read(o->c->output, length, bare);
+	keycode_hash(bare, o->b->key->ratchet, RATCHET_SECRET, ret);
+	sodium_memzero(bare, sizeof(bare));
 }
 
 /* --- activations --- */

@@ -27,8 +27,15 @@ typedef int order_function(struct order *);
 int order_refuse(struct change *, int code, const char *detail);
 
 /* Find by name, or refuse with NOT_FOUND (returns 0, *ret_num 0). Errors of the store. */
-int order_user(struct order *, const char *name, int64_t *ret_num, bool *ret_guest /* may be NULL */);
+int order_user(struct order *, const char *name, int64_t *ret_num);
 int order_circle(struct order *, enum circle_kind, const char *name, int64_t *ret_num);
+
+/* The same for whoever is to be given or to lose something: a guest is an owner's to decide about
+ * (GUEST_ROLE). */
+int order_person(struct order *, const char *name, int64_t *ret_num);
+
+/* Make a code or key of so many characters: c->output shows it this once, ret is the keyed hash to keep. */
+void order_code(struct order *, size_t length, uint8_t ret[KEYCODE_HASH]);
 
 /* A device by its whole id, with its flags. make: one that was never seen is expected from now on. */
 struct order_device {

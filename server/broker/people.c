@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users, groups and who is in them. */
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,19 +7,18 @@
 #include "error.h"
 #include "order.h"
 
+#define MEMBERSHIP (BY(membership, kind) | BY(membership, member) | BY(membership, circle))
+
 /* --- users --- */
 
 static int put_membership(struct order *o, enum member_kind kind, int64_t member, int64_t circle,
 			  bool *ret_new)
 {
-	struct record_copy found;
 	struct record r = {.kind = RECORD_MEMBERSHIP,
 			   .u.membership = {.kind = (int64_t)kind, .member = member, .circle = circle}};
-	int error =
-		store_find(o->b->store, &r,
-			   BY(membership, kind) | BY(membership, member) | BY(membership, circle), &found);
-	*ret_new = error == E_NOT_FOUND;
-	return error == E_NOT_FOUND ? store_put(o->b->store, &r) : error;
+	int error = store_find_num(o->b->store, &r, MEMBERSHIP, &r.num);
+	*ret_new = !error && !r.num;
+	return *ret_new ? store_put(o->b->store, &r) : error;
 }
 
 /* Put the user into the groups that are named with commas between. */
@@ -107,12 +105,9 @@ static int release_one(struct order *o, const struct row *row, void *context)
 int people_user_remove(struct order *o)
 {
 	int64_t user;
-	bool guest = false;
-	int error = order_user(o, o->c->user, &user, &guest);
+	int error = order_person(o, o->c->user, &user);
 	if (error || !user)
 		return error;
-	if (guest && !o->job->orders->may_guests)
-		return order_refuse(o->c, E_GUEST_ROLE, o->c->user);
 	struct record signin = {.kind = RECORD_SIGNIN, .u.signin.user = user};
 	struct record binding = {.kind = RECORD_BINDING, .u.binding.user = user};
 	error = order_drop_sources(o, MEMBER_USER, user);
@@ -128,25 +123,17 @@ int people_user_remove(struct order *o)
 /* A new code makes the last one void; it is shown this once and kept as a keyed hash (DESIGN 3, User). */
 int people_signin_code(struct order *o)
 {
-	char bare[KEYCODE_KEY + 1];
 	uint8_t hash[KEYCODE_HASH];
-	struct record_copy old;
 	int64_t user;
-	int error = order_user(o, o->c->user, &user, NULL);
+	int error = order_user(o, o->c->user, &user);
 	if (error || !user)
 		return error;
-	struct record r = {.kind = RECORD_SIGNIN, .u.signin = {.user = user, .made = o->now}};
-	keycode_make(KEYCODE_CODE, o->c->output);
-	keycode_read(o->c->output, KEYCODE_CODE, bare);
-	keycode_hash(bare, o->b->key->ratchet, RATCHET_SECRET, hash);
-	sodium_memzero(bare, sizeof(bare));
-	error = store_find(o->b->store, &r, BY(signin, user), &old);
-	if (error && error != E_NOT_FOUND)
-		return error;
-	r.num = error ? 0 : old.record.num;
-	r.u.signin.hash = (struct bytes){hash, sizeof(hash)};
+	order_code(o, KEYCODE_CODE, hash);
 	o->c->until = o->now + DAY_SECONDS;
-	return store_put(o->b->store, &r);
+	struct record r = {.kind = RECORD_SIGNIN,
+			   .u.signin = {.user = user, .hash = {hash, sizeof(hash)}, .made = o->now}};
+	error = store_find_num(o->b->store, &r, BY(signin, user), &r.num);
+	return error ? error : store_put(o->b->store, &r);
 }
 
 /* --- groups --- */
@@ -231,17 +218,13 @@ static int find_member(struct order *o, bool make, struct holder *ret)
 {
 	struct change *c = o->c;
 	struct order_device device = {0};
-	bool guest = false;
 	int error = 0;
 	*ret = (struct holder){.kind = c->user ? MEMBER_USER : c->device ? MEMBER_DEVICE : MEMBER_GROUP};
 	if ((c->user && c->devices) || (c->device && !c->devices))
 		return order_refuse(c, E_BAD_REQUEST,
 				    "users are members of groups, devices of device groups");
-	if (c->user && !(error = order_user(o, c->user, &ret->num, &guest)) && guest &&
-	    !o->job->orders->may_guests) {
-		ret->num = 0;
-		return order_refuse(c, E_GUEST_ROLE, c->user);
-	}
+	if (c->user)
+		return order_person(o, c->user, &ret->num);
 	if (c->device && !(error = order_device(o, c->device, make, &device)))
 		ret->num = device.num;
 	else if (c->member)
@@ -316,7 +299,7 @@ int people_member_add(struct order *o)
 int people_member_remove(struct order *o)
 {
 	struct holder member;
-	struct record_copy found;
+	int64_t found;
 	int64_t circle;
 	int error = find_ends(o, false, &circle, &member);
 	if (error || !member.num || o->c->code)
@@ -324,12 +307,11 @@ int people_member_remove(struct order *o)
 	struct record like = {
 		.kind = RECORD_MEMBERSHIP,
 		.u.membership = {.kind = (int64_t)member.kind, .member = member.num, .circle = circle}};
-	error = store_find(o->b->store, &like,
-			   BY(membership, kind) | BY(membership, member) | BY(membership, circle), &found);
-	if (error == E_NOT_FOUND)
+	error = store_find_num(o->b->store, &like, MEMBERSHIP, &found);
+	if (!error && !found)
 		return order_refuse(o->c, E_NOT_FOUND, "it is no direct member of the group");
 	if (!error)
-		error = store_drop(o->b->store, RECORD_MEMBERSHIP, found.record.num);
+		error = store_drop(o->b->store, RECORD_MEMBERSHIP, found);
 	return error ? error : seats_settle_member(o->b, o->now, member, circle);
 }
 

@@ -13,7 +13,6 @@
 struct twin_search {
 	struct work *w;
 	struct candidate *c;
-	const struct hardware *machine;
 	int64_t devices[TWINS_LOOKED_AT];
 	size_t n;
 };
@@ -52,7 +51,7 @@ static int load_hardware(struct work *w, int64_t device, int64_t grant, struct h
 /* A device that looks like this one, and holds an activation of the pool. */
 static int find_twin(struct work *w, const struct hardware *machine, struct candidate *c)
 {
-	struct twin_search t = {.w = w, .c = c, .machine = machine};
+	struct twin_search t = {.w = w, .c = c};
 	uint32_t tags[LIMIT_COMPONENTS];
 	struct listing l = {
 		.kind = LIST_TAGGED, .grant = c->grant, .tags = tags, .limit = TWINS_LOOKED_AT + 1};

@@ -66,7 +66,7 @@ int work_sign_out(struct work *w)
 {
 	struct activation_list list = {.n = 0};
 	struct numbers numbers = NUMBERS_NONE;
-	struct record_copy binding;
+	int64_t bound = 0;
 	struct record like = {.kind = RECORD_BINDING,
 			      .u.binding = {.device = w->device.device, .user = w->device.user}};
 	struct listing held = {
@@ -83,11 +83,9 @@ int work_sign_out(struct work *w)
 						      .u.holding = {list.all[i].holding, after}});
 	}
 	if (!error)
-		error = store_find(w->b->store, &like, BY(binding, device) | BY(binding, user), &binding);
-	if (error && error != E_NOT_FOUND)
-		return error;
-	bool bound = !error;
-	error = bound ? store_drop(w->b->store, RECORD_BINDING, binding.record.num) : 0;
+		error = store_find_num(w->b->store, &like, BY(binding, device) | BY(binding, user), &bound);
+	if (!error && bound)
+		error = store_drop(w->b->store, RECORD_BINDING, bound);
 	if (!error && (bound || list.n))
 		error = broker_audit(w->b, w->now, "host", "user.signed-out", w->id,
 				     json_pack("{s:s, s:I}", "user", w->job->lines[0].user, "released",

@@ -5,18 +5,15 @@
 #include "error.h"
 #include "order.h"
 
-/* The assignment of a product to the subject, num 0 when there is none. */
+/* The number of the product's assignment to the subject, 0 when there is none. */
 static int find_assignment(struct order *o, enum member_kind kind, int64_t subject, const char *product,
-			   struct record_copy *ret)
+			   int64_t *ret)
 {
 	struct record like = {
 		.kind = RECORD_ASSIGNMENT,
 		.u.assignment = {.kind = (int64_t)kind, .subject = subject, .product = product}};
-	int error = store_find(o->b->store, &like,
-			       BY(assignment, kind) | BY(assignment, subject) | BY(assignment, product), ret);
-	if (error == E_NOT_FOUND)
-		ret->record = (struct record){.kind = RECORD_ASSIGNMENT};
-	return error == E_NOT_FOUND ? 0 : error;
+	return store_find_num(o->b->store, &like,
+			      BY(assignment, kind) | BY(assignment, subject) | BY(assignment, product), ret);
 }
 
 /* --- what may be assigned --- */
@@ -91,18 +88,17 @@ static void write_plans(const struct product *p, const char *names, char out[PLA
 static int put_source(struct order *o, enum member_kind kind, int64_t subject, const struct product *p,
 		      int64_t grant)
 {
-	const char *product = p->id;
 	char plans[PLANS_TEXT];
-	struct record_copy old;
-	int error = find_assignment(o, kind, subject, product, &old);
+	int64_t old;
+	int error = find_assignment(o, kind, subject, p->id, &old);
 	if (error)
 		return error;
 	write_plans(p, o->c->plans, plans);
 	struct record source = {.kind = RECORD_ASSIGNMENT,
-				.num = old.record.num,
+				.num = old,
 				.u.assignment = {.kind = (int64_t)kind,
 						 .subject = subject,
-						 .product = product,
+						 .product = p->id,
 						 .entitlement = grant,
 						 .plans = plans,
 						 .at = o->now}};
@@ -159,13 +155,12 @@ static int refuse_missing(struct order *o, enum member_kind kind, int64_t subjec
 
 static int drop_source(struct order *o, enum member_kind kind, int64_t subject, const char *product)
 {
-	struct record_copy old;
+	int64_t old;
 	int error = find_assignment(o, kind, subject, product, &old);
 	if (error)
 		return error;
-	if (!old.record.num)
-		return refuse_missing(o, kind, subject, product);
-	return store_drop(o->b->store, RECORD_ASSIGNMENT, old.record.num);
+	return old ? store_drop(o->b->store, RECORD_ASSIGNMENT, old)
+		   : refuse_missing(o, kind, subject, product);
 }
 
 int rights_unassign(struct order *o)

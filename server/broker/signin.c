@@ -11,20 +11,17 @@
 
 static int find_user(struct broker *b, const char *name, int64_t *ret)
 {
-	struct record_copy found;
 	struct record like = {.kind = RECORD_USER, .u.user.name = name};
-	int error = store_find(b->store, &like, BY(user, name), &found);
-	*ret = error ? 0 : found.record.num;
-	return error == E_NOT_FOUND ? 0 : error;
+	return store_find_num(b->store, &like, BY(user, name), ret);
 }
 
 static int is_bound(struct broker *b, int64_t device, int64_t user, bool *ret)
 {
-	struct record_copy found;
 	struct record like = {.kind = RECORD_BINDING, .u.binding = {.device = device, .user = user}};
-	int error = store_find(b->store, &like, BY(binding, device) | BY(binding, user), &found);
-	*ret = !error;
-	return error == E_NOT_FOUND ? 0 : error;
+	int64_t found;
+	int error = store_find_num(b->store, &like, BY(binding, device) | BY(binding, user), &found);
+	*ret = found != 0;
+	return error;
 }
 
 static int bind_user(struct broker *b, struct job *job, int64_t device, int64_t user, int64_t now)
@@ -149,7 +146,7 @@ int enrol_find(struct broker *b, const char *key, int64_t now, bool *ret_joins)
 int enrol_join(struct broker *b, const struct job *job, const char *key, int64_t device, int64_t now)
 {
 	struct record_copy found;
-	struct record_copy old;
+	int64_t old;
 	char id[DEVICE_ID_TEXT];
 	bool holds;
 	int error = find_key(b, key, now, &found, &holds);
@@ -158,9 +155,9 @@ int enrol_join(struct broker *b, const struct job *job, const char *key, int64_t
 	int64_t circle = found.record.u.enrolkey.circle;
 	struct record member = {.kind = RECORD_MEMBERSHIP,
 				.u.membership = {.kind = MEMBER_DEVICE, .member = device, .circle = circle}};
-	error = store_find(b->store, &member,
-			   BY(membership, kind) | BY(membership, member) | BY(membership, circle), &old);
-	if (error != E_NOT_FOUND)
+	error = store_find_num(b->store, &member,
+			       BY(membership, kind) | BY(membership, member) | BY(membership, circle), &old);
+	if (error || old)
 		return error; /* it is in already: the key is not used up */
 	found.record.u.enrolkey.used++;
 	error = store_put(b->store, &member);

@@ -298,6 +298,7 @@ struct grant_terms catalog_terms(const struct catalog *c, const struct catalog_g
 
 bool catalog_plans(const struct product *product, const char *names, uint32_t *ret)
 {
+	bool known = true;
 	*ret = 0;
 	while (names && *names) {
 		char id[LIMIT_ID + 1] = "";
@@ -306,11 +307,12 @@ bool catalog_plans(const struct product *product, const char *names, uint32_t *r
 			memcpy(id, names, n);
 		int index = product_plan(product, id);
 		if (index < 0)
-			return false;
-		*ret |= 1u << index;
+			known = false;
+		else
+			*ret |= 1u << index;
 		names += n + (names[n] == ',');
 	}
-	return true;
+	return known;
 }
 
 /* --- candidates --- */

@@ -121,8 +121,8 @@ void catalog_candidates(const struct catalog *, const struct wish *, struct line
  */
 void catalog_candidate_add(const struct catalog *, const struct wish *, int64_t number, struct line_facts *);
 
-/* The bits of plans that are named with commas between; "" or NULL: 0, which is all. false: one is unknown.
- */
+/* The bits of plans that are named with commas between; "" or NULL: 0, which is all. false: one is unknown,
+ * and *ret has the others. */
 bool catalog_plans(const struct product *, const char *names, uint32_t *ret);
 
 /* A stage's name. */

@@ -77,18 +77,14 @@ static struct seat_offer *offer_of(struct broker *b, int64_t grant)
 
 struct source {
 	bool direct;
-	bool restricted; /* only some plans */
-	bool lost;       /* none of its plans is known any more */
 	int64_t pinned;
-	uint32_t plans;
+	char *plans; /* ids with commas between; NULL: all */
 	char group[LIMIT_ID + 1];
 };
 
 struct sources {
 	struct source all[SOURCES_MAX];
 	size_t n;
-	const struct product *product; /* whose plans count; NULL: look at none yet */
-	size_t at;
 };
 
 static int take_source(const struct row *row, void *context)
@@ -98,50 +94,26 @@ static int take_source(const struct row *row, void *context)
 	if (s->n == SOURCES_MAX)
 		return 1;
 	struct source *source = &s->all[s->n++];
-	*source = (struct source){
-		.direct = !row->u.source.circle, .pinned = a->entitlement, .restricted = *a->plans != 0};
+	*source = (struct source){.direct = !row->u.source.circle, .pinned = a->entitlement};
 	snprintf(source->group, sizeof(source->group), "%s", row->u.source.group);
-	return 0;
-}
-
-/* What is known of the plans is kept: a plan that a newer license has no more is nobody's. */
-static int take_plans(const struct row *row, void *context)
-{
-	struct sources *s = context;
-	const char *names = row->u.source.record.u.assignment.plans;
-	if (s->at == s->n)
-		return 1;
-	struct source *source = &s->all[s->at++];
-	while (*names) {
-		char one[LIMIT_ID + 1] = "";
-		uint32_t bit;
-		size_t n = strcspn(names, ",");
-		memcpy(one, names, n < LIMIT_ID ? n : LIMIT_ID);
-		if (catalog_plans(s->product, one, &bit))
-			source->plans |= bit;
-		names += n + (names[n] == ',');
-	}
-	source->lost = source->restricted && !source->plans;
-	return 0;
+	if (!*a->plans)
+		return 0;
+	source->plans = strdup(a->plans);
+	return source->plans ? 0 : E_NO_MEMORY;
 }
 
 static int load_sources(struct broker *b, struct holder h, const char *product, struct sources *ret)
 {
 	struct listing l = {.kind = LIST_SOURCES, .kind_of = h.kind, .holder = h.num, .product = product};
-	ret->n = 0;
 	int error = store_page(b->store, &l, take_source, ret);
 	return error < 0 ? error : 0;
 }
 
-static int load_plans(struct broker *b, struct holder h, const char *product, struct sources *s)
+static void free_sources(struct sources *s)
 {
-	struct listing l = {.kind = LIST_SOURCES, .kind_of = h.kind, .holder = h.num, .product = product};
-	bool any = false;
 	for (size_t i = 0; i < s->n; i++)
-		any |= s->all[i].restricted;
-	s->at = 0;
-	int error = any ? store_page(b->store, &l, take_plans, s) : 0;
-	return error < 0 ? error : 0;
+		free(s->all[i].plans);
+	free(s);
 }
 
 /* --- settling --- */
@@ -179,16 +151,21 @@ static bool resolve_plans(const struct catalog_grant *g, const struct sources *s
 	size_t order[SOURCES_MAX];
 	size_t n = 0;
 	bool restricted = false;
+	bool whole = false;
 	struct plan_trouble trouble;
 	uint32_t granted = grant_plans(&g->license->license, g->grant);
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->all[i].lost || (s->all[i].plans && !(s->all[i].plans & granted))) {
+		const char *names = s->all[i].plans;
+		uint32_t wish;
+		catalog_plans(g->product, names, &wish); /* what a newer license has no more is nobody's */
+		if (names && !(wish & granted)) {
 			seat->code = E_PLAN_UNKNOWN;
 			continue;
 		}
-		restricted |= s->all[i].restricted;
+		restricted |= names != NULL;
+		whole |= names == NULL;
 		order[n] = i;
-		wishes[n++] = s->all[i].plans;
+		wishes[n++] = wish;
 	}
 	uint32_t plans = plans_union(g->product, granted, wishes, n, &trouble);
 	if (trouble.code) {
@@ -196,9 +173,6 @@ static bool resolve_plans(const struct catalog_grant *g, const struct sources *s
 		describe(g->product, s, order, &trouble, detail);
 	}
 	/* A restricted set stays as it is when the vendor adds a plan; the whole one grows. */
-	bool whole = false;
-	for (size_t i = 0; i < n; i++)
-		whole |= wishes[i] == 0;
 	seat->plans = whole && plans == granted ? 0 : plans;
 	return plans || !granted || (n && !restricted && !trouble.code);
 }
@@ -231,10 +205,11 @@ static struct seat_choice choose(const struct offers *offers, int64_t before, co
 static int decide_seat(struct broker *b, int64_t now, struct holder h, const char *product, int64_t before,
 		       struct record *after, struct settled *ret)
 {
-	struct sources *s = calloc(1, sizeof(*s));
+	struct sources *s = malloc(sizeof(*s));
 	struct catalog_grant g;
 	if (!s)
 		return E_NO_MEMORY;
+	s->n = 0;
 	int error = load_sources(b, h, product, s);
 	if (!error && s->n)
 		error = load_offers(b, now, h.kind, product);
@@ -247,13 +222,11 @@ static int decide_seat(struct broker *b, int64_t now, struct holder h, const cha
 			seat->direct |= s->all[i].direct;
 	}
 	if (!error && seat->entitlement && catalog_grant(&b->catalog, seat->entitlement, &g)) {
-		s->product = g.product;
-		error = load_plans(b, h, product, s);
-		if (!error && !resolve_plans(&g, s, seat, ret->detail))
+		if (!resolve_plans(&g, s, seat, ret->detail))
 			seat->entitlement = 0;
 		ret->code = (int)seat->code;
 	}
-	free(s);
+	free_sources(s);
 	return error;
 }
 

@@ -183,6 +183,19 @@ bool broker_told_today(struct broker *b, const uint8_t device[DEVICE_ID], int64_
 	return told;
 }
 
+struct tries *broker_tries(struct broker *b, struct tries table[TRIES_MAX], const char *who, int64_t now,
+			   int64_t seconds)
+{
+	uint8_t hash[KEYCODE_HASH];
+	uint64_t key;
+	keycode_hash(who, b->key->ratchet, RATCHET_SECRET, hash); /* nobody outside can fill one slot */
+	memcpy(&key, hash, sizeof(key));
+	struct tries *t = &table[key % TRIES_MAX];
+	if (t->who != key || now >= t->since + seconds)
+		*t = (struct tries){.who = key, .since = now};
+	return t;
+}
+
 void broker_tally(struct broker *b, const char *what, int64_t grant)
 {
 	for (size_t i = 0; i < b->n_tallies; i++) {

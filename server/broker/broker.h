@@ -37,9 +37,9 @@ struct told {
 	int32_t day;
 };
 
-/* Wrong product keys that somebody tried within an hour. */
-#define WRONG_KEYS 256
-struct wrong_keys {
+/* What somebody tried in vain since an instant. */
+#define TRIES_MAX 256
+struct tries {
 	uint64_t who;
 	int64_t since;
 	int n;
@@ -65,16 +65,16 @@ struct broker {
 	struct told told[TOLD_MAX];
 	size_t told_now[TOLD_BATCH]; /* slots that this batch has set */
 	size_t n_told_now;
-	bool catalog_stale;   /* the batch changed licenses or certificates */
-	struct offers offers; /* of the product that was settled last */
-	struct round round;   /* what the change at hand does to seats */
-	struct wrong_keys wrong_keys[WRONG_KEYS];
-	struct wrong_keys strangers[WRONG_KEYS]; /* who tries codes of nobody */
-	uint64_t tried[TRIED_MAX];               /* request tokens whose wrong sign-in code was counted */
-	struct losers losers;                    /* of the orders at hand */
-	unsigned long long swept; /* generation whose waiting seats were all tried; 0: not all */
-	int64_t seat_cursor;      /* of the sweeper's walk through all seats */
-	int64_t device_cursor;    /* and through all devices */
+	bool catalog_stale;                 /* the batch changed licenses or certificates */
+	struct offers offers;               /* of the product that was settled last */
+	struct round round;                 /* what the change at hand does to seats */
+	struct tries wrong_keys[TRIES_MAX]; /* by actors */
+	struct tries strangers[TRIES_MAX];  /* codes of nobody, by user names */
+	uint64_t tried[TRIED_MAX];          /* request tokens whose wrong sign-in code was counted */
+	struct losers losers;               /* of the orders at hand */
+	unsigned long long swept;           /* generation whose waiting seats were all tried; 0: not all */
+	int64_t seat_cursor;                /* of the sweeper's walk through all seats */
+	int64_t device_cursor;              /* and through all devices */
 };
 
 /* Begin on an open store, which stays the caller's like key and counters. The ledger id is made when there is
@@ -104,6 +104,11 @@ int broker_marks(struct broker *, int64_t now, int64_t grant, const char *id,
  * pressure. */
 bool broker_told_today(struct broker *, const uint8_t device[DEVICE_ID], int64_t now);
 
+/* Somebody's tries in one of the broker's tables; they are forgotten so many seconds after the first, and
+ * under pressure. */
+struct tries *broker_tries(struct broker *, struct tries table[TRIES_MAX], const char *who, int64_t now,
+			   int64_t seconds);
+
 /* Count an event of the day; flushed once a batch. */
 void broker_tally(struct broker *, const char *what, int64_t grant);
 
@@ -118,13 +123,12 @@ int sweep_run(struct broker *, struct job *, int64_t now);
 int signin_check(struct broker *, struct job *, int64_t device, int64_t now, int *ret_code);
 
 /* Redeem a key for a product ("" for any): *ret_code says why not, numbers and detail what is behind it;
- * detail of success says what it gave. who: whose wrong tries are counted. from_device: only where the grant
- * allows that. */
+ * detail of success says what it gave. actor: whose wrong tries are counted, too. from_device: only where the
+ * grant allows that. */
 struct redeeming {
 	const char *key; /* bare */
 	const char *product;
 	const char *grant; /* only of this one; NULL: any */
-	uint64_t who;
 	bool from_device;
 	const char *actor;
 	struct numbers numbers;

@@ -101,7 +101,6 @@ int work_redeem(struct work *w)
 		.key = line->key, .product = line->product, .from_device = true, .actor = actor};
 	int code = 0;
 	strcat(actor, w->id);
-	memcpy(&what.who, w->job->device, sizeof(what.who));
 	if (w->device.blocked)
 		return answer_alone(w, E_DEVICE_BLOCKED, &NUMBERS_NONE);
 	if (!w->device.known && !w->job->may_enrol)

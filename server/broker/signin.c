@@ -80,16 +80,10 @@ static int judge_code(struct broker *b, struct job *job, struct record *stored, 
 /* A name without a code is answered as one that has a code: nobody learns here who works there. */
 static void judge_stranger(struct broker *b, struct job *job, int64_t now, int *ret_code)
 {
-	uint64_t who;
-	uint8_t hash[KEYCODE_HASH];
-	keycode_hash(job->lines[0].user, b->key->ratchet, RATCHET_SECRET, hash);
-	memcpy(&who, hash, sizeof(who));
-	struct wrong_keys *w = &b->strangers[who % WRONG_KEYS];
-	if (w->who != who || now >= w->since + SIGNIN_SECONDS)
-		*w = (struct wrong_keys){.who = who, .since = now};
-	if (w->n < SIGNIN_TRIES && is_new_try(b, job))
-		w->n++;
-	*ret_code = w->n < SIGNIN_TRIES ? E_SIGNIN_REFUSED : E_SIGNIN_LOCKED;
+	struct tries *t = broker_tries(b, b->strangers, job->lines[0].user, now, SIGNIN_SECONDS);
+	if (t->n < SIGNIN_TRIES && is_new_try(b, job))
+		t->n++;
+	*ret_code = t->n < SIGNIN_TRIES ? E_SIGNIN_REFUSED : E_SIGNIN_LOCKED;
 }
 
 int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now, int *ret_code)
@@ -113,12 +107,10 @@ int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now,
 	error = user ? store_find(b->store, &like, BY(signin, user), &found) : E_NOT_FOUND;
 	if (error == E_NOT_FOUND) {
 		judge_stranger(b, job, now, ret_code);
-		if (*ret_code == E_SIGNIN_LOCKED)
-			job->numbers.have = SIGNIN_TRIES;
-		return 0;
-	}
-	if (!error)
+		error = 0;
+	} else if (!error) {
 		error = judge_code(b, job, &found.record, now, ret_code);
+	}
 	if (*ret_code == E_SIGNIN_LOCKED)
 		job->numbers.have = SIGNIN_TRIES;
 	return error || *ret_code ? error : bind_user(b, job, device, user, now);

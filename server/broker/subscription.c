@@ -68,15 +68,6 @@ int subscription_takeover(struct order *o)
 
 /* --- product keys --- */
 
-/* What somebody's wrong keys cost: after so many in an hour nothing is looked at any more. False: wait. */
-static struct wrong_keys *tries_of(struct broker *b, uint64_t who, int64_t now)
-{
-	struct wrong_keys *w = &b->wrong_keys[who % WRONG_KEYS];
-	if (w->who != who || now >= w->since + WRONG_KEYS_SECONDS)
-		*w = (struct wrong_keys){.who = who, .since = now};
-	return w;
-}
-
 struct found_key {
 	struct catalog_grant g;
 	const struct redemption *r;
@@ -194,7 +185,7 @@ static int use_key(struct broker *b, struct redeeming *what, const struct found_
 
 int redeem_run(struct broker *b, struct redeeming *what, int64_t now, int *ret_code)
 {
-	struct wrong_keys *tries = tries_of(b, what->who, now);
+	struct tries *tries = broker_tries(b, b->wrong_keys, what->actor, now, WRONG_KEYS_SECONDS);
 	struct found_key k = {0};
 	struct row row;
 	struct record_copy used;
@@ -227,21 +218,11 @@ int redeem_run(struct broker *b, struct redeeming *what, int64_t now, int *ret_c
 	return *ret_code ? 0 : use_key(b, what, &k, &row.u.grant.marks, now);
 }
 
-static uint64_t who_of(const char *actor)
-{
-	uint64_t hash = 14695981039346656037u;
-	for (; *actor; actor++)
-		hash = (hash ^ (uint8_t)*actor) * 1099511628211u;
-	return hash;
-}
-
 static int redeem(struct order *o, const char *grant)
 {
 	char bare[KEYCODE_KEY + 1];
-	struct redeeming what = {.product = o->c->product ? o->c->product : "",
-				 .grant = grant,
-				 .who = who_of(o->job->actor),
-				 .actor = o->job->actor};
+	struct redeeming what = {
+		.product = o->c->product ? o->c->product : "", .grant = grant, .actor = o->job->actor};
 	int code = keycode_read(o->c->key, KEYCODE_KEY, bare);
 	int error = 0;
 	what.key = bare;

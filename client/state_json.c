@@ -186,7 +186,8 @@ int state_write(const struct state *s, const uint8_t mac_key[DEVICE_MAC_KEY], ch
 
 /* --- reading --- */
 
-bool json_flag(struct claims *c, json_t *object, const char *key)
+/* A member that must be true or false. */
+static bool json_flag(struct claims *c, json_t *object, const char *key)
 {
 	json_t *member = json_object_get(object, key);
 	if (!json_is_boolean(member))

@@ -11,9 +11,6 @@
 json_t *record_write(const struct record *);
 void record_read(struct claims *, json_t *object, struct record *ret);
 
-/* A member that must be true or false. */
-bool json_flag(struct claims *, json_t *object, const char *key);
-
 /*
  * The document with its MAC under a key, as text; and back, when the MAC holds. document: changed. *ret:
  * freed by the caller. E_NO_MEMORY; E_STATE_TAMPERED.

@@ -33,7 +33,8 @@ const char *directory_grant(const struct catalog *catalog, int64_t num)
 	return num && catalog_grant(catalog, num, &g) ? g.grant->id : NULL;
 }
 
-json_t *directory_plans(const struct catalog *catalog, int64_t grant, uint32_t mask)
+/* The plans that a mask stands for (0: all of the grant's) as an array of ids. */
+static json_t *plans_of(const struct catalog *catalog, int64_t grant, uint32_t mask)
 {
 	struct catalog_grant g;
 	json_t *plans = json_array();
@@ -67,8 +68,7 @@ json_t *directory_seat(const struct catalog *catalog, const struct record_seat *
 	json_set_text(item, "product", seat->product);
 	json_set_text(item, "grant", known ? g.grant->id : NULL);
 	json_set_text(item, "model", known ? model_name(g.grant->model) : NULL);
-	json_object_set_new(item, "plans",
-			    directory_plans(catalog, seat->entitlement, (uint32_t)seat->plans));
+	json_object_set_new(item, "plans", plans_of(catalog, seat->entitlement, (uint32_t)seat->plans));
 	json_set_text(item, "state", !seat->entitlement ? "waiting" : seat->code ? "conflict" : "held");
 	json_object_set_new(item, "error",
 			    seat->code ? exchange_error((int)seat->code, seat->detail, &NUMBERS_NONE)

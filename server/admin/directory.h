@@ -12,9 +12,6 @@ const char *directory_name(struct exchange *, enum member_kind, int64_t num, cha
 /* A grant's id, or NULL. */
 const char *directory_grant(const struct catalog *, int64_t num);
 
-/* The plans that a mask stands for (0: all of the grant's) as an array of ids. */
-json_t *directory_plans(const struct catalog *, int64_t grant, uint32_t mask);
-
 /* Ids with commas between as an array. */
 json_t *directory_list(const char *names);
 

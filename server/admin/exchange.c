@@ -62,7 +62,7 @@ void exchange_json(struct exchange *x, int status, json_t *object)
 	x->status = text ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
-json_t *exchange_numbers(const struct numbers *n)
+static json_t *numbers_json(const struct numbers *n)
 {
 	json_t *object = json_object();
 	char until[RFC3339_TEXT];
@@ -82,18 +82,18 @@ json_t *exchange_error(int code, const char *detail, const struct numbers *numbe
 {
 	const struct error_row *row = error_row(code);
 	return json_pack("{s:s, s:s, s:s, s:o, s:s*}", "code", row->name, "text", row->text, "remedy",
-			 row->remedy, "numbers", exchange_numbers(numbers), "detail",
+			 row->remedy, "numbers", numbers_json(numbers), "detail",
 			 detail && *detail ? detail : NULL);
 }
 
-void exchange_refuse(struct exchange *x, int code, const char *detail, const struct numbers *numbers)
+static void refuse(struct exchange *x, int code, const char *detail, const struct numbers *numbers)
 {
 	const struct error_row *row = error_row(code);
 	char type[96];
 	snprintf(type, sizeof(type), "urn:muster:error:%s", row->name);
 	json_t *problem = json_pack("{s:i, s:s, s:s, s:i, s:s*, s:s, s:o, s:s, s:s}", "schema", 1, "type",
 				    type, "title", row->text, "status", row->http, "detail", detail, "code",
-				    row->name, "numbers", exchange_numbers(numbers), "remedy", row->remedy,
+				    row->name, "numbers", numbers_json(numbers), "remedy", row->remedy,
 				    "request_id", x->request_id);
 	exchange_json(x, row->http, problem);
 	x->content_type = "application/problem+json";
@@ -101,7 +101,7 @@ void exchange_refuse(struct exchange *x, int code, const char *detail, const str
 
 void exchange_problem(struct exchange *x, int code, const char *detail)
 {
-	exchange_refuse(x, code, detail, &NUMBERS_NONE);
+	refuse(x, code, detail, &NUMBERS_NONE);
 }
 
 int exchange_catalog(struct exchange *x, const struct catalog **ret)
@@ -130,7 +130,7 @@ int exchange_call(struct exchange *x, struct job *job)
 	if (!error)
 		error = job->code;
 	if (error)
-		exchange_refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
+		refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
 	return error;
 }
 

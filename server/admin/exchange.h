@@ -62,10 +62,8 @@ void exchange_text(struct exchange *, const char *content_type, char *);
 /* Reply with a problem (RFC 9457). detail: may be NULL. */
 void exchange_problem(struct exchange *, int code, const char *detail);
 
-/* The same with the numbers behind it; and a problem, and numbers, as members of other answers. */
-void exchange_refuse(struct exchange *, int code, const char *detail, const struct numbers *);
+/* A problem with the numbers behind it as a member of another answer. */
 json_t *exchange_error(int code, const char *detail, const struct numbers *);
-json_t *exchange_numbers(const struct numbers *);
 
 /* Numbers of a user and of a group by name. E_NOT_FOUND; errors of the store. */
 int exchange_user(struct exchange *, const char *name, int64_t *ret);

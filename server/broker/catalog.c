@@ -230,12 +230,7 @@ const struct revocations *catalog_revocations(const struct catalog *c, const cha
 
 /* --- the life of a grant --- */
 
-int64_t catalog_grace_end(const struct catalog_license *l, const struct grant *grant)
-{
-	return grant_end(&l->license, grant) + (int64_t)l->license.grace_days * DAY_SECONDS;
-}
-
-const char *catalog_stage_name(enum grant_stage stage)
+static const char *stage_name(enum grant_stage stage)
 {
 	static const char *const names[] = {"pending", "active", "expired", "disabled", "deleted"};
 	return names[stage];
@@ -258,7 +253,7 @@ static enum grant_stage stage_at(int64_t nbf, int64_t end, int64_t grace_end, in
 const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int64_t now)
 {
 	int64_t ignored;
-	return catalog_stage_name(stage_at(nbf, end, grace_end, now, &ignored));
+	return stage_name(stage_at(nbf, end, grace_end, now, &ignored));
 }
 
 /* When this host learned that the license is revoked; 0: it is not. */
@@ -287,10 +282,10 @@ struct grant_terms catalog_terms(const struct catalog *c, const struct catalog_g
 	if (revoked && revoked < t.end)
 		t.end = t.grace_end = revoked;
 	t.stage = stage_at(g->grant->nbf, t.end, t.grace_end, now, &t.next_at);
-	t.state = catalog_stage_name(t.stage);
+	t.state = stage_name(t.stage);
 	t.next = t.stage == STAGE_DELETED                          ? NULL
-		 : t.stage == STAGE_ACTIVE && t.end == t.grace_end ? catalog_stage_name(STAGE_DISABLED)
-								   : catalog_stage_name(t.stage + 1);
+		 : t.stage == STAGE_ACTIVE && t.end == t.grace_end ? stage_name(STAGE_DISABLED)
+								   : stage_name(t.stage + 1);
 	t.open = ours && !revoked && t.stage < STAGE_DISABLED;
 	t.keeps = ours && t.stage < STAGE_DELETED;
 	return t;
@@ -373,7 +368,7 @@ static void add_candidate(const struct catalog *catalog, const struct catalog_li
 		.policy = grant->policy,
 		.nbf = grant->nbf,
 		.end = grant_end(&l->license, grant),
-		.grace_end = catalog_grace_end(l, grant),
+		.grace_end = grant_end(&l->license, grant) + (int64_t)l->license.grace_days * DAY_SECONDS,
 		.quantity = grant->quantity,
 		.plans = grant_plans(&l->license, grant),
 		.lease_days_max = l->certificate->certificate.lease_days_max,

@@ -100,9 +100,6 @@ struct grant_terms {
 struct grant_terms catalog_terms(const struct catalog *, const struct catalog_grant *,
 				 const struct grant_marks *, int64_t now);
 
-/* The end of what a grant's leases may reach: its end and the license's grace. */
-int64_t catalog_grace_end(const struct catalog_license *, const struct grant *);
-
 /* What is asked of one product; plans go by name, for two licenses may list them differently. */
 struct wish {
 	const char *product;
@@ -124,9 +121,6 @@ void catalog_candidate_add(const struct catalog *, const struct wish *, int64_t 
 /* The bits of plans that are named with commas between; "" or NULL: 0, which is all. false: one is unknown,
  * and *ret has the others. */
 bool catalog_plans(const struct product *, const char *names, uint32_t *ret);
-
-/* A stage's name. */
-const char *catalog_stage_name(enum grant_stage);
 
 /* The stage of a term without marks, for licenses. */
 const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int64_t now);

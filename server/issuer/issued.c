@@ -17,7 +17,8 @@ static int open_token(const struct vendor *vendor, const char *which, struct iss
 	return error ? document_refused(f, error, which, ret->token, vendor->public, fault.where) : 0;
 }
 
-int issued_by_id(const struct vendor *vendor, const char *id, struct issued *ret, struct failure *f)
+/* By its id: the newest serial in the ledger. */
+static int find_by_id(const struct vendor *vendor, const char *id, struct issued *ret, struct failure *f)
 {
 	struct ledger_license row;
 	*ret = (struct issued){0};
@@ -33,7 +34,7 @@ int issued_find(const struct vendor *vendor, const char *which, struct issued *r
 {
 	*ret = (struct issued){0};
 	if (!strchr(which, '/') && strcmp(which, "-") != 0 && access(which, F_OK) != 0)
-		return issued_by_id(vendor, which, ret, f);
+		return find_by_id(vendor, which, ret, f);
 	int error = document_load(&token_license, which, &ret->token, f);
 	return error ? error : open_token(vendor, which, ret, f);
 }
@@ -70,7 +71,7 @@ int issued_newest(const struct vendor *vendor, const char *which, struct issued 
 	fprintf(stderr,
 		"note: serial %" PRId64 " of license '%s' is newer than the file; its terms are used\n",
 		ret_row->serial, ret_row->id);
-	return issued_by_id(vendor, ret_row->id, ret, f);
+	return find_by_id(vendor, ret_row->id, ret, f);
 }
 
 int issued_refuse_revoked(const struct ledger_license *row, struct failure *f)

@@ -17,9 +17,6 @@ struct issued {
  */
 int issued_find(const struct vendor *, const char *which, struct issued *ret, struct failure *);
 
-/* The same by its id only: the newest serial in the ledger. */
-int issued_by_id(const struct vendor *, const char *id, struct issued *ret, struct failure *);
-
 /*
  * A license by its id or file, with the newest terms that the ledger has: a note tells when the file is
  * older. E_NOT_FOUND also when the ledger lacks it, or ends before the file's serial: an old copy.

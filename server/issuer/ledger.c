@@ -276,9 +276,3 @@ int ledger_commit(struct ledger *ledger)
 {
 	return sqlite_execute(ledger->db, "COMMIT");
 }
-
-void ledger_rollback(struct ledger *ledger)
-{
-	if (!sqlite3_get_autocommit(ledger->db))
-		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
-}

@@ -92,11 +92,10 @@ void ledger_close(struct ledger *);
 /* Set the failure to what a ledger function returned, with the store's own words. Returns the code. */
 int ledger_explain(const struct ledger *, int error, struct failure *);
 
-/* One writer at a time, from begin to commit or rollback. After a commit nothing is lost, whatever happens.
- */
+/* One writer at a time, from begin to commit. After a commit nothing is lost, whatever happens; without one
+ * nothing is kept. */
 int ledger_begin(struct ledger *);
 int ledger_commit(struct ledger *);
-void ledger_rollback(struct ledger *);
 
 /* Products. add: E_DUPLICATE. get: E_NOT_FOUND. each: by id; a non-zero answer of the visitor ends it and is
  * returned. */

@@ -38,7 +38,7 @@ const struct record *memory_record(struct memory *m, enum record_kind kind, size
 	return NULL;
 }
 
-int64_t memory_user(struct memory *m, const char *name)
+static int64_t find_user(struct memory *m, const char *name)
 {
 	size_t at = 0;
 	const struct record *r;
@@ -48,7 +48,8 @@ int64_t memory_user(struct memory *m, const char *name)
 	return 0;
 }
 
-const struct record *memory_seat(struct memory *m, enum member_kind kind, int64_t holder, const char *product)
+static const struct record *find_seat(struct memory *m, enum member_kind kind, int64_t holder,
+				      const char *product)
 {
 	size_t at = 0;
 	const struct record *r;
@@ -85,7 +86,7 @@ static void device_facts(struct memory *m, const struct asker *asker, struct dev
 		if (r)
 			ret->ratchet = r->ratchet;
 	}
-	ret->user = asker->user && *asker->user ? memory_user(m, asker->user) : 0;
+	ret->user = asker->user && *asker->user ? find_user(m, asker->user) : 0;
 	ret->bound = ret->user && is_bound(m, ret->device, ret->user);
 }
 
@@ -167,10 +168,10 @@ int memory_facts(struct store *store, const struct asker *asker, int64_t now, st
 		if (!line->seats)
 			continue;
 		if (ret_device->known)
-			take_seat(memory_seat(m, MEMBER_DEVICE, ret_device->device, line->product),
+			take_seat(find_seat(m, MEMBER_DEVICE, ret_device->device, line->product),
 				  &line->device_seat);
 		if (ret_device->user)
-			take_seat(memory_seat(m, MEMBER_USER, ret_device->user, line->product),
+			take_seat(find_seat(m, MEMBER_USER, ret_device->user, line->product),
 				  &line->user_seat);
 	}
 	return 0;

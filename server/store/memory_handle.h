@@ -84,10 +84,6 @@ int memory_put(struct memory *, enum table, const struct item *row);
 /* Sum of a grant's buckets of a kind from a day on. */
 int64_t memory_sum(struct memory *, int64_t grant, enum bucket_kind, int64_t from);
 
-/* The user's number by name, 0 for none; the seat of a holder, or NULL. */
-int64_t memory_user(struct memory *, const char *name);
-const struct record *memory_seat(struct memory *, enum member_kind, int64_t holder, const char *product);
-
 /* The living records of a kind, one after the other: *index from 0; NULL behind the last. */
 const struct record *memory_record(struct memory *, enum record_kind, size_t *index);
 

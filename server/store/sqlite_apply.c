@@ -242,9 +242,8 @@ static int read_audit_end(struct sqlite_store *s)
 		s->audit_seq = sqlite3_column_int64(stmt, 0);
 		sqlite_copy_bytes(stmt, 1, s->audit_hash, AUDIT_HASH);
 	}
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
+	int error = sqlite_finish(s, stmt, result);
 	s->audit_known = !error;
-	sqlite3_reset(stmt);
 	return error;
 }
 

@@ -27,21 +27,7 @@ static int get_ratchet(struct sqlite_store *s, int64_t device, struct ratchet *r
 		ret->answer_n = n <= ANSWER_MAX ? n : 0;
 		sqlite_copy_bytes(stmt, 4, ret->answer, ret->answer_n);
 	}
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
-	return error;
-}
-
-static int get_next_device(struct sqlite_store *s, int64_t *ret)
-{
-	sqlite3_stmt *stmt = sqlite_statement(s, STMT_DEVICE_NEXT);
-	if (!stmt)
-		return sqlite_error(s);
-	int error = sqlite3_step(stmt) == SQLITE_ROW ? 0 : sqlite_error(s);
-	if (!error)
-		*ret = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_finish(s, stmt, result);
 }
 
 static int get_device(struct sqlite_store *s, const struct asker *asker, struct device_facts *ret)
@@ -61,11 +47,11 @@ static int get_device(struct sqlite_store *s, const struct asker *asker, struct 
 		ret->shared = sqlite3_column_int(stmt, 5) != 0;
 		ret->approved = sqlite3_column_int(stmt, 6) != 0;
 	}
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
+	int error = sqlite_finish(s, stmt, result);
 	if (error)
 		return error;
-	return ret->known ? get_ratchet(s, ret->device, &ret->ratchet) : get_next_device(s, &ret->device);
+	return ret->known ? get_ratchet(s, ret->device, &ret->ratchet)
+			  : sqlite_number(s, sqlite_statement(s, STMT_DEVICE_NEXT), &ret->device);
 }
 
 static int get_sum(struct sqlite_store *s, int64_t grant, enum bucket_kind kind, int32_t from, int64_t *ret)
@@ -76,11 +62,7 @@ static int get_sum(struct sqlite_store *s, int64_t grant, enum bucket_kind kind,
 	sqlite3_bind_int64(stmt, 1, grant);
 	sqlite3_bind_int(stmt, 2, (int)kind);
 	sqlite3_bind_int(stmt, 3, from);
-	int error = sqlite3_step(stmt) == SQLITE_ROW ? 0 : sqlite_error(s);
-	if (!error)
-		*ret = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_number(s, stmt, ret);
 }
 
 static int get_grant(struct sqlite_store *s, struct candidate *c)
@@ -92,9 +74,7 @@ static int get_grant(struct sqlite_store *s, struct candidate *c)
 	int result = sqlite3_step(stmt);
 	if (result == SQLITE_ROW)
 		sqlite_read_marks(stmt, 0, &c->marks);
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_finish(s, stmt, result);
 }
 
 static int get_holding(struct sqlite_store *s, int64_t device, int64_t user, struct candidate *c)
@@ -108,9 +88,7 @@ static int get_holding(struct sqlite_store *s, int64_t device, int64_t user, str
 	int result = sqlite3_step(stmt);
 	if (result == SQLITE_ROW)
 		sqlite_read_holding(stmt, &c->holding);
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_finish(s, stmt, result);
 }
 
 /* --- what seats need besides --- */
@@ -127,9 +105,7 @@ static int get_user(struct sqlite_store *s, const char *name, struct device_fact
 		ret->user = sqlite3_column_int64(stmt, 0);
 		ret->bound = sqlite3_column_int(stmt, 1) != 0;
 	}
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_finish(s, stmt, result);
 }
 
 static int get_seat(struct sqlite_store *s, enum member_kind kind, int64_t holder, const char *product,
@@ -147,9 +123,7 @@ static int get_seat(struct sqlite_store *s, enum member_kind kind, int64_t holde
 				     .plans = (uint32_t)sqlite3_column_int64(stmt, 1),
 				     .direct = sqlite3_column_int(stmt, 2) != 0,
 				     .code = sqlite3_column_int(stmt, 3)};
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_finish(s, stmt, result);
 }
 
 static int get_held_by_users(struct sqlite_store *s, int64_t device, int64_t now, struct candidate *c)
@@ -162,9 +136,7 @@ static int get_held_by_users(struct sqlite_store *s, int64_t device, int64_t now
 	sqlite3_bind_int64(stmt, 3, now);
 	int result = sqlite3_step(stmt);
 	c->held_by_users = result == SQLITE_ROW;
-	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_finish(s, stmt, result);
 }
 
 static int get_other_devices(struct sqlite_store *s, const struct device_facts *device, int64_t now,

@@ -50,6 +50,13 @@ int sqlite_error(struct sqlite_store *);
 /* Run a statement that gives no row, and reset it. */
 int sqlite_run(struct sqlite_store *, sqlite3_stmt *);
 
+/* After a step whose row, if it gave one, has been read: reset the statement, and say whether the step
+ * failed. */
+int sqlite_finish(struct sqlite_store *, sqlite3_stmt *, int result);
+
+/* Run a statement that gives one number, and reset it. */
+int sqlite_number(struct sqlite_store *, sqlite3_stmt *, int64_t *ret);
+
 /* A blob of n bytes, left alone when the row is damaged; a holding from the first eight columns; marks from a
  * column on. */
 void sqlite_copy_bytes(sqlite3_stmt *, int column, void *out, size_t n);

@@ -269,14 +269,7 @@ int sqlite_page(struct store *store, const struct listing *l, row_function *call
 int sqlite_devices(struct store *store, int64_t *ret)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
-	sqlite3_stmt *stmt = sqlite_statement(s, STMT_DEVICES);
-	if (!stmt)
-		return sqlite_error(s);
-	int error = sqlite3_step(stmt) == SQLITE_ROW ? 0 : sqlite_error(s);
-	if (!error)
-		*ret = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return error;
+	return sqlite_number(s, sqlite_statement(s, STMT_DEVICES), ret);
 }
 
 /* --- check --- */

@@ -66,6 +66,24 @@ int sqlite_run(struct sqlite_store *s, sqlite3_stmt *stmt)
 	return error;
 }
 
+int sqlite_finish(struct sqlite_store *s, sqlite3_stmt *stmt, int result)
+{
+	int error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : sqlite_error(s);
+	sqlite3_reset(stmt);
+	return error;
+}
+
+int sqlite_number(struct sqlite_store *s, sqlite3_stmt *stmt, int64_t *ret)
+{
+	if (!stmt)
+		return sqlite_error(s);
+	int error = sqlite3_step(stmt) == SQLITE_ROW ? 0 : sqlite_error(s);
+	if (!error)
+		*ret = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return error;
+}
+
 /* --- open and close --- */
 
 static int set_up(struct sqlite_store *s)

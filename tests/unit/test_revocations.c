@@ -14,20 +14,7 @@
 #include "error.h"
 #include "mutate.h"
 #include "revocations.h"
-
-static uint8_t public[PASETO_PUBLIC];
-static uint8_t secret[PASETO_SECRET];
-static char pid[PASERK_ID_TEXT];
-
-static int setup(void **state)
-{
-	static const uint8_t seed[crypto_sign_SEEDBYTES] = {42};
-	(void)state;
-	if (sodium_init() < 0 || crypto_sign_seed_keypair(public, secret, seed))
-		return -1;
-	paserk_pid_write(public, pid);
-	return 0;
-}
+#include "vendor_key.h"
 
 /* A list with two of each kind; the host is any key. */
 static char *example_token(void)

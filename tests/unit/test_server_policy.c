@@ -4,9 +4,9 @@
 #include "fixture.h"
 
 #include "bucket.h"
+#include "judge.h"
 #include "policy.h"
 
-#define ABSENT (-1) /* must be "not meant", or 0 for a time */
 #define ALL_PLANS 3u
 
 /* What is given; a zero member means the usual (usual(), below). What is wanted; a zero member is not looked
@@ -262,36 +262,6 @@ static void usual(const struct row *row, struct candidate *c)
 		c->count = 1; /* itself */
 }
 
-static bool same(const char *what, int64_t wanted, int64_t got)
-{
-	if (wanted == got)
-		return true;
-	print_error("  %s: wanted %lld, got %lld\n", what, (long long)wanted, (long long)got);
-	return false;
-}
-
-/* Looked at only when something is wanted; ABSENT stands for what "nothing" is there. */
-static bool maybe(const char *what, int64_t wanted, int64_t got, int64_t nothing)
-{
-	return wanted == 0 || same(what, wanted == ABSENT ? nothing : wanted, got);
-}
-
-static bool has_notice(const struct verdict *v, int code)
-{
-	for (int i = 0; i < LIMIT_NOTICES; i++)
-		if (v->notices[i] == code)
-			return true;
-	return false;
-}
-
-static bool matches_notice(const struct row *row, const struct verdict *v)
-{
-	if (row->notice == 0)
-		return true;
-	return row->notice == ABSENT ? same("notice", 0, v->notices[0])
-				     : same("has notice", 1, has_notice(v, row->notice));
-}
-
 static bool matches(const struct row *row, const struct verdict *v)
 {
 	bool told = row->code == E_THRESHOLD_NOT_MET || row->have == ABSENT;
@@ -313,7 +283,7 @@ static bool matches(const struct row *row, const struct verdict *v)
 	ok &= maybe("plans", row->plans_after, v->holding.plans, 0);
 	if (row->code == 0)
 		ok &= same("renewal", row->holding.state == HOLDING_ACTIVE, v->renewal);
-	return ok & matches_notice(row, v);
+	return ok & matches_notice(row->notice, v);
 }
 
 /* What is true of every verdict, whatever the row. */

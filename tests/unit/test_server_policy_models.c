@@ -5,10 +5,10 @@
 
 #include "bucket.h"
 #include "hardware.h"
+#include "judge.h"
 #include "policy.h"
 #include "seat.h"
 
-#define ABSENT (-1)   /* must be "not meant", or 0 for a time */
 #define ALL_PLANS 15u /* of product() */
 #define GRANT 1
 #define OTHER 2
@@ -540,28 +540,6 @@ static void decide_row(const struct row *row, struct candidate *c, struct verdic
 
 /* --- judging --- */
 
-static bool same(const char *what, int64_t wanted, int64_t got)
-{
-	if (wanted == got)
-		return true;
-	print_error("  %s: wanted %lld, got %lld\n", what, (long long)wanted, (long long)got);
-	return false;
-}
-
-/* Looked at only when something is wanted; ABSENT stands for what "nothing" is there. */
-static bool maybe(const char *what, int64_t wanted, int64_t got, int64_t nothing)
-{
-	return wanted == 0 || same(what, wanted == ABSENT ? nothing : wanted, got);
-}
-
-static bool has_notice(const struct verdict *v, int code)
-{
-	for (int i = 0; i < LIMIT_NOTICES; i++)
-		if (v->notices[i] == code)
-			return true;
-	return false;
-}
-
 static bool matches(const struct row *row, const struct verdict *v)
 {
 	bool ok = same("code", row->code, v->code) & same("chosen", 0, v->chosen);
@@ -575,9 +553,7 @@ static bool matches(const struct row *row, const struct verdict *v)
 	ok &= maybe("units", row->units, v->holding.units, 0);
 	ok &= maybe("plans", row->plans_after, v->holding.plans, 0);
 	ok &= same("takes over", row->takes_over, v->takes_over) & same("evicts", row->evicts, v->evicts);
-	if (row->notice)
-		ok &= row->notice == ABSENT ? same("notice", 0, v->notices[0])
-					    : same("has notice", 1, has_notice(v, row->notice));
+	ok &= matches_notice(row->notice, v);
 	if (row->code == E_PLAN_CONFLICT && !model_seats(row->model))
 		ok &= same("plan", row->plan, v->trouble.plan) &
 		      same("other plan", row->other_plan, v->trouble.other);

@@ -157,7 +157,10 @@ TEST_ARCHIVES := $(O)/libclient.a $(O)/libserver.a $(O)/libprotocol.a
 UNIT := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY := $(FUZZ:%=$(O)/tests/fuzz/%)
-TEST_PROGRAMS := $(UNIT) $(REPLAY) $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/interop/*.c tests/system/*.c))
+BENCH := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
+# The benchmarks are only built by the tests, so that they do not rot.
+TEST_PROGRAMS := $(UNIT) $(REPLAY) $(BENCH) \
+	$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/interop/*.c tests/system/*.c))
 RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/run.py
 
 $(O)/libclient.a: $(call objects,client)
@@ -202,8 +205,6 @@ fuzz:
 	CLANG=$(CLANG) sh tests/fuzz/fuzz.sh $(O) $(FUZZ_SECONDS) $(FUZZ)
 
 # --- benchmarks ---
-
-BENCH := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
 
 bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py

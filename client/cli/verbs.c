@@ -5,7 +5,6 @@
 
 #include "cli.h"
 
-#define EXIT_USAGE 64
 #define NOT_ACTIVATED 3
 
 int with_handle(struct invocation *inv, int (*run)(struct cli *, struct invocation *))

@@ -86,6 +86,26 @@ def paseto_seeds():
     yield "payload", b"\1" + payload(own("lease"))
 
 
+def keycode_seeds():
+    """Keys and codes of right check characters (ISO/IEC 7064 MOD 27,26), as people type them."""
+    alphabet = "346789ABCDEFGHJKMNPQRTVWXY"
+
+    def checked(text):
+        product = 26
+        for c in text:
+            product = ((product + alphabet.index(c)) % 26 or 26) * 2 % 27
+        return text + alphabet[(27 - product) % 26]
+
+    key, code = checked("AB34" * 6), checked("KMNPQRTVWXY3467")
+    yield "key", "-".join(key[i:i + 5] for i in range(0, 25, 5)).encode()
+    yield "code", "-".join(code[i:i + 4] for i in range(0, 16, 4)).encode()
+    yield "bare", key.encode()
+    yield "small", f" {code.lower()}\t".encode()
+    yield "dashes", "\u2014".join(key[i:i + 5] for i in range(0, 25, 5)).replace("A", "\u00a0A").encode()
+    yield "cut", "\u2014".encode()[:2]
+    yield "wrong", key[:-1].encode() + b"O"
+
+
 def armour_seeds():
     for kind, token in tokens():
         label = kind.upper()
@@ -225,7 +245,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         messages = list(message_seeds(ind.protobuf_module(folder)))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
-            "paseto": paseto_seeds(), "armour": armour_seeds(), "change": change_seeds(),
+            "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "change": change_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})
     sets["license_request"] = claims_seeds("license-request")

@@ -126,10 +126,10 @@ int dialog_open(struct dialog *d, int fd, const struct noise_pair *device,
 
 static int send_request(struct dialog *d, wire_request *request)
 {
-	uint8_t bytes[LIMIT_REQUEST];
+	uint8_t bytes[LIMIT_SHOW];
 	size_t n;
 	request->id = ++d->last_id;
-	int error = request_write(request, bytes, sizeof(bytes), &n);
+	int error = request_write(request, bytes, d->called ? LIMIT_SHOW : LIMIT_REQUEST, &n);
 	if (error)
 		return error;
 	error = d->called ? channel_seal(&d->channel, bytes, n) : channel_confirm(&d->channel, bytes, n);

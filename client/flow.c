@@ -161,18 +161,69 @@ static int save(struct flow *flow)
 	return error;
 }
 
-static int transfer(struct flow *flow, const struct ledger *l, struct fault *f)
+static struct request_terms terms_of(const struct flow *flow)
 {
-	struct work *w = flow->w;
-	const struct request_terms terms = {
-		.options = &w->m->options,
-		.device = w->device,
+	return (struct request_terms){
+		.options = &flow->w->m->options,
+		.device = flow->w->device,
 		.parts = &flow->parts,
 		.host = &flow->visit.certificate,
 	};
-	request_fill(&flow->request, l, &terms);
+}
+
+static int exchange(struct flow *flow, const struct ledger *l, const struct request_terms *terms)
+{
+	request_fill(&flow->request, l, terms);
 	int error = dialog_call(&flow->visit.dialog, &flow->request, &flow->response);
 	sodium_memzero(&flow->request, sizeof(flow->request));
+	return error;
+}
+
+/* What the host makes of a lease does not matter here: our request, sent again, is answered by what it knows
+ * then. */
+static int show_lease(struct flow *flow, const struct ledger *l, const struct request_terms *terms,
+		      const struct record *r)
+{
+	struct stored_lease *lease;
+	int error = holder_lease(flow->w, r, flow->vendor->public, &lease);
+	if (!error && lease && memcmp(lease->certificate.ledger, l->id, LEDGER_ID) == 0) {
+		request_show(&flow->request, l, terms, r->product, lease->token, lease->covering);
+		error = dialog_call(&flow->visit.dialog, &flow->request, &flow->response);
+	}
+	free(lease);
+	return error;
+}
+
+/* The host knows less than we do, because it was restored from a backup: it learns from the leases that it
+ * gave us (DESIGN 5.4). Nothing changes on this machine. */
+static int show_leases(struct flow *flow, const struct ledger *l, struct request_terms *terms)
+{
+	const struct state *state = flow->w->state;
+	int error = 0;
+	for (size_t i = 0; i < state->n_records && !error; i++) {
+		const struct record *r = &state->records[i];
+		if (r->serial && strcmp(r->vendor, flow->vendor->pid) == 0)
+			error = show_lease(flow, l, terms, r);
+	}
+	terms->shown = true;
+	return error;
+}
+
+static bool asks_for_leases(const wire_response *response)
+{
+	return response->status.code == (uint32_t)error_row(E_SHOW_LEASE)->number;
+}
+
+static int transfer(struct flow *flow, const struct ledger *l, struct fault *f)
+{
+	struct work *w = flow->w;
+	struct request_terms terms = terms_of(flow);
+	int error = exchange(flow, l, &terms);
+	if (!error && asks_for_leases(&flow->response)) {
+		error = show_leases(flow, l, &terms);
+		if (!error)
+			error = exchange(flow, l, &terms);
+	}
 	if (error)
 		return fault_set(f, error, "%s", error_text(error));
 	if (flow->response.time > 0 && flow->response.time <= RFC3339_MAX)

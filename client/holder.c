@@ -11,9 +11,8 @@ bool holder_signed_in(const struct record *r, const char *vendor, const char *us
 	return r->user[0] && strcmp(r->user, user) == 0 && strcmp(r->vendor, vendor) == 0;
 }
 
-/* *ret: freed by the caller; NULL when there is no lease that holds. E_NO_MEMORY. */
-static int read_lease(const struct work *w, const struct record *r, const uint8_t vendor[PASETO_PUBLIC],
-		      struct stored_lease **ret)
+int holder_lease(const struct work *w, const struct record *r, const uint8_t vendor[PASETO_PUBLIC],
+		 struct stored_lease **ret)
 {
 	struct fault ignored;
 	struct stored_lease *lease = malloc(sizeof(*lease));
@@ -31,7 +30,7 @@ int holder_place(const struct work *w, const struct record *r, const uint8_t ven
 		 const uint8_t ledger[LEDGER_ID])
 {
 	struct stored_lease *lease;
-	int error = read_lease(w, r, vendor, &lease);
+	int error = holder_lease(w, r, vendor, &lease);
 	if (error || !lease)
 		return error ? error : PLACE_NONE;
 	bool here = memcmp(lease->certificate.ledger, ledger, LEDGER_ID) == 0;
@@ -43,7 +42,7 @@ int holder_user(const struct work *w, const struct record *r, const uint8_t vend
 		char out[LIMIT_USER + 1])
 {
 	struct stored_lease *lease;
-	int error = read_lease(w, r, vendor, &lease);
+	int error = holder_lease(w, r, vendor, &lease);
 	memcpy(out, lease ? lease->lease.user : r->user, LIMIT_USER + 1);
 	free(lease);
 	return error;

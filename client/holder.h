@@ -14,6 +14,10 @@ enum holder_place {
 /* Is this user signed in for the record, with a host of this vendor (k4.pid)? */
 bool holder_signed_in(const struct record *, const char *vendor, const char *user);
 
+/* The record's lease, when there is one that holds. *ret: freed by the caller, or NULL. E_NO_MEMORY. */
+int holder_lease(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
+		 struct stored_lease **ret);
+
 /* Which ledger gave the record's lease? One of enum holder_place, or E_NO_MEMORY. */
 int holder_place(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
 		 const uint8_t ledger[LEDGER_ID]);

@@ -32,13 +32,15 @@ static int verify(const char *text, size_t n, const char *product, const uint8_t
 	int error = armour_read(token_lease.label, text, n, &lease);
 	if (!error)
 		error = armour_read(token_certificate.label, text, n, &certificate);
-	if (!error && strlen(lease) > LIMIT_LEASE)
+	if (!error && (strlen(lease) > LIMIT_LEASE || strlen(certificate) > LIMIT_CERTIFICATE))
 		error = E_TOO_LARGE;
 	if (!error)
 		error = lease_verify(lease, certificate, vendor, product, device, &ret->lease,
 				     &ret->certificate);
 	if (!error)
 		memcpy(ret->token, lease, strlen(lease) + 1);
+	if (!error)
+		snprintf(ret->covering, sizeof(ret->covering), "%s", certificate);
 	free(lease);
 	free(certificate);
 	return error;

@@ -12,6 +12,7 @@ struct stored_lease {
 	struct lease lease;
 	struct certificate certificate;
 	char token[LIMIT_LEASE + 1];
+	char covering[LIMIT_CERTIFICATE + 1]; /* the certificate's token */
 };
 
 /*

@@ -25,26 +25,27 @@ static void fill_device(const struct request_terms *t, wire_device *device)
 			 os.machine);
 }
 
-static void fill_once(const struct ledger *l, wire_once *once)
+static void fill_once(const struct ledger *l, const struct request_terms *t, wire_once *once)
 {
 	memcpy(once->token, l->token, TOKEN_ID);
 	memcpy(once->ratchet.bytes, l->ratchet, l->ratchet_n);
 	once->ratchet.size = (pb_size_t)l->ratchet_n;
 	once->counter = l->counter;
+	once->shows = !t->shown;
 }
 
-static void fill_components(const struct request_terms *t, wire_want *out)
+static pb_size_t fill_components(const struct request_terms *t, const char *product, muster_v1_Component *out)
 {
 	uint8_t salt[HARDWARE_SALT];
-	hardware_salt(t->host->fp_salt, t->host->org, out->product, salt);
+	hardware_salt(t->host->fp_salt, t->host->org, product, salt);
 	for (size_t i = 0; i < t->parts->n; i++) {
 		const struct part *part = &t->parts->rows[i];
-		out->components[i].kind = part->kind;
-		out->components[i].tag = hardware_tag(salt, part->kind, part->value);
-		out->components[i].weight = hardware_weight(part->kind);
+		out[i].kind = part->kind;
+		out[i].tag = hardware_tag(salt, part->kind, part->value);
+		out[i].weight = hardware_weight(part->kind);
 	}
-	out->components_count = (pb_size_t)t->parts->n;
 	sodium_memzero(salt, sizeof(salt));
+	return (pb_size_t)t->parts->n;
 }
 
 static void fill_want(const struct want *want, const struct request_terms *t, wire_want *out)
@@ -57,7 +58,7 @@ static void fill_want(const struct want *want, const struct request_terms *t, wi
 	out->lease_serial = want->serial;
 	memcpy(out->key, want->key, sizeof(want->key));
 	out->reinstalled = want->reinstalled;
-	fill_components(t, out);
+	out->components_count = fill_components(t, out->product, out->components);
 }
 
 static pb_size_t fill_wants(const struct call *call, const struct request_terms *t, wire_want *out)
@@ -135,6 +136,20 @@ void request_fill(wire_request *ret, const struct ledger *l, const struct reques
 	memset(ret, 0, sizeof(*ret));
 	fills[l->call.kind](ret, &l->call, t);
 	head->has_once = head->has_device = true;
-	fill_once(l, &head->once);
+	fill_once(l, t, &head->once);
 	fill_device(t, &head->device);
+}
+
+void request_show(wire_request *ret, const struct ledger *l, const struct request_terms *t,
+		  const char *product, const char *lease, const char *certificate)
+{
+	muster_v1_ShowLease *show = &ret->call.show_lease;
+	memset(ret, 0, sizeof(*ret));
+	ret->which_call = muster_v1_Request_show_lease_tag;
+	show->has_once = show->has_device = true;
+	fill_once(l, t, &show->once);
+	fill_device(t, &show->device);
+	snprintf(show->lease, sizeof(show->lease), "%s", lease);
+	snprintf(show->certificate, sizeof(show->certificate), "%s", certificate);
+	show->components_count = fill_components(t, product, show->components);
 }

@@ -14,7 +14,12 @@ struct request_terms {
 	const struct device *device;
 	const struct parts *parts;
 	const struct certificate *host; /* whose salt and organisation make the tags */
+	bool shown;                     /* our leases were shown already */
 };
+
+/* Show the lease and the certificate behind it, with the ledger's token and ratchet. */
+void request_show(wire_request *ret, const struct ledger *, const struct request_terms *, const char *product,
+		  const char *lease, const char *certificate);
 
 /* Fill the request from a ledger's call, token and ratchet. */
 void request_fill(wire_request *ret, const struct ledger *, const struct request_terms *);

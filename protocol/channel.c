@@ -156,7 +156,7 @@ static int frame_limit(const struct channel *ch)
 {
 	if (ch->state < CHANNEL_OPEN)
 		return LIMIT_HANDSHAKE_OUT;
-	return ch->role == NOISE_RESPONDER ? LIMIT_REQUEST + NOISE_TAG : MESSAGE_MAX;
+	return ch->role == NOISE_RESPONDER ? LIMIT_SHOW + NOISE_TAG : MESSAGE_MAX;
 }
 
 static int next_frame(struct channel *ch)

@@ -8,6 +8,7 @@
 #define LIMIT_HANDSHAKE_IN 4096  /* all that a host reads before a device is authenticated */
 #define LIMIT_HANDSHAKE_OUT 4096 /* all that it answers before that */
 #define LIMIT_REQUEST 3072       /* one encoded Request */
+#define LIMIT_SHOW 6144          /* one that shows a lease; never the first of a connection */
 #define LIMIT_RESPONSE 49152     /* one encoded Response */
 #define LIMIT_HELLO_MS 2000      /* preamble and first handshake message, from accept */
 #define LIMIT_HANDSHAKE_MS 5000  /* whole handshake and first request, from accept */

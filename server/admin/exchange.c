@@ -110,7 +110,7 @@ int exchange_catalog(struct exchange *x, const struct catalog **ret)
 	unsigned long long generation = atomic_load(&a->settings.broker->generation);
 	if (generation != a->generation) {
 		struct catalog fresh;
-		int error = catalog_load(a->reader, &fresh);
+		int error = catalog_load(a->reader, a->settings.broker->key->public, &fresh);
 		if (error)
 			return error;
 		catalog_free(&a->catalog);

@@ -2,6 +2,7 @@
 #include "broker.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,28 +13,73 @@
 
 /* --- open and close --- */
 
-static int find_ledger(const struct row *row, void *context)
+static int64_t meta_number(const struct row *row)
 {
-	struct broker *b = context;
-	if (strcmp(row->u.meta.key, LEDGER_KEY) != 0 || row->u.meta.n != LEDGER_ID)
-		return 0;
-	memcpy(b->ledger, row->u.meta.bytes, LEDGER_ID);
-	return 1;
+	char text[24] = "";
+	size_t n = row->u.meta.n < sizeof(text) ? row->u.meta.n : sizeof(text) - 1;
+	memcpy(text, row->u.meta.bytes, n);
+	return strtoll(text, NULL, 10);
 }
 
-/* A ledger has an id from its first day: certificates and clients' states are tied to it (DESIGN 5.4). */
+/* What the ledger knows of itself. */
+struct ledger_facts {
+	struct broker *b;
+	bool has_id;
+	bool has_secret;
+};
+
+static int take_meta(const struct row *row, void *context)
+{
+	struct ledger_facts *f = context;
+	const char *name = row->u.meta.key;
+	if (strcmp(name, LEDGER_KEY) == 0 && row->u.meta.n == LEDGER_ID) {
+		memcpy(f->b->ledger, row->u.meta.bytes, LEDGER_ID);
+		f->has_id = true;
+	} else if (strcmp(name, META_SECRET) == 0 && row->u.meta.n == RATCHET_SECRET) {
+		memcpy(f->b->secret, row->u.meta.bytes, RATCHET_SECRET);
+		f->has_secret = true;
+	} else if (strcmp(name, META_RESTORED) == 0) {
+		f->b->restored = meta_number(row);
+	} else if (strcmp(name, META_RETIRED) == 0) {
+		atomic_store(&f->b->retired, meta_number(row));
+	}
+	return 0;
+}
+
+static int put_meta(struct broker *b, const char *name, const void *bytes, size_t n)
+{
+	struct effect effect = {.kind = EFFECT_META, .u.meta = {name, bytes, n}};
+	return store_apply(b->store, &effect);
+}
+
+int broker_note(struct broker *b, const char *name, int64_t number)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), "%lld", (long long)number);
+	return put_meta(b, name, text, (size_t)n);
+}
+
+/*
+ * A ledger has an id from its first day: certificates and clients' states are tied to it (DESIGN 5.4). Its
+ * secret is its own, too, and not the host's: it makes ratchets, and hashes codes and enrolment keys, which
+ * must go on when the ledger is restored on a machine that has other keys. The first host's key gives it.
+ */
 static int open_ledger(struct broker *b)
 {
+	struct ledger_facts facts = {.b = b};
 	struct listing meta = {.kind = LIST_META};
-	int found = store_page(b->store, &meta, find_ledger, b);
-	if (found)
-		return found < 0 ? found : 0;
-	randombytes_buf(b->ledger, LEDGER_ID);
-	struct effect effect = {.kind = EFFECT_META, .u.meta = {LEDGER_KEY, b->ledger, LEDGER_ID}};
-	int error = store_begin(b->store);
+	int error = store_page(b->store, &meta, take_meta, &facts);
+	if (error || (facts.has_id && facts.has_secret))
+		return error;
+	if (!facts.has_id)
+		randombytes_buf(b->ledger, LEDGER_ID);
+	memcpy(b->secret, b->key->ratchet, RATCHET_SECRET);
+	error = store_begin(b->store);
 	if (error)
 		return error;
-	error = store_apply(b->store, &effect);
+	error = put_meta(b, LEDGER_KEY, b->ledger, LEDGER_ID);
+	if (!error)
+		error = put_meta(b, META_SECRET, b->secret, RATCHET_SECRET);
 	if (!error)
 		return store_commit(b->store);
 	store_rollback(b->store);
@@ -43,7 +89,7 @@ static int open_ledger(struct broker *b)
 static int load_catalog(struct broker *b)
 {
 	struct catalog fresh;
-	int error = catalog_load(b->store, &fresh);
+	int error = catalog_load(b->store, b->key->public, &fresh);
 	if (error)
 		return error;
 	error = credentials_publish(&b->board, &fresh);
@@ -65,7 +111,8 @@ int broker_open(struct broker *b, struct store *store, const struct host_key *ke
 	b->key = key;
 	b->counters = counters;
 	credentials_board_init(&b->board);
-	int error = open_ledger(b);
+	b->secret = sodium_malloc(RATCHET_SECRET);
+	int error = b->secret ? open_ledger(b) : E_NO_MEMORY;
 	if (!error)
 		error = load_catalog(b);
 	if (error)
@@ -76,6 +123,8 @@ int broker_open(struct broker *b, struct store *store, const struct host_key *ke
 void broker_close(struct broker *b)
 {
 	free(b->losers.all);
+	sodium_free(b->secret);
+	b->secret = NULL;
 	catalog_free(&b->catalog);
 	credentials_board_fini(&b->board);
 }
@@ -188,7 +237,7 @@ struct tries *broker_tries(struct broker *b, struct tries table[TRIES_MAX], cons
 {
 	uint8_t hash[KEYCODE_HASH];
 	uint64_t key;
-	keycode_hash(who, b->key->ratchet, RATCHET_SECRET, hash); /* nobody outside can fill one slot */
+	keycode_hash(who, b->secret, RATCHET_SECRET, hash); /* nobody outside can fill one slot */
 	memcpy(&key, hash, sizeof(key));
 	struct tries *t = &table[key % TRIES_MAX];
 	if (t->who != key || now >= t->since + seconds)
@@ -238,6 +287,8 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 	case JOB_REDEEM:
 	case JOB_POLICY:
 		return request_run(b, job, now);
+	case JOB_SHOW_LEASE:
+		return adopt_run(b, job, now);
 	case JOB_CHANGE:
 		return change_run(b, job, now);
 	case JOB_INSTALL_LICENSE:

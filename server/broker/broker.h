@@ -23,6 +23,12 @@ struct store;
 
 #define TALLIES_MAX 64
 
+/* What the ledger's meta table says beside LEDGER_KEY. Numbers are decimal texts. */
+#define META_SECRET "ledger-secret"
+#define META_RESTORED "restored"  /* seconds */
+#define META_RETIRED "retired"    /* seconds; 0: not */
+#define META_BACKUP "backup.last" /* seconds of the last good backup */
+
 struct tally {
 	const char *what;
 	int64_t grant;
@@ -54,6 +60,9 @@ struct broker {
 	struct catalog catalog;
 	struct credentials_board board;
 	uint8_t ledger[LEDGER_ID];
+	uint8_t *secret;           /* of the ledger: RATCHET_SECRET bytes in locked memory */
+	int64_t restored;          /* when the ledger was put back from a backup; 0: never */
+	atomic_llong retired;      /* when the host was retired; 0: it serves */
 	atomic_uint renew_minutes; /* [policy]; 0: the grants' own */
 	atomic_uint retry_minutes;
 	atomic_ullong generation; /* rises when the catalog changes */
@@ -70,6 +79,7 @@ struct broker {
 	struct round round;                 /* what the change at hand does to seats */
 	struct tries wrong_keys[TRIES_MAX]; /* by actors */
 	struct tries strangers[TRIES_MAX];  /* codes of nobody, by user names */
+	struct tries shows[TRIES_MAX];      /* leases that devices showed */
 	uint64_t tried[TRIED_MAX];          /* request tokens whose wrong sign-in code was counted */
 	struct losers losers;               /* of the orders at hand */
 	unsigned long long swept;           /* generation whose waiting seats were all tried; 0: not all */
@@ -94,6 +104,9 @@ void broker_run(struct broker *, struct job **jobs, size_t n, int64_t now);
 int broker_audit(struct broker *, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail /* taken over; NULL is out of memory */);
 
+/* Put a number into the ledger's meta table. */
+int broker_note(struct broker *, const char *meta, int64_t number);
+
 /* Store the marks of a grant when they changed, and audit what they mean; reaching a threshold of one is
  * nothing to audit. have, need: the count and the threshold, or what is used of a pool and its quantity. */
 int broker_marks(struct broker *, int64_t now, int64_t grant, const char *id,
@@ -115,6 +128,7 @@ void broker_tally(struct broker *, const char *what, int64_t grant);
 /* One job inside the transaction: 0, or the error that undoes the batch. The job's own outcome is in the job.
  */
 int request_run(struct broker *, struct job *, int64_t now);
+int adopt_run(struct broker *, struct job *, int64_t now);
 int install_run(struct broker *, struct job *, int64_t now);
 int change_run(struct broker *, struct job *, int64_t now);
 int sweep_run(struct broker *, struct job *, int64_t now);

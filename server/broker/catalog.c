@@ -35,6 +35,7 @@ static int add_certificate(const struct row *row, void *context)
 	}
 	paserk_pid_write(vendor, cert->vendor);
 	cert->installed = row->u.signed_file.installed;
+	cert->former = memcmp(cert->certificate.sign, c->host, PASETO_PUBLIC) != 0;
 	cert->token = strdup(token);
 	if (!cert->token)
 		return E_NO_MEMORY;
@@ -112,9 +113,9 @@ static int add_revocations(const struct row *row, void *context)
 	return 0;
 }
 
-int catalog_load(struct store *store, struct catalog *ret)
+int catalog_load(struct store *store, const uint8_t host[PASETO_PUBLIC], struct catalog *ret)
 {
-	struct catalog c = {.next_number = 1};
+	struct catalog c = {.next_number = 1, .host = host};
 	struct listing certificates = {.kind = LIST_CERTIFICATE};
 	struct listing licenses = {.kind = LIST_LICENSE};
 	struct listing grants = {.kind = LIST_GRANT};
@@ -135,6 +136,7 @@ int catalog_load(struct store *store, struct catalog *ret)
 	for (size_t i = 0; i < c.n_licenses; i++)
 		c.licenses[i].certificate =
 			catalog_certificate(&c, c.licenses[i].vendor, c.licenses[i].license.id);
+	c.host = NULL;
 	*ret = c;
 	return 0;
 }
@@ -177,7 +179,7 @@ const struct catalog_certificate *catalog_certificate(const struct catalog *c, c
 						      const char *license)
 {
 	for (size_t i = 0; i < c->n_certificates; i++)
-		if (strcmp(c->certificates[i].vendor, vendor) == 0 &&
+		if (!c->certificates[i].former && strcmp(c->certificates[i].vendor, vendor) == 0 &&
 		    strcmp(c->certificates[i].certificate.license, license) == 0)
 			return &c->certificates[i];
 	return NULL;

@@ -21,6 +21,7 @@ struct catalog_certificate {
 	char vendor[PASERK_ID_TEXT];
 	char *token;
 	int64_t installed;
+	bool former; /* of the host whose ledger this was before: it pins the vendor and serves nothing */
 };
 
 struct catalog_license {
@@ -52,18 +53,19 @@ struct catalog {
 	size_t n_certificates;
 	struct catalog_revocations *revocations;
 	size_t n_revocations;
+	const uint8_t *host; /* whose certificates count; only while loading */
 	int64_t next_number; /* for a new grant */
 	size_t damaged;      /* stored files that no longer verify: left out */
 };
 
-/* Load. Errors of the store, or E_NO_MEMORY; *ret is then empty. */
-int catalog_load(struct store *, struct catalog *ret);
+/* Load, for the host with this signing key. Errors of the store, or E_NO_MEMORY; *ret is then empty. */
+int catalog_load(struct store *, const uint8_t host[PASETO_PUBLIC], struct catalog *ret);
 void catalog_free(struct catalog *);
 
 /* The pinned key of a vendor (k4.pid), or NULL. Borrowed. */
 const uint8_t *catalog_vendor(const struct catalog *, const char *vendor);
 
-/* Find a license or certificate, or NULL. Borrowed. */
+/* Find a license, or this host's certificate for one; NULL: there is none. Borrowed. */
 const struct catalog_license *catalog_license(const struct catalog *, const char *vendor, const char *id);
 const struct catalog_certificate *catalog_certificate(const struct catalog *, const char *vendor,
 						      const char *license);

@@ -19,7 +19,9 @@ static struct credentials *make(const struct catalog *catalog)
 	struct credentials *c = calloc(1, sizeof(*c) + catalog->n_certificates * sizeof(c->all[0]));
 	for (size_t i = 0; c && i < catalog->n_certificates; i++) {
 		const struct catalog_certificate *from = &catalog->certificates[i];
-		struct credential *to = &c->all[i];
+		struct credential *to = &c->all[c->n];
+		if (from->former)
+			continue;
 		paserk_pid(from->certificate.vendor, to->vendor);
 		to->token = strdup(from->token);
 		if (!to->token) {

@@ -30,5 +30,6 @@ void job_free(struct job *job)
 	orders_free(job->orders);
 	sodium_memzero(job->signin_code, sizeof(job->signin_code));
 	free(job->text);
+	free(job->covering);
 	free(job);
 }

@@ -22,7 +22,8 @@ enum job_kind {
 	JOB_SIGN_IN,
 	JOB_SIGN_OUT,
 	JOB_REDEEM,
-	JOB_POLICY, /* changes nothing */
+	JOB_SHOW_LEASE, /* a device ahead of a restored ledger: text is its lease */
+	JOB_POLICY,     /* changes nothing */
 	JOB_INSTALL_LICENSE,
 	JOB_INSTALL_CERTIFICATE,
 	JOB_INSTALL_REVOCATIONS,
@@ -67,12 +68,14 @@ struct job {
 	char agent[64];
 	struct ratchet_shown shown;
 	bool may_enrol;
+	bool shows;                         /* it can show its leases when it is asked */
 	bool dry_run;                       /* only say what the answer would be */
 	bool reset;                         /* dry_run: as if the device held nothing */
 	char signin_code[KEYCODE_CODE + 1]; /* bare; "": none */
 	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */
 	char *text;                        /* a signed file; owned by the job */
+	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
 

@@ -105,7 +105,7 @@ void order_code(struct order *o, size_t length, uint8_t ret[KEYCODE_HASH])
 	char bare[KEYCODE_KEY + 1];
 	keycode_make(length, o->c->output);
 	keycode_read(o->c->output, length, bare);
-	keycode_hash(bare, o->b->key->ratchet, RATCHET_SECRET, ret);
+	keycode_hash(bare, o->b->secret, RATCHET_SECRET, ret);
 	sodium_memzero(bare, sizeof(bare));
 }
 

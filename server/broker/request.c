@@ -14,6 +14,18 @@ const struct candidate *work_chosen(const struct work *w, size_t i)
 	return index < 0 ? NULL : &w->lines[i].facts.candidates[index];
 }
 
+void work_begin(struct work *w, struct broker *b, struct job *job, int64_t now)
+{
+	w->b = b;
+	w->job = job;
+	w->now = now;
+	memcpy(w->asker.id, job->device, DEVICE_ID);
+	w->asker.hostname = job->hostname;
+	w->asker.os = job->os;
+	w->asker.agent = job->agent;
+	device_id_write(job->device, w->id);
+}
+
 bool work_gives_back(const struct work *w)
 {
 	return w->job->kind == JOB_RELEASE || w->job->kind == JOB_SIGN_OUT;
@@ -141,34 +153,48 @@ static int run_dry(struct work *w)
 	return decide(w);
 }
 
+/* A device that is ahead of the record is asked for its leases, if it can show them, before anything is
+ * decided (DESIGN 5.4); one that was never answered and has none is new. */
+static int run_once(struct work *w)
+{
+	struct job *job = w->job;
+	switch (ratchet_judge(w->b->secret, job->device, &w->device.ratchet, &job->shown)) {
+	case RATCHET_FIRST:
+	case RATCHET_CONTINUE:
+		return run_kind(w);
+	case RATCHET_AHEAD:
+		if (job->shows) {
+			job->code = E_SHOW_LEASE;
+			return 0;
+		}
+		if (w->device.ratchet.counter == 0)
+			return run_kind(w);
+		break;
+	case RATCHET_REPEAT:
+		if (work_repeat(w))
+			return 0;
+		break;
+	case RATCHET_MISMATCH:
+		break;
+	}
+	int error = work_mismatch(w);
+	return error ? error : run_kind(w);
+}
+
 int request_run(struct broker *b, struct job *job, int64_t now)
 {
 	struct work *w = calloc(1, sizeof(*w) + job->n_lines * sizeof(w->lines[0]));
 	if (!w)
 		return E_NO_MEMORY;
-	w->b = b;
-	w->job = job;
-	w->now = now;
 	job->repeated = job->mismatched = job->enrolled = false; /* of a run that was undone */
-	memcpy(w->asker.id, job->device, DEVICE_ID);
-	w->asker.hostname = job->hostname;
-	w->asker.os = job->os;
-	w->asker.agent = job->agent;
-	device_id_write(job->device, w->id);
+	work_begin(w, b, job, now);
 	int error = work_load(w);
 	if (!error && job->kind == JOB_POLICY) {
 		error = describe(w);
 	} else if (!error && job->dry_run) {
 		error = run_dry(w);
 	} else if (!error) {
-		enum ratchet_judgement judgement =
-			ratchet_judge(b->key->ratchet, job->device, &w->device.ratchet, &job->shown);
-		if (judgement != RATCHET_REPEAT || !work_repeat(w)) {
-			if (judgement == RATCHET_MISMATCH || judgement == RATCHET_REPEAT)
-				error = work_mismatch(w);
-			if (!error)
-				error = run_kind(w);
-		}
+		error = run_once(w);
 	}
 	free(w);
 	return error;

@@ -25,6 +25,9 @@ struct work {
 	struct work_line lines[];
 };
 
+/* Set up a request that is zeroed. */
+void work_begin(struct work *, struct broker *, struct job *, int64_t now);
+
 /* The candidate that was chosen for a line, or NULL. Borrowed. */
 const struct candidate *work_chosen(const struct work *, size_t line);
 
@@ -51,6 +54,10 @@ int work_explain(struct work *, size_t line);
 bool work_changes(const struct work *, size_t line);
 int work_store_device(struct work *);
 int work_store_line(struct work *, size_t line);
+
+/* What the holder has of the product's other grants ends; the machine's parts, as a pool will know it by. */
+int work_end_former(struct work *, size_t line, const struct candidate *);
+int work_store_hardware(struct work *, size_t line, const struct candidate *);
 
 /* request_person.c: what comes before a decision, or in its place. *ret_go: the decision follows. */
 int work_sign_in(struct work *, bool *ret_go);

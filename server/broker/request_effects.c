@@ -87,7 +87,7 @@ static int record(struct work *w, size_t i)
 }
 
 /* The machine's parts, as its activation of a pool will be judged by. */
-static int store_hardware(struct work *w, size_t i, const struct candidate *c)
+int work_store_hardware(struct work *w, size_t i, const struct candidate *c)
 {
 	const struct hardware *h = &w->lines[i].facts.machine;
 	uint8_t parts[3 * LIMIT_COMPONENTS];
@@ -143,7 +143,7 @@ static int end_other(struct work *w, const struct candidate *c, int64_t device, 
 
 /* What the same holder has of the product's other grants is given back, so that nobody is counted twice; a
  * pool's activation is for ever. */
-static int end_former(struct work *w, size_t i, const struct candidate *c)
+int work_end_former(struct work *w, size_t i, const struct candidate *c)
 {
 	const struct line_facts *line = &w->lines[i].facts;
 	bool of_user = model_of_users(c->model);
@@ -171,10 +171,10 @@ static int store_others(struct work *w, size_t i, const struct candidate *c)
 		error = end_other(w, c, c->oldest_device, w->lines[i].person.user, &c->oldest,
 				  "activation.evicted");
 	if (!error && !work_gives_back(w))
-		error = end_former(w, i, c);
+		error = work_end_former(w, i, c);
 	if (!error && c->model == MODEL_POOL)
 		error = work_gives_back(w) ? broker_drop_hardware(w->b, w->device.device, c->grant)
-					   : store_hardware(w, i, c);
+					   : work_store_hardware(w, i, c);
 	return error;
 }
 

@@ -33,13 +33,18 @@ bool work_repeat(struct work *w)
 		memcpy(w->job->lines[answer.detail_of].detail, answer.detail, sizeof(answer.detail));
 	w->job->counter = r->counter;
 	w->job->repeated = true;
-	ratchet_make(w->b->key->ratchet, w->job->device, r->counter, r->token, w->job->ratchet);
+	ratchet_make(w->b->secret, w->job->device, r->counter, r->token, w->job->ratchet);
 	broker_tally(w->b, "repeated", 0);
 	return true;
 }
 
 int work_mismatch(struct work *w)
 {
+	/* What was answered after the backup is not on record, so nobody can be accused of it. */
+	if (w->device.ratchet.at <= w->b->restored && w->job->shown.counter > w->device.ratchet.counter) {
+		broker_tally(w->b, "ratchet.restored", 0);
+		return 0;
+	}
 	w->job->mismatched = true;
 	if (broker_told_today(w->b, w->job->device, w->now)) {
 		broker_tally(w->b, "ratchet.mismatch", 0);
@@ -67,6 +72,6 @@ int work_turn(struct work *w)
 	}
 	next.answer_n = answer_write(&answer, next.answer);
 	w->job->counter = next.counter;
-	ratchet_make(w->b->key->ratchet, w->job->device, next.counter, next.token, w->job->ratchet);
+	ratchet_make(w->b->secret, w->job->device, next.counter, next.token, w->job->ratchet);
 	return work_apply(w, (struct effect){.kind = EFFECT_RATCHET, .u.ratchet = &next});
 }

@@ -24,7 +24,7 @@ static int is_bound(struct broker *b, int64_t device, int64_t user, bool *ret)
 	return error;
 }
 
-static int bind_user(struct broker *b, struct job *job, int64_t device, int64_t user, int64_t now)
+int signin_bind(struct broker *b, struct job *job, int64_t device, int64_t user, int64_t now)
 {
 	char id[DEVICE_ID_TEXT];
 	struct record r = {.kind = RECORD_BINDING, .u.binding = {.device = device, .user = user, .at = now}};
@@ -65,7 +65,7 @@ static int judge_code(struct broker *b, struct job *job, struct record *stored, 
 		job->numbers.until = s->made + SIGNIN_SECONDS;
 		return 0;
 	}
-	keycode_hash(job->signin_code, b->key->ratchet, RATCHET_SECRET, hash);
+	keycode_hash(job->signin_code, b->secret, RATCHET_SECRET, hash);
 	if (s->hash.n == sizeof(hash) && sodium_memcmp(s->hash.at, hash, sizeof(hash)) == 0)
 		return store_drop(b->store, RECORD_SIGNIN, stored->num);
 	if (!is_new_try(b, job)) {
@@ -113,7 +113,7 @@ int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now,
 	}
 	if (*ret_code == E_SIGNIN_LOCKED)
 		job->numbers.have = SIGNIN_TRIES;
-	return error || *ret_code ? error : bind_user(b, job, device, user, now);
+	return error || *ret_code ? error : signin_bind(b, job, device, user, now);
 }
 
 /* --- enrolment keys --- */
@@ -122,7 +122,7 @@ static int find_key(struct broker *b, const char *key, int64_t now, struct recor
 {
 	uint8_t hash[KEYCODE_HASH];
 	struct record like = {.kind = RECORD_ENROLKEY, .u.enrolkey.hash = {hash, sizeof(hash)}};
-	keycode_hash(key, b->key->ratchet, RATCHET_SECRET, hash);
+	keycode_hash(key, b->secret, RATCHET_SECRET, hash);
 	int error = store_find(b->store, &like, BY(enrolkey, hash), ret);
 	const struct record_enrolkey *k = &ret->record.u.enrolkey;
 	*ret_holds = !error && (!k->uses || k->used < k->uses) && (!k->until || now < k->until);

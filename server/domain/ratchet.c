@@ -25,15 +25,31 @@ enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const
 				     const struct ratchet *stored, const struct ratchet_shown *shown)
 {
 	uint8_t current[RATCHET];
+	bool ahead = shown->counter > stored->counter && shown->counter <= RATCHET_COUNTER_MAX;
 	if (stored->counter == 0)
-		return RATCHET_FIRST;
+		return ahead ? RATCHET_AHEAD : RATCHET_FIRST;
 	if (memcmp(stored->token, shown->token, REQUEST_TOKEN) == 0 &&
 	    sodium_memcmp(stored->shown, shown->ratchet, RATCHET) == 0)
 		return RATCHET_REPEAT;
-	ratchet_make(secret, device, stored->counter, stored->token, current);
+	if (ratchet_adopted(stored))
+		memcpy(current, stored->shown, RATCHET);
+	else
+		ratchet_make(secret, device, stored->counter, stored->token, current);
 	if (shown->counter == stored->counter && sodium_memcmp(current, shown->ratchet, RATCHET) == 0)
 		return RATCHET_CONTINUE;
-	return RATCHET_MISMATCH;
+	return ahead ? RATCHET_AHEAD : RATCHET_MISMATCH;
+}
+
+struct ratchet ratchet_adopt(const struct ratchet_shown *shown, int64_t now)
+{
+	struct ratchet r = {.counter = shown->counter, .at = now};
+	memcpy(r.shown, shown->ratchet, RATCHET);
+	return r;
+}
+
+bool ratchet_adopted(const struct ratchet *stored)
+{
+	return stored->counter && sodium_is_zero(stored->token, REQUEST_TOKEN);
 }
 
 uint64_t answer_digest(int kind, const char *const *texts, size_t n)

@@ -9,11 +9,13 @@
 #include "facts.h"
 
 #define RATCHET_SECRET 32
+#define RATCHET_COUNTER_MAX INT64_MAX
 
 enum ratchet_judgement {
 	RATCHET_FIRST,    /* the device was never answered */
 	RATCHET_CONTINUE, /* the current ratchet */
 	RATCHET_REPEAT,   /* the last request again: give the stored answer */
+	RATCHET_AHEAD,    /* the device was answered more often than is on record */
 	RATCHET_MISMATCH, /* anything else: suspect */
 };
 
@@ -29,9 +31,14 @@ struct ratchet_shown {
 void ratchet_make(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID], uint64_t counter,
 		  const uint8_t token[REQUEST_TOKEN], uint8_t ret[RATCHET]);
 
-/* Judge a request against what is stored. */
+/* Judge a request against what is stored. A row without a token was adopted: what it shows is current. */
 enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
 				     const struct ratchet *stored, const struct ratchet_shown *shown);
+
+/* The row of a device that is ahead of the record, and has proved it: the ratchet that it shows is current,
+ * and nothing has been answered yet. */
+struct ratchet ratchet_adopt(const struct ratchet_shown *, int64_t now);
+bool ratchet_adopted(const struct ratchet *stored);
 
 /* One product's part of a remembered answer. */
 struct answer_line {

@@ -18,6 +18,7 @@ static int take_once(bool has, const wire_once *once, struct job *job)
 	memcpy(job->shown.token, once->token, REQUEST_TOKEN);
 	memcpy(job->shown.ratchet, once->ratchet.bytes, once->ratchet.size);
 	job->shown.counter = once->counter;
+	job->shows = once->shows;
 	return 0;
 }
 
@@ -56,10 +57,10 @@ static bool has_kind(const struct hardware *h, uint32_t kind)
 }
 
 /* Kinds that a newer client knows are passed over. */
-static void take_components(const wire_want *want, struct hardware *ret)
+static void take_components(const muster_v1_Component *all, size_t n, struct hardware *ret)
 {
-	for (size_t i = 0; i < want->components_count; i++) {
-		const muster_v1_Component *c = &want->components[i];
+	for (size_t i = 0; i < n; i++) {
+		const muster_v1_Component *c = &all[i];
 		if (c->kind == 0 || c->kind > HARDWARE_KINDS || c->tag > UINT16_MAX || has_kind(ret, c->kind))
 			continue;
 		ret->parts[ret->n].kind = (uint8_t)c->kind;
@@ -75,7 +76,7 @@ static int take_want(const wire_want *want, struct job *job, size_t i)
 	int error = take_key(want->key, line);
 	if (error)
 		return error;
-	take_components(want, &line->machine);
+	take_components(want->components, want->components_count, &line->machine);
 	line->reinstalled = want->reinstalled;
 	line->lease_serial = want->lease_serial > 0 ? want->lease_serial : 0;
 	for (size_t j = 0; j < i; j++)
@@ -188,6 +189,20 @@ static int fill_redeem(const wire_request *request, const uint8_t fixed[NOISE_KE
 	if (!error)
 		error = call->key[0] ? take_key(call->key, &job->lines[0]) : E_BAD_REQUEST;
 	return error;
+}
+
+static int fill_show_lease(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	const muster_v1_ShowLease *call = &request->call.show_lease;
+	int error = take_once(call->has_once, &call->once, job);
+	if (!error)
+		error = take_device(call->has_device, &call->device, fixed, job);
+	if (error)
+		return error;
+	take_components(call->components, call->components_count, &job->lines[0].machine);
+	job->text = strdup(call->lease);
+	job->covering = strdup(call->certificate);
+	return job->text && job->covering ? 0 : E_NO_MEMORY;
 }
 
 static int fill_get_policy(const wire_request *request, const uint8_t fixed[NOISE_KEY], struct job *job)

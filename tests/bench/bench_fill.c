@@ -111,7 +111,7 @@ static void open_all(struct filler *f, const char *dir)
 	bench_must(host_key_open(path, &f->key), path);
 	snprintf(path, sizeof(path), "sqlite:%s/muster.db", dir);
 	bench_must(store_open(path, &f->store), path);
-	bench_must(catalog_load(f->store, &f->catalog), "licenses");
+	bench_must(catalog_load(f->store, f->key->public, &f->catalog), "licenses");
 	catalog_candidates(&f->catalog, &(struct wish){.product = f->product, .version = ""}, &f->line);
 	bench_must(f->line.n_candidates ? 0 : E_PRODUCT_UNKNOWN, f->product);
 	bench_must(store_facts(f->store, &nobody, f->now, &facts, NULL, 0), "facts");

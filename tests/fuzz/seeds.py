@@ -184,6 +184,7 @@ def message_seeds(pb):
             (2, "sign-in", pb.Request(sign_in=pb.SignIn(want=pb.Want(product="p", user="kari"), code="AAAA-BBBB-CCCC-DDDD"))),
             (2, "sign-out", pb.Request(sign_out=pb.SignOut(product="p", user="kari"))),
             (2, "redeem", pb.Request(redeem=pb.Redeem(product="p", key="AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"))),
+            (2, "show", pb.Request(show_lease=pb.ShowLease(lease="v4.public.x", certificate="v4.public.y"))),
             (2, "policy", pb.Request(get_policy=pb.GetPolicy(product="p"))), (2, "ping", pb.Request(ping=pb.Ping(echo=b"x"))),
             (3, "answer", pb.Response(id=1, time=1, correlation="c", answer=pb.Answer(results=[result], ratchet=b"r", counter=1))),
             (3, "policy-answer", pb.Response(policy=pb.Policy(have=1))), (3, "pong", pb.Response(pong=pb.Pong(echo=b"x")))]

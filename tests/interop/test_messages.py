@@ -51,7 +51,8 @@ def test_hellos(peer, pb):
     there_and_back(peer, pb.ServerHello())
 
 
-@pytest.mark.parametrize("call", ["activate", "renew", "release", "sign_in", "sign_out", "redeem", "get_policy", "ping"])
+@pytest.mark.parametrize("call", ["activate", "renew", "release", "sign_in", "sign_out", "redeem", "show_lease", "get_policy",
+                                  "ping"])
 def test_requests(peer, pb, call):
     request = pb.Request(id=7)
     fill(getattr(request, call))
@@ -87,10 +88,11 @@ def test_absent_keys_are_zeros(peer, pb):
 
 def test_all_messages_were_covered(pb):
     covered = {"ClientHello", "ServerHello", "Component", "Device", "Want", "Once", "Activate", "Renew", "Release", "SignIn",
-               "SignOut", "Redeem", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer", "Policy", "Pong", "Response"}
+               "SignOut", "Redeem", "ShowLease", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer", "Policy", "Pong",
+               "Response"}
     assert set(pb.DESCRIPTOR.message_types_by_name) == covered
     calls = {f.name for f in pb.Request.DESCRIPTOR.oneofs_by_name["call"].fields}
-    assert calls == {"activate", "renew", "release", "sign_in", "sign_out", "redeem", "get_policy", "ping"}
+    assert calls == {"activate", "renew", "release", "sign_in", "sign_out", "redeem", "show_lease", "get_policy", "ping"}
 
 
 def bounds():
@@ -108,7 +110,8 @@ def bounds():
 WRAP = {"ClientHello": ["ClientHello"], "ServerHello": ["ServerHello"], "Device": ["Request", "activate", "device"],
         "Want": ["Request", "activate", "wants"], "Once": ["Request", "activate", "once"], "Activate": ["Request", "activate"],
         "Renew": ["Request", "renew"], "Release": ["Request", "release"], "SignIn": ["Request", "sign_in"],
-        "SignOut": ["Request", "sign_out"], "Redeem": ["Request", "redeem"], "GetPolicy": ["Request", "get_policy"],
+        "SignOut": ["Request", "sign_out"], "Redeem": ["Request", "redeem"],
+        "ShowLease": ["Request", "show_lease"], "GetPolicy": ["Request", "get_policy"],
         "Ping": ["Request", "ping"], "Result": ["Response", "answer", "results"], "Answer": ["Response", "answer"],
         "Response": ["Response"], "Pong": ["Response", "pong"]}
 

@@ -52,7 +52,7 @@ def test_limits_are_those_of_the_header():
 def test_numbers_in_the_text_are_limits():
     have = limits()
     frames = [r[2] for r in rows(section("Frames"))]
-    assert frames == [str(have["LIMIT_HANDSHAKE_OUT"]), f"{have['LIMIT_REQUEST']} + 16", f"{have['LIMIT_RESPONSE']} + 16", "4"]
+    assert frames == [str(have["LIMIT_HANDSHAKE_OUT"]), f"{have['LIMIT_SHOW']} + 16", f"{have['LIMIT_RESPONSE']} + 16", "4"]
     assert have["LIMIT_HANDSHAKE_IN"] == have["LIMIT_HANDSHAKE_OUT"] == 4096
     assert f"{have['LIMIT_HELLO_MS']} ms" in DOC and f"{have['LIMIT_HANDSHAKE_MS']} ms" in DOC
     assert f"{have['LIMIT_BUSY_DELAY_S']} seconds" in section("Refusal")

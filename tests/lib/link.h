@@ -156,7 +156,7 @@ static inline int confirm(struct link *l, const wire_request *request)
 
 static inline void send_request(struct link *l, const wire_request *request)
 {
-	uint8_t bytes[LIMIT_REQUEST];
+	uint8_t bytes[LIMIT_SHOW];
 	size_t n;
 	assert_int_equal(request_write(request, bytes, sizeof(bytes), &n), 0);
 	assert_int_equal(channel_seal(&l->client, bytes, n), 0);

@@ -610,7 +610,7 @@ static void test_the_limit_counts_what_was_read(void **state)
 
 static void test_an_open_host_takes_all_that_may_be_owed(void **state)
 {
-	static uint8_t big[LIMIT_REQUEST];
+	static uint8_t big[LIMIT_SHOW];
 	static uint8_t bytes[ROOM];
 	size_t n = 0;
 	struct link l;
@@ -657,7 +657,7 @@ static void test_messages_beyond_the_limits(void **state)
 	open_link(&l);
 	assert_int_equal(channel_seal(&l.host, big, LIMIT_RESPONSE + 1), E_TOO_LARGE);
 	assert_int_equal(channel_seal(&l.host, big, LIMIT_RESPONSE), 0); /* the refused one did no harm */
-	assert_int_equal(channel_seal(&l.client, big, LIMIT_REQUEST + 1), 0);
+	assert_int_equal(channel_seal(&l.client, big, LIMIT_SHOW + 1), 0);
 	assert_int_equal(channel_feed(&l.host, bytes, take(&l.client, bytes)), 0);
 	assert_int_equal(channel_next(&l.host), E_TOO_LARGE);
 	link_fini(&l);

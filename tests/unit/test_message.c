@@ -456,6 +456,7 @@ static void test_structs_have_the_sizes_of_the_limits(void **state)
 	assert_int_equal(sizeof(((wire_want *)0)->version), LIMIT_VERSION + 1);
 	assert_int_equal(sizeof(((wire_want *)0)->plans), LIMIT_PLANS * (LIMIT_ID + 1));
 	assert_true(muster_v1_Response_size <= LIMIT_RESPONSE);
+	assert_true(muster_v1_ShowLease_size + 16 <= LIMIT_SHOW);
 	/* A hello and a first request of the largest size, with all that the handshake adds. */
 	assert_true(8 + 2 + 32 + muster_v1_ClientHello_size + 2 + 64 + LIMIT_REQUEST <= LIMIT_HANDSHAKE_IN);
 	/* One certificate of the largest size always fits into the host's hello. */

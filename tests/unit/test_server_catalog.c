@@ -98,7 +98,7 @@ static void put_simple(const char *id, const char *grant_id, struct product prod
 static void load(void)
 {
 	catalog_free(&catalog);
-	assert_int_equal(catalog_load(store, &catalog), 0);
+	assert_int_equal(catalog_load(store, key->public, &catalog), 0);
 }
 
 static struct line_facts candidates(const char *product, const char *version, const char *plan)

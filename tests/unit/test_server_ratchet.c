@@ -85,7 +85,7 @@ static void test_a_device_that_was_never_answered(void **state)
 	(void)state;
 	h.stored = (struct ratchet){0};
 	assert_judged(&h, shown(5, NULL, 0), RATCHET_FIRST);
-	assert_judged(&h, shown(5, h.current, 2), RATCHET_FIRST); /* its host was restored from before */
+	assert_judged(&h, shown(5, h.current, 2), RATCHET_AHEAD); /* its host was restored from before */
 }
 
 static void test_judgements(void **state)
@@ -98,12 +98,30 @@ static void test_judgements(void **state)
 	assert_judged(&h, shown(3, h.previous, 1), RATCHET_MISMATCH); /* an older copy goes its own way */
 	assert_judged(&h, shown(3, NULL, 0), RATCHET_MISMATCH);       /* state lost */
 	assert_judged(&h, shown(2, NULL, 0), RATCHET_MISMATCH);
-	assert_judged(&h, shown(3, h.current, 3), RATCHET_MISMATCH);
+	assert_judged(&h, shown(3, h.current, 3), RATCHET_AHEAD);
+	assert_judged(&h, shown(3, h.current, UINT64_MAX), RATCHET_MISMATCH); /* more than is ever counted */
 	assert_judged(&h, shown(3, h.current, 1), RATCHET_MISMATCH);
 	assert_judged(&h, shown(2, h.current, 2),
 		      RATCHET_CONTINUE); /* the token again, but after its answer */
 	h.current[15] ^= 1;
 	assert_judged(&h, shown(3, h.current, 2), RATCHET_MISMATCH);
+}
+
+/* What a device shows that is ahead becomes current, until the next answer. */
+static void test_an_adopted_row(void **state)
+{
+	struct history h = history();
+	struct ratchet_shown s = shown(7, h.current, 41);
+	(void)state;
+	h.stored = ratchet_adopt(&s, 1234);
+	assert_true(ratchet_adopted(&h.stored));
+	assert_int_equal(h.stored.at, 1234);
+	assert_judged(&h, s, RATCHET_CONTINUE); /* the request that it was shown for */
+	assert_judged(&h, shown(8, h.current, 41), RATCHET_CONTINUE);
+	assert_judged(&h, shown(8, h.previous, 41), RATCHET_MISMATCH);
+	assert_judged(&h, shown(8, h.current, 42), RATCHET_AHEAD);
+	h = history();
+	assert_false(ratchet_adopted(&h.stored));
 }
 
 static void test_the_first_request_again(void **state)
@@ -271,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_everything_turns_the_ratchet),
 		cmocka_unit_test(test_a_device_that_was_never_answered),
 		cmocka_unit_test(test_judgements),
+		cmocka_unit_test(test_an_adopted_row),
 		cmocka_unit_test(test_the_first_request_again),
 		cmocka_unit_test(test_another_device_or_host),
 		cmocka_unit_test(test_answers_come_back),

@@ -247,6 +247,41 @@ static void test_keys_are_redeemed_and_told_in_words(void **state)
 	link_fini(&l);
 }
 
+/* The two tokens go to the broker as they came; the answer has one result and no ratchet. */
+static void test_a_lease_is_shown(void **state)
+{
+	struct link l;
+	wire_response r;
+	wire_request request = activate(1);
+	(void)state;
+	link_open(&l, NULL);
+	muster_v1_Activate from = request.call.activate;
+	request = (wire_request){.id = 1, .which_call = muster_v1_Request_show_lease_tag};
+	muster_v1_ShowLease *call = &request.call.show_lease;
+	call->has_once = call->has_device = true;
+	call->once = from.once;
+	call->once.shows = true;
+	call->device = from.device;
+	memset(call->lease, 'l', sizeof(call->lease) - 1);
+	memset(call->certificate, 'c', sizeof(call->certificate) - 1);
+	call->components_count = 1;
+	call->components[0] = (muster_v1_Component){.kind = 2, .tag = 7};
+	const struct job *job = job_of(&l, &request);
+	assert_int_equal(job->kind, JOB_SHOW_LEASE);
+	assert_true(job->shows);
+	assert_string_equal(job->text, call->lease);
+	assert_string_equal(job->covering, call->certificate);
+	assert_int_equal(job->lines[0].machine.n, 1);
+	struct job *answer = l.jobs[0];
+	answer->lines[0].answer = (struct answer_line){.code = E_LEASE_OLD, .numbers = NUMBERS_NONE};
+	session_answer(&l.host, answer);
+	receive(&l, &r);
+	assert_int_equal(r.result.answer.results[0].status.code, error_row(E_LEASE_OLD)->number);
+	assert_int_equal(r.result.answer.counter, 0);
+	assert_string_equal(r.result.answer.results[0].lease, "");
+	link_fini(&l);
+}
+
 static void test_a_want_brings_user_key_and_parts(void **state)
 {
 	struct link l;
@@ -432,6 +467,11 @@ static void bare_redeem(wire_request *r)
 	*r = (wire_request){.id = r->id, .which_call = muster_v1_Request_redeem_tag};
 }
 
+static void bare_show(wire_request *r)
+{
+	*r = (wire_request){.id = r->id, .which_call = muster_v1_Request_show_lease_tag};
+}
+
 static const struct {
 	void (*spoil)(wire_request *);
 	int code;
@@ -465,6 +505,7 @@ static const struct {
 	{bare_sign_in, E_BAD_REQUEST},
 	{bare_sign_out, E_BAD_REQUEST},
 	{bare_redeem, E_BAD_REQUEST},
+	{bare_show, E_BAD_REQUEST},
 };
 
 /* Each is refused with its code and its own id, and the connection goes on. */
@@ -503,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_the_largest_answer_fits),
 		cmocka_unit_test(test_people_sign_in_and_out),
 		cmocka_unit_test(test_keys_are_redeemed_and_told_in_words),
+		cmocka_unit_test(test_a_lease_is_shown),
 		cmocka_unit_test(test_a_want_brings_user_key_and_parts),
 		cmocka_unit_test(test_trying_and_resetting),
 		cmocka_unit_test(test_wrong_fields_are_refused),

@@ -161,8 +161,8 @@ static void test_a_replayed_message_ends_the_connection(void **state)
 
 static void test_a_request_that_is_too_large(void **state)
 {
-	static const uint8_t header[FRAME_HEADER] = {(LIMIT_REQUEST + NOISE_TAG + 1) >> 8,
-						     (LIMIT_REQUEST + NOISE_TAG + 1) & 0xff};
+	static const uint8_t header[FRAME_HEADER] = {(LIMIT_SHOW + NOISE_TAG + 1) >> 8,
+						     (LIMIT_SHOW + NOISE_TAG + 1) & 0xff};
 	struct link l;
 	(void)state;
 	link_open(&l, NULL);

@@ -32,6 +32,7 @@ test py:pytest python3-pytest
 test py:dissononce python3-dissononce
 test py:nacl python3-nacl
 test py:google.protobuf python3-protobuf
+test py:jsonschema python3-jsonschema
 test cmd:dnsmasq dnsmasq-base
 test cmd:curl curl
 test cmd:ip iproute2

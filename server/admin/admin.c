@@ -10,8 +10,10 @@
 
 #include "error.h"
 #include "exchange.h"
+#include "guard.h"
 #include "limit.h"
 #include "log.h"
+#include "stream.h"
 
 #define CONNECTIONS_MAX 128u
 #define IDLE_SECONDS 10u
@@ -20,58 +22,6 @@
 #define CHANGES_PATH "/v1/changes"
 #define LARGE_BODIES_MAX 2              /* at once; others may send what fits into LIMIT_TOKEN */
 #define CHANGES_BODY ((size_t)48 << 20) /* 200,000 changes */
-
-struct route {
-	const char *method;
-	const char *path;
-	void (*handle)(struct exchange *);
-	enum role role;
-	bool open;
-};
-
-static const struct route routes[] = {
-#define ROUTE(method, path, handler, role, open, summary) {method, path, handler, role, open},
-#include "routes.def"
-#undef ROUTE
-};
-
-#define ROUTES (sizeof(routes) / sizeof(routes[0]))
-
-/* --- finding the route --- */
-
-/* Does the path fit? *ret_id: its last segment, for a route that ends in one. */
-static bool path_fits(const char *pattern, const char *path, const char **ret_id)
-{
-	size_t n = strlen(pattern);
-	*ret_id = NULL;
-	if (pattern[n - 1] != '*')
-		return strcmp(pattern, path) == 0;
-	if (strncmp(pattern, path, n - 1) != 0 || !path[n - 1] || strchr(path + n - 1, '/'))
-		return false;
-	*ret_id = path + n - 1;
-	return true;
-}
-
-/* The route of a request; NULL and the code of why not. A literal path is found before a pattern. */
-static const struct route *find_route(struct exchange *x, int *ret_code)
-{
-	const struct route *found = NULL;
-	*ret_code = E_NOT_FOUND;
-	for (size_t i = 0; i < ROUTES; i++) {
-		const char *id;
-		if (!path_fits(routes[i].path, x->path, &id) || (x->admin->status_only && !routes[i].open))
-			continue;
-		if (strcmp(routes[i].method, x->method) != 0) {
-			*ret_code = E_METHOD_NOT_ALLOWED;
-			continue;
-		}
-		if (!found || !id) {
-			found = &routes[i];
-			x->id = id;
-		}
-	}
-	return found;
-}
 
 /* A refused person may try without end: so many refusals a minute are audited, the rest are only logged. */
 static bool worth_auditing(struct admin *a, int64_t now)
@@ -83,8 +33,7 @@ static bool worth_auditing(struct admin *a, int64_t now)
 	return a->refusals++ < REFUSALS_A_MINUTE;
 }
 
-/* The path as printable ASCII: it comes percent-decoded, and may hold any byte. */
-static void write_request(const struct exchange *x, char *out, size_t room)
+void exchange_request_text(const struct exchange *x, char *out, size_t room)
 {
 	snprintf(out, room, "%s %s", x->method, x->path);
 	for (char *at = out; *at; at++)
@@ -95,7 +44,7 @@ static void write_request(const struct exchange *x, char *out, size_t room)
 void exchange_audit_refusal(struct exchange *x)
 {
 	char text[160];
-	write_request(x, text, sizeof(text));
+	exchange_request_text(x, text, sizeof(text));
 	if (!worth_auditing(x->admin, x->now)) {
 		log_warning("refused uid=%u request=\"%s\"", (unsigned)x->peer.uid, text);
 		return;
@@ -112,24 +61,25 @@ void exchange_audit_refusal(struct exchange *x)
 	job_free(job);
 }
 
-static bool may_use(const struct exchange *x, const struct route *route)
+static bool may_use(const struct exchange *x)
 {
-	return (x->admin->status_only && route->open) || x->peer.role >= route->role;
+	return (x->admin->status_only && x->route->open) || x->peer.role >= x->route->role;
 }
 
 static void dispatch(struct exchange *x)
 {
-	int code;
-	const struct route *route = find_route(x, &code);
-	if (!route) {
-		char text[160];
-		write_request(x, text, sizeof(text));
-		exchange_problem(x, code, text);
-	} else if (!may_use(x, route)) {
+	x->route = route_find(x->method, x->path, x->admin->status_only, &x->id, x->allow);
+	if (!x->route) {
+		guard_refuse_path(x);
+	} else if (!may_use(x)) {
 		exchange_audit_refusal(x);
 		exchange_problem(x, E_NOT_PERMITTED, role_name(x->peer.role));
-	} else {
-		route->handle(x);
+	} else if (guard_passes(x)) {
+		enum stream_format format = stream_wanted(x);
+		if (format)
+			stream_begin(x, format);
+		else
+			x->route->handle(x);
 	}
 }
 
@@ -176,10 +126,14 @@ static bool ambiguous(struct MHD_Connection *connection)
 static enum MHD_Result queue_reply(struct exchange *x)
 {
 	size_t n = x->reply ? strlen(x->reply) : 0;
-	struct MHD_Response *response = MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response =
+		x->stream ? stream_response(x)
+			  : MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
 	if (!response)
 		return MHD_NO;
 	x->reply = NULL; /* the response's now */
+	if (x->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, "Allow", x->allow);
 	if (x->content_type)
 		MHD_add_response_header(response, "Content-Type", x->content_type);
 	MHD_add_response_header(response, "X-Request-Id", x->request_id);
@@ -194,9 +148,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 				  size_t *upload_n, void **state)
 {
 	struct exchange *x = *state;
-	(void)version;
 	if (!x) {
-		*state = begin(context, connection, path, method);
+		x = *state = begin(context, connection, path, method);
+		if (x)
+			x->http_1_0 = strcmp(version, "HTTP/1.0") == 0;
 		return *state ? MHD_YES : MHD_NO;
 	}
 	if (*upload_n) {
@@ -204,7 +159,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		*upload_n = 0;
 		return MHD_YES;
 	}
-	if (x->reply)
+	if (x->status)
 		return MHD_YES;
 	if (ambiguous(connection))
 		exchange_problem(x, E_BAD_REQUEST, "both Content-Length and Transfer-Encoding");
@@ -220,10 +175,12 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 {
 	struct exchange *x = *state;
 	(void)context;
-	(void)connection;
 	(void)code;
 	if (!x)
 		return;
+	if (x->stream)
+		MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_SECONDS);
+	stream_free(x);
 	x->admin->large_bodies -= x->large;
 	buffer_fini(&x->body);
 	free(x->reply);

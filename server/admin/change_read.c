@@ -37,7 +37,7 @@ static const struct change_member members[] = {
 
 /* A least role for each kind. */
 static const enum role roles[] = {
-#define CHANGE(id, name, role, function, needs) ROLE_##role,
+#define CHANGE(id, name, role, function, needs, verbs) ROLE_##role,
 #include "changes.def"
 #undef CHANGE
 };
@@ -53,6 +53,15 @@ struct reading {
 static int refuse(struct reading *r, size_t row, const char *what)
 {
 	snprintf(r->why, sizeof(r->why), "changes[%zu]: %.120s", row, what);
+	return E_BAD_REQUEST;
+}
+
+static int refuse_json(struct reading *r, const json_error_t *where)
+{
+	if (!r->reader->n)
+		return refuse(r, 0, "the body is empty");
+	snprintf(r->why, sizeof(r->why), "line %d, column %d: %.120s", where->line, where->column,
+		 where->text);
 	return E_BAD_REQUEST;
 }
 
@@ -265,7 +274,7 @@ int change_read(const struct change_reader *reader, struct orders **ret, char wh
 	if (commas > (size_t)CHANGES_MAX * VALUES_A_CHANGE)
 		error = refuse(&r, 0, "too many values");
 	else
-		error = document ? take_changes(&r, document) : refuse(&r, 0, where.text);
+		error = document ? take_changes(&r, document) : refuse_json(&r, &where);
 	json_decref(document);
 	memcpy(why, r.why, CHANGE_WHY);
 	if (error)

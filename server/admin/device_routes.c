@@ -9,7 +9,11 @@
 #include "base64url.h"
 #include "error.h"
 #include "page.h"
-#include "rfc3339.h"
+
+static const char *device_state(const struct row *row)
+{
+	return row->u.device.blocked ? "blocked" : row->u.device.licensed ? "licensed" : "unlicensed";
+}
 
 static json_t *device_row(const struct row *row)
 {
@@ -22,10 +26,7 @@ static json_t *device_row(const struct row *row)
 	json_set_time(item, "last_seen", row->u.device.last_seen);
 	json_object_set_new(item, "shared", json_boolean(row->u.device.shared));
 	json_object_set_new(item, "approved", json_boolean(row->u.device.approved));
-	json_set_text(item, "state",
-		      row->u.device.blocked    ? "blocked"
-		      : row->u.device.licensed ? "licensed"
-					       : "unlicensed");
+	json_set_text(item, "state", device_state(row));
 	json_set_text(item, "forked_from", NULL);
 	return item;
 }
@@ -39,13 +40,39 @@ static int add_device(const struct row *row, void *context)
 	return 0;
 }
 
+/* The parameters of /v1/devices; NULL or 0: not given. */
+struct device_wish {
+	const char *state;
+	const char *hostname;
+	const char *shared;
+	int64_t seen_before;
+	int64_t seen_after;
+};
+
+static bool wants_device(const struct page *p, const struct row *row)
+{
+	const struct device_wish *w = p->context;
+	int64_t seen = row->u.device.last_seen;
+	return (!w->state || strcmp(w->state, device_state(row)) == 0) &&
+	       (!w->shared || row->u.device.shared == (*w->shared == 't')) &&
+	       (!w->seen_before || seen < w->seen_before) && (!w->seen_after || seen >= w->seen_after) &&
+	       (!w->hostname || glob_fits(w->hostname, row->u.device.hostname));
+}
+
 void device_list(struct exchange *x)
 {
 	struct listing l = {.kind = LIST_DEVICE};
+	struct device_wish wish = {
+		.state = exchange_query(x, "state"),
+		.hostname = exchange_query(x, "hostname"),
+		.shared = exchange_query(x, "shared"),
+		.seen_before = exchange_time(x, "seen_before"),
+		.seen_after = exchange_time(x, "seen_after"),
+	};
 	if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else
-		page_reply(x, &l, add_device);
+		page_reply_filtered(x, &l, add_device, wants_device, &wish);
 }
 
 static json_t *activation_row(const struct row *row, const struct catalog *catalog)
@@ -80,36 +107,65 @@ static int add_activation(const struct row *row, void *context)
 	return 0;
 }
 
-static bool known_state(const char *state)
+/* The parameters of /v1/activations that the store does not know. */
+struct activation_wish {
+	const char *product;
+	const char *state;
+	int64_t grant;
+	int64_t expires_before;
+};
+
+static bool wants_activation(const struct page *p, const struct row *row)
 {
-	static const char *const states[] = {"active", "ended", "counted", "released", "pending"};
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		if (strcmp(states[i], state) == 0)
-			return true;
-	return false;
+	const struct activation_wish *w = p->context;
+	const struct holding *h = &row->u.activation.holding;
+	struct catalog_grant g;
+	if (w->grant && row->u.activation.grant != w->grant)
+		return false;
+	if (w->state && strcmp(w->state, row->u.activation.state) != 0)
+		return false;
+	if (w->expires_before && (!h->expires || h->expires >= w->expires_before))
+		return false;
+	return !w->product || (catalog_grant(p->catalog, row->u.activation.grant, &g) &&
+			       strcmp(g.grant->product, w->product) == 0);
+}
+
+/* Numbers of the user, device and grant that are named; ret_why: which is not there. */
+static int read_holders(struct exchange *x, struct listing *l, struct activation_wish *wish,
+			const char **ret_why)
+{
+	const char *user = exchange_query(x, "user");
+	const char *device = exchange_query(x, "device");
+	const char *grant = exchange_query(x, "grant");
+	*ret_why = user;
+	int error = user ? exchange_user(x, user, &l->user) : 0;
+	if (!error && device) {
+		*ret_why = device;
+		error = exchange_device(x, device, NULL, &l->device, ret_why);
+	}
+	if (!error && grant) {
+		*ret_why = grant;
+		error = exchange_grant(x, grant, &wish->grant);
+	}
+	return error;
 }
 
 void activation_list(struct exchange *x)
 {
 	struct listing l = {.kind = LIST_ACTIVATION};
-	const char *before = exchange_query(x, "expires_before");
-	const char *user = exchange_query(x, "user");
-	int error = user ? exchange_user(x, user, &l.user) : 0;
-	if (error) {
-		exchange_problem(x, error, user);
-		return;
-	}
-	l.product = exchange_query(x, "product");
-	l.state = exchange_query(x, "state");
-	if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
-	else if (before && rfc3339_read_date(before, &l.expires_before))
-		exchange_problem(x, E_BAD_REQUEST, "expires_before is no date");
-	else if (l.state && !known_state(l.state))
-		exchange_problem(x, E_BAD_REQUEST,
-				 "state is one of active, ended, counted, released, pending");
+	struct activation_wish wish = {
+		.product = exchange_query(x, "product"),
+		.state = exchange_query(x, "state"),
+		.expires_before = exchange_time(x, "expires_before"),
+	};
+	const char *why = NULL;
+	int error = read_holders(x, &l, &wish, &why);
+	if (error)
+		exchange_problem(x, error, why);
+	else if (exchange_page(x, &l))
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else
-		page_reply(x, &l, add_activation);
+		page_reply_filtered(x, &l, add_activation, wants_activation, &wish);
 }
 
 /* --- one device --- */
@@ -177,11 +233,37 @@ static int add_audit(const struct row *row, void *context)
 	return 0;
 }
 
+/* The parameters of /v1/audit. */
+struct audit_wish {
+	const char *actor;
+	const char *action;
+	const char *object;
+	int64_t since;
+	int64_t until;
+};
+
+static bool wants_audit(const struct page *p, const struct row *row)
+{
+	const struct audit_wish *w = p->context;
+	const struct audit *a = &row->u.audit.audit;
+	return (!w->since || a->at >= w->since) && (!w->until || a->at < w->until) &&
+	       (!w->actor || glob_fits(w->actor, a->actor)) &&
+	       (!w->action || glob_fits(w->action, a->action)) &&
+	       (!w->object || glob_fits(w->object, a->object));
+}
+
 void audit_list(struct exchange *x)
 {
 	struct listing l = {.kind = LIST_AUDIT};
+	struct audit_wish wish = {
+		.actor = exchange_query(x, "actor"),
+		.action = exchange_query(x, "action"),
+		.object = exchange_query(x, "object"),
+		.since = exchange_time(x, "since"),
+		.until = exchange_time(x, "until"),
+	};
 	if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else
-		page_reply(x, &l, add_audit);
+		page_reply_filtered(x, &l, add_audit, wants_audit, &wish);
 }

@@ -9,12 +9,17 @@
 
 #define MEMBERS_SHOWN 10000
 
-/* A listing of records like this one; a wrong page is answered. */
-static void list_records(struct exchange *x, const struct record *like, uint32_t by, row_function *add)
+static bool wants_name(const struct page *, const struct row *);
+
+/* A listing of records like this one, and with a name like that (NULL: any); a wrong page is answered. */
+static void list_records(struct exchange *x, const struct record *like, uint32_t by, const char *name,
+			 row_function *add)
 {
 	struct listing l = {.kind = LIST_RECORD, .like = like, .by = by};
 	if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
+	else if (name)
+		page_reply_filtered(x, &l, add, wants_name, name);
 	else
 		page_reply(x, &l, add);
 }
@@ -40,10 +45,19 @@ static int add_user(const struct row *row, void *context)
 	return 0;
 }
 
+/* A name like ?user= or ?group=. */
+static bool wants_name(const struct page *p, const struct row *row)
+{
+	const char *name =
+		row->u.record.kind == RECORD_USER ? row->u.record.u.user.name : row->u.record.u.circle.name;
+	return glob_fits(p->context, name);
+}
+
 void user_list(struct exchange *x)
 {
-	struct record like = {.kind = RECORD_USER};
-	list_records(x, &like, 0, add_user);
+	const char *guest = exchange_query(x, "guest");
+	struct record like = {.kind = RECORD_USER, .u.user.guest = guest && *guest == 't'};
+	list_records(x, &like, guest ? BY(user, guest) : 0, exchange_query(x, "user"), add_user);
 }
 
 /* What goes into the page of one user or group, gathered row by row. */
@@ -199,26 +213,20 @@ static int add_circle(const struct row *row, void *context)
 	return error;
 }
 
-/* ?kind=users or devices; false after a problem was replied. */
-static bool read_kind(struct exchange *x, enum circle_kind *ret, bool *ret_given)
+/* ?kind=users or devices; false: not given. */
+static bool read_kind(struct exchange *x, enum circle_kind *ret)
 {
 	const char *kind = exchange_query(x, "kind");
-	*ret_given = kind != NULL;
-	*ret = kind && strcmp(kind, "devices") == 0 ? CIRCLE_DEVICES : CIRCLE_USERS;
-	if (!kind || strcmp(kind, "users") == 0 || *ret == CIRCLE_DEVICES)
-		return true;
-	exchange_problem(x, E_BAD_REQUEST, "kind is users or devices");
-	return false;
+	*ret = kind && *kind == 'd' ? CIRCLE_DEVICES : CIRCLE_USERS;
+	return kind != NULL;
 }
 
 void group_list(struct exchange *x)
 {
 	enum circle_kind kind;
-	bool given;
-	if (!read_kind(x, &kind, &given))
-		return;
+	bool given = read_kind(x, &kind);
 	struct record like = {.kind = RECORD_CIRCLE, .u.circle.kind = (int64_t)kind};
-	list_records(x, &like, given ? BY(circle, kind) : 0, add_circle);
+	list_records(x, &like, given ? BY(circle, kind) : 0, exchange_query(x, "group"), add_circle);
 }
 
 static int add_member(const struct row *row, void *context)
@@ -272,10 +280,8 @@ void group_show(struct exchange *x)
 {
 	struct profile p = {.x = x};
 	enum circle_kind kind;
-	bool given;
+	bool given = read_kind(x, &kind);
 	int64_t circle = 0;
-	if (!read_kind(x, &kind, &given))
-		return;
 	int error = exchange_circle(x, kind, x->id, &circle);
 	if (error == E_NOT_FOUND && !given)
 		error = exchange_circle(x, CIRCLE_DEVICES, x->id, &circle);
@@ -333,14 +339,6 @@ static const struct subject {
 
 #define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 
-static bool is_subject(const char *kind)
-{
-	for (size_t i = 0; i < SUBJECTS; i++)
-		if (strcmp(subjects[i].kind, kind) == 0)
-			return true;
-	return false;
-}
-
 /* Who is meant, by a kind or by the name alone: the first that there is. */
 static int find_subject(struct exchange *x, const char *kind, const char *name, enum member_kind *ret_kind,
 			int64_t *ret_num)
@@ -364,15 +362,11 @@ static int find_subject(struct exchange *x, const char *kind, const char *name, 
 	return error;
 }
 
-/* Kinds are not told apart by a field alone: rows of another are passed over. */
-static int add_assignment_of_kind(const struct row *row, void *context)
+/* Kinds are not told apart by a field alone. */
+static bool wants_kind(const struct page *p, const struct row *row)
 {
-	struct page *p = context;
 	char name[DIRECTORY_NAME];
-	const char *kind = exchange_query(p->x, "kind");
-	return strcmp(subject_kind(p->x, &row->u.record.u.assignment, name), kind) == 0
-		       ? add_assignment(row, context)
-		       : 0;
+	return strcmp(subject_kind(p->x, &row->u.record.u.assignment, name), p->context) == 0;
 }
 
 void assignment_list(struct exchange *x)
@@ -383,10 +377,6 @@ void assignment_list(struct exchange *x)
 	struct record like = {.kind = RECORD_ASSIGNMENT, .u.assignment.product = product ? product : ""};
 	struct listing l = {.kind = LIST_RECORD, .like = &like, .by = product ? BY(assignment, product) : 0};
 	enum member_kind member;
-	if (kind && !is_subject(kind)) {
-		exchange_problem(x, E_BAD_REQUEST, "kind is user, group, device or device_group");
-		return;
-	}
 	int error = subject ? find_subject(x, kind, subject, &member, &like.u.assignment.subject) : 0;
 	if (error) {
 		exchange_problem(x, error, subject);
@@ -397,21 +387,20 @@ void assignment_list(struct exchange *x)
 		l.by |= BY(assignment, kind) | BY(assignment, subject);
 	}
 	if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else if (kind)
-		page_reply_filtered(x, &l, add_assignment_of_kind);
+		page_reply_filtered(x, &l, add_assignment, wants_kind, kind);
 	else
 		page_reply(x, &l, add_assignment);
 }
 
 /* --- seats --- */
 
-/* The state is not a field: rows of another are passed over within a page that may then be short. */
-static bool has_state(const struct record_seat *seat, const char *state)
+/* The state is not a field. */
+static bool wants_state(const struct page *p, const struct row *row)
 {
-	if (!state)
-		return true;
-	return strcmp(state, !seat->entitlement ? "waiting" : seat->code ? "conflict" : "held") == 0;
+	const struct record_seat *seat = &row->u.record.u.seat;
+	return strcmp(p->context, !seat->entitlement ? "waiting" : seat->code ? "conflict" : "held") == 0;
 }
 
 static int add_seat(const struct row *row, void *context)
@@ -419,8 +408,6 @@ static int add_seat(const struct row *row, void *context)
 	struct page *p = context;
 	const struct record_seat *seat = &row->u.record.u.seat;
 	char name[DIRECTORY_NAME];
-	if (!has_state(seat, exchange_query(p->x, "state")))
-		return 0;
 	if (!page_take(p, row))
 		return 1;
 	json_t *item = directory_seat(p->catalog, seat);
@@ -436,8 +423,6 @@ static int read_seat_filters(struct exchange *x, struct record_seat *seat, uint3
 {
 	const char *holder = exchange_query(x, "holder");
 	const char *grant = exchange_query(x, "grant");
-	const struct catalog *catalog;
-	struct catalog_grant g;
 	enum member_kind kind;
 	int error = 0;
 	*ret_name = holder;
@@ -448,14 +433,8 @@ static int read_seat_filters(struct exchange *x, struct record_seat *seat, uint3
 	if (error || !grant)
 		return error;
 	*ret_name = grant;
-	error = exchange_catalog(x, &catalog);
-	if (!error && !catalog_grant_named(catalog, exchange_query(x, "license"), grant, &g))
-		error = E_NOT_FOUND;
-	if (error)
-		return error;
-	seat->entitlement = catalog_number(&g);
 	*ret_by |= BY(seat, entitlement);
-	return 0;
+	return exchange_grant(x, grant, &seat->entitlement);
 }
 
 void seat_list(struct exchange *x)
@@ -469,9 +448,9 @@ void seat_list(struct exchange *x)
 	if (error)
 		exchange_problem(x, error, name);
 	else if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else if (state)
-		page_reply_filtered(x, &l, add_seat);
+		page_reply_filtered(x, &l, add_seat, wants_state, state);
 	else
 		page_reply(x, &l, add_seat);
 }
@@ -498,7 +477,7 @@ void proposal_list(struct exchange *x)
 {
 	struct listing l = {.kind = LIST_PROPOSALS};
 	if (exchange_page(x, &l))
-		exchange_problem(x, E_BAD_REQUEST, "limit or after");
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else
 		page_reply(x, &l, add_proposal);
 }
@@ -523,5 +502,5 @@ static int add_enrol_key(const struct row *row, void *context)
 void enrol_key_list(struct exchange *x)
 {
 	struct record like = {.kind = RECORD_ENROLKEY};
-	list_records(x, &like, 0, add_enrol_key);
+	list_records(x, &like, 0, NULL, add_enrol_key);
 }

@@ -8,7 +8,9 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "page.h"
 #include "rfc3339.h"
+#include "stream.h"
 
 #define PREFIX_MIN 6 /* characters of a shortened device id */
 
@@ -17,33 +19,26 @@ const char *exchange_query(const struct exchange *x, const char *key)
 	return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
-/* A cursor is one to three numbers: "17", "17.3" or "17.3.1". */
-static bool read_cursor(const char *text, int64_t out[3])
+int64_t exchange_time(const struct exchange *x, const char *key)
 {
-	char *end;
-	for (size_t i = 0; i < 3; i++) {
-		out[i] = strtoll(text, &end, 10);
-		if (end == text || out[i] < 0)
-			return false;
-		if (*end == 0)
-			return true;
-		text = end + 1;
-		if (*end != '.')
-			return false;
-	}
-	return false;
+	const char *text = exchange_query(x, key);
+	int64_t time = 0;
+	if (text)
+		rfc3339_read_date(text, &time);
+	return time;
 }
 
-int exchange_page(const struct exchange *x, struct listing *l)
+int exchange_page(struct exchange *x, struct listing *l)
 {
 	const char *limit = exchange_query(x, "limit");
 	const char *after = exchange_query(x, "after");
-	char *end;
+	if (x->stream)
+		return stream_page(x, l);
 	l->now = x->now;
-	l->limit = limit ? strtoll(limit, &end, 10) : PAGE_USUAL;
-	if ((limit && (end == limit || *end)) || l->limit < 1 || l->limit > PAGE_MAX)
+	l->limit = limit ? strtoll(limit, NULL, 10) : PAGE_USUAL;
+	if (l->limit < 1 || l->limit > PAGE_MAX)
 		return E_BAD_REQUEST;
-	return after && !read_cursor(after, l->after) ? E_BAD_REQUEST : 0;
+	return after && !page_cursor(after, l->after) ? E_BAD_REQUEST : 0;
 }
 
 void exchange_text(struct exchange *x, const char *content_type, char *text)
@@ -154,6 +149,18 @@ int exchange_circle(struct exchange *x, enum circle_kind kind, const char *name,
 	return exchange_find(x, &like, BY(circle, kind) | BY(circle, name), ret);
 }
 
+int exchange_grant(struct exchange *x, const char *id, int64_t *ret)
+{
+	const struct catalog *catalog;
+	struct catalog_grant g;
+	int error = exchange_catalog(x, &catalog);
+	if (!error && !catalog_grant_named(catalog, exchange_query(x, "license"), id, &g))
+		error = E_NOT_FOUND;
+	if (!error)
+		*ret = catalog_number(&g);
+	return error;
+}
+
 /* The tags that an id's prefix can begin with: each character is six bits of it, most significant first. */
 static bool tag_range(const char *prefix, int64_t *ret_from, int64_t *ret_to)
 {
@@ -234,9 +241,4 @@ void json_set_text(json_t *object, const char *key, const char *text)
 void json_set_number(json_t *object, const char *key, int64_t number)
 {
 	json_object_set_new(object, key, json_integer(number));
-}
-
-json_t *json_page(json_t *items, const char *next)
-{
-	return json_pack("{s:i, s:o, s:s?}", "schema", 1, "items", items, "next", next);
 }

@@ -10,6 +10,7 @@
 #include "buffer.h"
 #include "catalog.h"
 #include "role.h"
+#include "route.h"
 #include "store.h"
 
 #define PAGE_MAX 1000
@@ -25,6 +26,7 @@ struct admin {
 	bool status_only;
 	int64_t started;
 	unsigned large_bodies;
+	unsigned streams;
 	int64_t refusal_minute; /* of the wall clock, and how many refusals were in it */
 	unsigned refusals;
 };
@@ -35,7 +37,11 @@ struct exchange {
 	struct peer peer;
 	const char *method;
 	const char *path;
-	const char *id; /* the last segment, for routes that have one */
+	const struct route *route;
+	const char *id;          /* the last segment, for routes that have one */
+	char allow[ROUTE_ALLOW]; /* methods of the path, when it has no such route */
+	bool http_1_0;
+	struct stream *stream; /* NULL: the answer is one document */
 	struct buffer body;
 	int64_t now;
 	char request_id[CORRELATION_TEXT];
@@ -50,8 +56,14 @@ struct exchange {
 /* A query parameter, or NULL. Borrowed. */
 const char *exchange_query(const struct exchange *, const char *key);
 
+/* A parameter that is a time by queries.def; 0: it was not given. */
+int64_t exchange_time(const struct exchange *, const char *key);
+
+/* Method and path as printable ASCII: they come percent-decoded, and may hold any byte. */
+void exchange_request_text(const struct exchange *, char *out, size_t room);
+
 /* The request's limit and cursor. E_BAD_REQUEST. */
-int exchange_page(const struct exchange *, struct listing *);
+int exchange_page(struct exchange *, struct listing *);
 
 /* Reply with JSON, which is taken over; NULL gives 500. */
 void exchange_json(struct exchange *, int status, json_t *);
@@ -74,6 +86,9 @@ int exchange_circle(struct exchange *, enum circle_kind, const char *name, int64
 int exchange_device(struct exchange *, const char *text, char *ret_id, int64_t *ret_num,
 		    const char **ret_detail);
 
+/* The number of a grant by its id and ?license=. E_NOT_FOUND; errors of the store. */
+int exchange_grant(struct exchange *, const char *id, int64_t *ret);
+
 /* The catalog as the store has it now. Errors of the store. */
 int exchange_catalog(struct exchange *, const struct catalog **ret);
 
@@ -89,11 +104,9 @@ void json_set_time(json_t *object, const char *key, int64_t time);
 void json_set_text(json_t *object, const char *key, const char *text);
 void json_set_number(json_t *object, const char *key, int64_t number);
 
-/* {"schema":1,"items":items,"next":cursor}; items is taken over. next: NULL at the end. */
-json_t *json_page(json_t *items, const char *next);
-
 /* The handlers of routes.def. */
-#define ROUTE(method, path, handler, role, open, summary) void handler(struct exchange *);
+#define ROUTE(method, path, handler, role, open, takes, gives, verbs, summary)                               \
+	void handler(struct exchange *);
 #include "routes.def"
 #undef ROUTE
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host itself: its keys, its certificates, its request for one. */
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "day.h"
 #include "error.h"
 #include "license_request.h"
+#include "page.h"
 #include "status.h"
 
 #define ENDING_SECONDS (60 * 86400)
@@ -207,7 +209,7 @@ void license_list(struct exchange *x)
 		json_set_number(row, "grants", (int64_t)catalog->licenses[i].license.n_grants);
 		json_array_append_new(items, row);
 	}
-	exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
+	page_reply_whole(x, items);
 }
 
 /* Reply with one license by its id. */
@@ -363,11 +365,16 @@ static int fill_request(struct exchange *x, const struct overview *o, json_t *bo
 void license_request(struct exchange *x)
 {
 	struct license_request *r = calloc(1, sizeof(*r));
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	json_error_t where;
+	char why[160] = "license, and wants[] of grant and a quantity above what it has";
+	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, &where);
 	struct overview *o = NULL;
 	char *token = NULL;
 	char *text = NULL;
 	int error = r ? body ? 0 : E_BAD_REQUEST : E_NO_MEMORY;
+	if (!body && x->body.used)
+		snprintf(why, sizeof(why), "line %d, column %d: %.100s", where.line, where.column,
+			 where.text);
 	if (!error)
 		error = overview_gather(x, &o);
 	if (!error)
@@ -377,7 +384,7 @@ void license_request(struct exchange *x)
 	if (!error)
 		error = armour_write(token_license_request.label, token, &text);
 	if (error)
-		exchange_problem(x, error, "license, and wants[] of grant and a quantity above what it has");
+		exchange_problem(x, error, why);
 	else
 		exchange_text(x, "text/plain; charset=utf-8", text);
 	free(token);

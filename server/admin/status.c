@@ -11,6 +11,7 @@
 #include "base64url.h"
 #include "day.h"
 #include "error.h"
+#include "page.h"
 #include "rfc3339.h"
 #include "seat.h"
 
@@ -168,6 +169,5 @@ void health_show(struct exchange *x)
 void config_show(struct exchange *x)
 {
 	const struct admin_settings *s = &x->admin->settings;
-	exchange_json(x, MHD_HTTP_OK,
-		      json_pack("{s:i, s:o}", "schema", 1, "items", s->config(s->config_context)));
+	page_reply_whole(x, s->config(s->config_context));
 }

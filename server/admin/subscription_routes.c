@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "page.h"
 #include "status.h"
 
 static json_t *subscription(const struct grant_now *g)
@@ -39,7 +40,7 @@ void subscription_list(struct exchange *x)
 			json_array_append_new(items, subscription(g));
 	}
 	if (o)
-		exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
+		page_reply_whole(x, items);
 	else
 		json_decref(items);
 	free(o);
@@ -105,7 +106,7 @@ void product_list(struct exchange *x)
 		if (first_of_product(o, i))
 			json_array_append_new(items, product_row(o, o->grants[i].grant.product));
 	if (o)
-		exchange_json(x, MHD_HTTP_OK, json_page(items, NULL));
+		page_reply_whole(x, items);
 	else
 		json_decref(items);
 	free(o);

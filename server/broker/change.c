@@ -21,7 +21,7 @@ static const struct {
 	order_function *run;
 	unsigned needs;
 } kinds[CHANGE_KINDS] = {
-#define CHANGE(id, name, role, function, needs) {name, function, needs},
+#define CHANGE(id, name, role, function, needs, verbs) {name, function, needs},
 #include "changes.def"
 #undef CHANGE
 };

@@ -11,7 +11,7 @@
 #include "keycode.h"
 
 enum change_kind {
-#define CHANGE(id, name, role, function, needs) CHANGE_##id,
+#define CHANGE(id, name, role, function, needs, verbs) CHANGE_##id,
 #include "changes.def"
 #undef CHANGE
 	CHANGE_KINDS

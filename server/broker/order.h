@@ -19,7 +19,7 @@ struct order {
 /* Carries it out: 0, with c->code when it is refused; or the error that undoes the batch. */
 typedef int order_function(struct order *);
 
-#define CHANGE(id, name, role, function, needs) order_function function;
+#define CHANGE(id, name, role, function, needs, verbs) order_function function;
 #include "changes.def"
 #undef CHANGE
 

@@ -212,7 +212,9 @@ class Host:
         return answer["items"]
 
     def status(self):
-        return self.json("status", check=False)
+        found = self.json("status", check=False)
+        assert "grants" in found, found
+        return found
 
     def certify(self, vendor, license_file, more=()):
         request, certificate = self.dir / "host.request", self.dir / "host.certificate"

@@ -4,6 +4,7 @@
 import fcntl
 import os
 import pty
+import select
 import sqlite3
 import stat
 import struct
@@ -154,11 +155,8 @@ def on_terminal(args, answers):
         os.write(master, answer.encode())
         shown += b"|"
     process.wait(timeout=60)
-    os.set_blocking(master, False)
-    try:
+    while select.select([master], [], [], 0.2)[0]:  # what was written may come in pieces, and a moment after the end
         shown += os.read(master, 65536)
-    except OSError:
-        pass
     echo = bool(termios.tcgetattr(slave)[3] & termios.ECHO)
     os.close(master)
     os.close(slave)

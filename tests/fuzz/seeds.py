@@ -243,6 +243,8 @@ def change_seeds():
 
 
 def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit("usage: seeds.py FOLDER")
     with tempfile.TemporaryDirectory() as folder:
         messages = list(message_seeds(ind.protobuf_module(folder)))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,

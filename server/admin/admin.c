@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "limit.h"
 #include "log.h"
+#include "replay.h"
 #include "stream.h"
 
 #define CONNECTIONS_MAX 128u
@@ -138,6 +139,10 @@ static enum MHD_Result queue_reply(struct exchange *x)
 		MHD_add_response_header(response, "Content-Type", x->content_type);
 	MHD_add_response_header(response, "X-Request-Id", x->request_id);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
+	if (x->tag[0])
+		MHD_add_response_header(response, "ETag", x->tag);
+	if (x->replay && x->replay->found)
+		MHD_add_response_header(response, "Idempotency-Replayed", "true");
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -181,6 +186,9 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	if (x->stream)
 		MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_SECONDS);
 	stream_free(x);
+	if (x->replay)
+		replay_fini(x->replay);
+	free(x->replay);
 	x->admin->large_bodies -= x->large;
 	buffer_fini(&x->body);
 	free(x->reply);

@@ -26,6 +26,7 @@ static const struct change_member members[] = {
 	{"key", MEMBER_TEXT, offsetof(struct change, key)},
 	{"name", MEMBER_TEXT, offsetof(struct change, name)},
 	{"pattern", MEMBER_TEXT, offsetof(struct change, pattern)},
+	{"if_match", MEMBER_TEXT, offsetof(struct change, if_match)},
 	{"id", MEMBER_NUMBER, offsetof(struct change, id)},
 	{"uses", MEMBER_NUMBER, offsetof(struct change, uses)},
 	{"days", MEMBER_NUMBER, offsetof(struct change, days)},

@@ -9,6 +9,7 @@
 #include "base64url.h"
 #include "error.h"
 #include "page.h"
+#include "replay.h"
 #include "rfc3339.h"
 #include "stream.h"
 
@@ -16,6 +17,8 @@
 
 const char *exchange_query(const struct exchange *x, const char *key)
 {
+	if (x->fixed.key && strcmp(x->fixed.key, key) == 0)
+		return x->fixed.value;
 	return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
@@ -52,6 +55,8 @@ void exchange_text(struct exchange *x, const char *content_type, char *text)
 void exchange_json(struct exchange *x, int status, json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
+	if (status == MHD_HTTP_OK && x->route && strchr(x->route->path, '*'))
+		answer_tag(x->route->gives, object, x->tag);
 	json_decref(object);
 	exchange_text(x, "application/json", text);
 	x->status = text ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
@@ -103,7 +108,7 @@ int exchange_catalog(struct exchange *x, const struct catalog **ret)
 {
 	struct admin *a = x->admin;
 	unsigned long long generation = atomic_load(&a->settings.broker->generation);
-	if (generation != a->generation) {
+	if (generation != a->generation && !x->borrowed) {
 		struct catalog fresh;
 		int error = catalog_load(a->reader, a->settings.broker->key->public, &fresh);
 		if (error)
@@ -121,9 +126,15 @@ int exchange_call(struct exchange *x, struct job *job)
 	snprintf(job->actor, sizeof(job->actor), "uid:%u", (unsigned)x->peer.uid);
 	memcpy(job->correlation, x->request_id, sizeof(job->correlation));
 	job->numbers = NUMBERS_NONE;
-	int error = lane_call(x->admin->settings.lane, job);
-	if (!error)
+	int error = x->replay ? replay_find(x->admin->reader, x->replay, x->now) : 0;
+	bool found = x->replay && x->replay->found;
+	job->replay = x->replay;
+	if (!error && !found)
+		error = lane_call(x->admin->settings.lane, job);
+	if (!error && !found)
 		error = job->code;
+	if (!error && x->replay && x->replay->found && job->kind != JOB_CHANGE)
+		replay_restore(x->replay, job);
 	if (error)
 		refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
 	return error;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "admin.h"
+#include "answer.h"
 #include "buffer.h"
 #include "catalog.h"
 #include "role.h"
@@ -41,6 +42,13 @@ struct exchange {
 	const char *id;          /* the last segment, for routes that have one */
 	char allow[ROUTE_ALLOW]; /* methods of the path, when it has no such route */
 	bool http_1_0;
+	struct {
+		const char *key;
+		const char *value;
+	} fixed;               /* a parameter that takes the place of the request's */
+	bool borrowed;         /* the catalog is not loaded again: another thread's handle is in use */
+	char tag[ANSWER_TAG];  /* ETag of the answer; "": none */
+	struct replay *replay; /* of the caller's Idempotency-Key; owned; NULL: none */
 	struct stream *stream; /* NULL: the answer is one document */
 	struct buffer body;
 	int64_t now;

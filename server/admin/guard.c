@@ -2,11 +2,14 @@
 #include "guard.h"
 
 #include <microhttpd.h>
+#include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "error.h"
+#include "replay.h"
 #include "route.h"
 
 #define WHY_TEXT 320
@@ -118,11 +121,46 @@ static bool body_passes(struct exchange *x)
 				 "send the file or the JSON itself, as application/json or text/plain");
 	else if (packed && strcasecmp(packed, "identity") != 0)
 		exchange_problem(x, E_MEDIA_TYPE, "send it without Content-Encoding");
-	else if (!*x->route->takes && x->body.used)
-		exchange_problem(x, E_BAD_REQUEST, "this route takes no body");
 	else
 		return true;
 	return false;
+}
+
+/* --- Idempotency-Key --- */
+
+static enum MHD_Result hash_query(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	(void)kind;
+	crypto_generichash_update(context, (const uint8_t *)key, strlen(key) + 1);
+	crypto_generichash_update(context, (const uint8_t *)value, strlen(value) + 1);
+	return MHD_YES;
+}
+
+static bool key_passes(struct exchange *x)
+{
+	const struct host_key *host = x->admin->settings.broker->key;
+	const char *key = header(x, "Idempotency-Key");
+	char actor[24];
+	crypto_generichash_state hash;
+	if (!key || strcmp(x->method, "GET") == 0)
+		return true;
+	if (!*key || strlen(key) > REPLAY_KEY_MAX) {
+		exchange_problem(x, E_BAD_REQUEST, "an Idempotency-Key has 1 to 128 characters");
+		return false;
+	}
+	x->replay = malloc(sizeof(*x->replay));
+	if (!x->replay) {
+		exchange_problem(x, E_NO_MEMORY, NULL);
+		return false;
+	}
+	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
+	replay_init(x->replay, host->ratchet, RATCHET_SECRET, actor, key);
+	crypto_generichash_init(&hash, NULL, 0, REPLAY_HASH);
+	crypto_generichash_update(&hash, (const uint8_t *)x->path, strlen(x->path) + 1);
+	MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, hash_query, &hash);
+	crypto_generichash_update(&hash, x->body.bytes, x->body.used);
+	crypto_generichash_final(&hash, x->replay->request, REPLAY_HASH);
+	return true;
 }
 
 bool guard_passes(struct exchange *x)
@@ -130,7 +168,7 @@ bool guard_passes(struct exchange *x)
 	struct queries q = {.x = x};
 	MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, check_query, &q);
 	if (!q.why[0])
-		return body_passes(x);
+		return body_passes(x) && key_passes(x);
 	exchange_problem(x, E_BAD_REQUEST, q.why);
 	return false;
 }

@@ -8,7 +8,7 @@
 /* Reply to a request that has no route: NOT_FOUND with the path written most alike, or METHOD_NOT_ALLOWED. */
 void guard_refuse_path(struct exchange *);
 
-/* Its query parameters and the kind of its body; false after a problem was replied. */
+/* Its query parameters, the kind of its body and its Idempotency-Key; false after a problem was replied. */
 bool guard_passes(struct exchange *);
 
 #endif

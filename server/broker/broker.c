@@ -9,6 +9,7 @@
 #include "day.h"
 #include "error.h"
 #include "log.h"
+#include "replay.h"
 #include "store.h"
 
 /* --- open and close --- */
@@ -272,12 +273,8 @@ static int flush_tallies(struct broker *b, int64_t now)
 
 /* --- batches --- */
 
-static int run_one(struct broker *b, struct job *job, int64_t now)
+static int run_kind(struct broker *b, struct job *job, int64_t now)
 {
-	job->now = now;
-	job->code = 0;
-	seats_forget(b); /* an instant later a term may be over */
-	b->round.n = 0;
 	switch (job->kind) {
 	case JOB_ACTIVATE:
 	case JOB_RENEW:
@@ -304,6 +301,49 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 	return E_INTERNAL;
 }
 
+static bool changed_something(const struct job *job)
+{
+	const struct orders *o = job->orders;
+	if (job->code || !o)
+		return !job->code;
+	for (size_t i = 0; i < o->n; i++)
+		if (!o->changes[i].code)
+			return !o->dry_run;
+	return false;
+}
+
+/* A job whose answer is to be remembered: not run when it was already, and undone when it cannot be. */
+static int run_once(struct broker *b, struct job *job, int64_t now)
+{
+	int error = replay_find(b->store, job->replay, now);
+	if (error == E_IDEMPOTENCY_MISMATCH) {
+		job->code = error;
+		return 0;
+	}
+	if (error || job->replay->found)
+		return error;
+	error = store_mark(b->store);
+	if (!error)
+		error = run_kind(b, job, now);
+	if (!error && changed_something(job))
+		error = replay_keep(b, job, now);
+	if (error)
+		return error;
+	if (!job->code)
+		return store_keep(b->store);
+	seats_forget(b);
+	return store_undo(b->store);
+}
+
+static int run_one(struct broker *b, struct job *job, int64_t now)
+{
+	job->now = now;
+	job->code = 0;
+	seats_forget(b); /* an instant later a term may be over */
+	b->round.n = 0;
+	return job->replay ? run_once(b, job, now) : run_kind(b, job, now);
+}
+
 /* One transaction over the jobs; an error means that nothing of it happened. */
 static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_t now)
 {
@@ -323,7 +363,7 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 	else
 		store_rollback(b->store);
 	if (error)
-		b->catalog_stale = false; /* nothing was changed */
+		b->catalog_stale = b->replays_counted = false; /* nothing was changed */
 	for (size_t i = 0; error && i < b->n_told_now; i++)
 		b->told[b->told_now[i]].day = 0; /* nor told */
 	return error;

@@ -85,6 +85,9 @@ struct broker {
 	unsigned long long swept;           /* generation whose waiting seats were all tried; 0: not all */
 	int64_t seat_cursor;                /* of the sweeper's walk through all seats */
 	int64_t device_cursor;              /* and through all devices */
+	int64_t replays;                    /* answers that are remembered, and their bytes, */
+	int64_t replay_bytes;
+	bool replays_counted; /* once they were counted */
 };
 
 /* Begin on an open store, which stays the caller's like key and counters. The ledger id is made when there is

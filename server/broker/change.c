@@ -176,6 +176,18 @@ static int audit_change(struct broker *b, const struct job *job, const struct ch
 				      lost, "waiting", waiting, "request", job->correlation));
 }
 
+/* Refuse the change when somebody was faster. */
+static int check_match(struct broker *b, const struct orders *o, struct change *c)
+{
+	char tag[CHANGE_TAG];
+	int error = o->tag(o->context, b->store, c, tag);
+	if (error == E_NOT_FOUND)
+		return order_refuse(c, E_PRECONDITION_FAILED, "it is not there");
+	if (!error && strcmp(c->if_match, "*") != 0 && strcmp(c->if_match, tag) != 0)
+		return order_refuse(c, E_PRECONDITION_FAILED, tag);
+	return error;
+}
+
 static int run_one(struct broker *b, struct job *job, struct change *c, int64_t now)
 {
 	struct order order = {b, job, c, now};
@@ -184,7 +196,9 @@ static int run_one(struct broker *b, struct job *job, struct change *c, int64_t 
 	c->numbers = NUMBERS_NONE;
 	c->detail[0] = c->output[0] = 0;
 	int error = store_mark(b->store);
-	if (!error)
+	if (!error && c->if_match)
+		error = check_match(b, job->orders, c);
+	if (!error && !c->code)
 		error = kinds[c->kind].run(&order);
 	if (!error && !c->code)
 		error = audit_change(b, job, c, now);

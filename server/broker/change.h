@@ -48,6 +48,7 @@ struct change {
 	const char *key;
 	const char *name; /* for people */
 	const char *pattern;
+	const char *if_match; /* the ETag that its resource must have, or "*"; NULL: whatever it is */
 	int64_t id;
 	int64_t uses;
 	int64_t days;
@@ -72,7 +73,15 @@ struct change_effect {
 	int64_t held;    /* before */
 };
 
+#define CHANGE_TAG 32 /* characters of an ETag and NUL */
+
+struct store;
+
 struct orders {
+	/* The ETag of the resource that a change is about, read with this handle: for if_match. E_NOT_FOUND;
+	 * errors of the store. */
+	int (*tag)(void *context, struct store *, const struct change *, char ret[CHANGE_TAG]);
+	void *context;
 	bool dry_run;    /* only find out */
 	bool confirm;    /* losing much is meant */
 	bool may_guests; /* the actor is an owner */

@@ -12,6 +12,7 @@
 #include "ratchet.h"
 
 struct orders;
+struct replay;
 
 #define CORRELATION_TEXT 17
 
@@ -78,6 +79,7 @@ struct job {
 	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
+	struct replay *replay; /* the answer is remembered; borrowed; NULL: it is not */
 
 	/* what came of it */
 	int code;               /* 0, or why nothing was done */

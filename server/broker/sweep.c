@@ -11,6 +11,7 @@
 #include "day.h"
 #include "error.h"
 #include "order.h"
+#include "replay.h"
 #include "seat.h"
 
 #define SEATS_A_SWEEP 250 /* of the walk through all, and of those that are in excess */
@@ -233,6 +234,8 @@ int sweep_run(struct broker *b, struct job *job, int64_t now)
 		error = walk_devices(s, job);
 	if (!error)
 		error = expire_counters(s);
+	if (!error)
+		error = replay_sweep(b, now);
 	free(s);
 	return error;
 }

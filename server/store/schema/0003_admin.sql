@@ -20,3 +20,11 @@ CREATE TABLE denial (                -- who was refused what, and how often
 	UNIQUE (device, product, user, code)
 );
 CREATE INDEX denial_latest ON denial (latest);
+
+CREATE TABLE replay (                -- answers remembered for whoever repeats a request with its key
+	num     INTEGER PRIMARY KEY,
+	name    BLOB NOT NULL UNIQUE, -- keyed hash of the caller and the key
+	request BLOB NOT NULL,       -- hash of what was asked
+	at      INTEGER NOT NULL,
+	answer  BLOB NOT NULL        -- sealed with the caller's key
+);

@@ -22,6 +22,7 @@ build pc:libmicrohttpd libmicrohttpd-dev
 build pc:jansson libjansson-dev
 build pc:inih libinih-dev
 build pc:libcares libc-ares-dev
+build pc:ldns libldns-dev
 build pc:libsystemd libsystemd-dev
 build pc:libcurl libcurl4-openssl-dev
 build pc:smartcols libsmartcols-dev
@@ -34,6 +35,9 @@ test py:nacl python3-nacl
 test py:google.protobuf python3-protobuf
 test py:jsonschema python3-jsonschema
 test cmd:dnsmasq dnsmasq-base
+test cmd:named bind9
+test cmd:named-checkzone bind9-utils
+test cmd:dig bind9-dnsutils
 test cmd:curl curl
 test cmd:ip iproute2
 test cmd:sqlite3 sqlite3

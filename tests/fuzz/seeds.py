@@ -86,6 +86,22 @@ def paseto_seeds():
     yield "payload", b"\1" + payload(own("lease"))
 
 
+def tsig_key_seeds():
+    """Key files as BIND reads them: good ones, with comments, and broken ones."""
+    secret = b"Z2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dnZ2c="
+    yield "whole", b'key "muster" {\n\talgorithm hmac-sha256;\n\tsecret "' + secret + b'";\n};\n'
+    yield "bare", b"KEY a.b. {secret " + secret + b";algorithm hmac-sha512;};"
+    yield "comments", b"# a\n// b\n/* c\n*/ key/**/k {algorithm hmac-sha256;# d\nsecret " + secret + b";}; /* e */"
+    yield "open-comment", b"key k /* {"
+    yield "open-quote", b'key "k'
+    yield "other-algorithm", b"key k { algorithm hmac-md5; };"
+    yield "twice", b"key k { algorithm hmac-sha256; algorithm hmac-sha256; };"
+    yield "short", b'key k { algorithm hmac-sha256; secret "YQ=="; };'
+    yield "two-keys", b"key k { algorithm hmac-sha256; secret " + secret + b"; }; key l {};"
+    yield "zero", b"key k\0 { secret \0; };"
+    yield "braces", b"key { } { ; } ;"
+
+
 def keycode_seeds():
     """Keys and codes of right check characters (ISO/IEC 7064 MOD 27,26), as people type them."""
     alphabet = "346789ABCDEFGHJKMNPQRTVWXY"
@@ -248,7 +264,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         messages = list(message_seeds(ind.protobuf_module(folder)))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
-            "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "change": change_seeds(),
+            "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "tsig_key": tsig_key_seeds(), "change": change_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})
     sets["license_request"] = claims_seeds("license-request")

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns.h"
 #include "error.h"
 #include "log.h"
+#include "name.h"
 
 enum type { LIST, TEXT, PATH, NUMBER };
 
@@ -61,13 +63,52 @@ static int read_number(const char *text, int64_t min, int64_t max, int64_t *ret)
 	return 0;
 }
 
+/* Words of a list, each of which must be a domain; at most as many as are looked after. */
+static bool domains_ok(const char *text)
+{
+	static const char blanks[] = " \t,";
+	char name[LIMIT_HOSTNAME + 1];
+	size_t count = 0;
+	for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
+		size_t n = strcspn(text, blanks);
+		if (n >= sizeof(name) || ++count > DNS_DOMAINS_MAX)
+			return false;
+		memcpy(name, text, n);
+		name[n] = 0;
+		if (!dns_name_ok(name))
+			return false;
+		text += n;
+	}
+	return true;
+}
+
+static bool dns_ok(enum config_id id, const char *text)
+{
+	struct dns_address address;
+	switch (id) {
+	case CONFIG_DNS_DOMAINS:
+		return domains_ok(text);
+	case CONFIG_DNS_SERVER:
+	case CONFIG_DNS_RESOLVER:
+		return !*text || dns_address_read(text, DNS_PORT, &address) == 0;
+	case CONFIG_DNS_TARGET:
+		return !*text || dns_host_ok(text);
+	case CONFIG_DNS_PUBLISH:
+		return strcmp(text, "yes") == 0 || strcmp(text, "no") == 0;
+	default:
+		return true;
+	}
+}
+
 static int check(enum config_id id, const char *text, int64_t *ret_number)
 {
 	enum log_level level;
 	*ret_number = 0;
 	if (options[id].type == NUMBER)
 		return read_number(text, options[id].min, options[id].max, ret_number);
-	if ((options[id].type == LIST || options[id].type == PATH) && !*text)
+	if ((options[id].type == LIST || options[id].type == PATH) && !*text && *options[id].otherwise)
+		return E_CONFIG_INVALID;
+	if (!dns_ok(id, text))
 		return E_CONFIG_INVALID;
 	if (id == CONFIG_LOG_LEVEL && !log_level_read(text, &level))
 		return E_CONFIG_INVALID;
@@ -88,7 +129,7 @@ static char *resolve(const struct config *c, enum config_id id, const char *text
 	bool path = options[id].type == PATH || skip;
 	char folder[PATH_MAX];
 	char *out;
-	if (!path || !c->path || text[skip] == '/')
+	if (!path || !c->path || !*text || text[skip] == '/')
 		return strdup(text);
 	snprintf(folder, sizeof(folder), "%s", c->path);
 	const char *dir = dirname(folder);

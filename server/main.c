@@ -24,6 +24,8 @@
 
 #include "admin.h"
 #include "config.h"
+#include "dns_service.h"
+#include "dns_settings.h"
 #include "error.h"
 #include "host_key.h"
 #include "log.h"
@@ -47,6 +49,7 @@ struct daemon {
 	struct broker broker;
 	bool broker_open;
 	struct lane *lane;
+	struct dns_service *dns;
 	int sockets[2];
 	struct admin *admins[2];
 };
@@ -263,6 +266,7 @@ static int open_admin(struct daemon *d)
 		.counters = &d->counters,
 		.clock = clock_system(),
 		.name = d->name,
+		.dns = dns_service_watch(d->dns),
 		.config = on_config,
 		.config_context = d,
 	};
@@ -280,6 +284,21 @@ static int open_admin(struct daemon *d)
 		}
 	}
 	return 0;
+}
+
+static int open_dns(struct daemon *d)
+{
+	struct watch_settings settings;
+	const char *addresses[NET_LISTENERS_MAX];
+	size_t n = net_addresses(d->net, addresses);
+	int error = dns_settings_read(d->config, d->name, n ? addresses[0] : "", &settings);
+	if (!error) {
+		error = dns_service_start(&settings, &d->broker, d->lane, d->store, &d->dns);
+		if (error)
+			complain(error, "DNS thread");
+	}
+	explicit_bzero(&settings, sizeof(settings));
+	return error;
 }
 
 static int open_lane(struct daemon *d)
@@ -304,8 +323,8 @@ static void set_name(struct daemon *d)
 /* Ports first: when they are taken, nothing has been made yet. */
 static int start(struct daemon *d)
 {
-	static int (*const steps[])(struct daemon *) = {open_net,   open_state_dir, open_key,
-							open_store, open_lane,      open_admin};
+	static int (*const steps[])(struct daemon *) = {open_net,  open_state_dir, open_key,  open_store,
+							open_lane, open_dns,       open_admin};
 	int error = 0;
 	set_name(d);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
@@ -329,12 +348,14 @@ static void announce(const struct daemon *d)
 static void stop(struct daemon *d)
 {
 	sd_notify(0, "STOPPING=1");
+	dns_service_stop(d->dns);
 	for (size_t i = 0; i < 2; i++) {
 		if (d->admins[i]) {
 			admin_stop(d->admins[i]); /* closes the socket */
 			unlink(config_text(d->config, i ? CONFIG_ADMIN_STATUS_SOCKET : CONFIG_ADMIN_SOCKET));
 		}
 	}
+	dns_service_free(d->dns);
 	if (d->lane)
 		lane_stop(d->lane);
 	if (d->net)

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "replay.h"
 #include "stream.h"
+#include "watch.h"
 
 #define CONNECTIONS_MAX 128u
 #define IDLE_SECONDS 10u
@@ -60,6 +61,17 @@ void exchange_audit_refusal(struct exchange *x)
 		log_warning("refused, and could not be audited uid=%u request=\"%s\"", (unsigned)x->peer.uid,
 			    text);
 	job_free(job);
+}
+
+void exchange_suspend(struct exchange *x, void (*resume)(struct exchange *))
+{
+	x->resume = resume;
+	MHD_suspend_connection(x->connection);
+}
+
+void exchange_resume(struct exchange *x)
+{
+	MHD_resume_connection(x->connection);
 }
 
 static bool may_use(const struct exchange *x)
@@ -166,13 +178,19 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	}
 	if (x->status)
 		return MHD_YES;
+	if (x->resume) {
+		void (*resume)(struct exchange *) = x->resume;
+		x->resume = NULL;
+		resume(x);
+		return queue_reply(x);
+	}
 	if (ambiguous(connection))
 		exchange_problem(x, E_BAD_REQUEST, "both Content-Length and Transfer-Encoding");
 	else if (x->too_large)
 		exchange_problem(x, E_TOO_LARGE, NULL);
 	else
 		dispatch(x);
-	return queue_reply(x);
+	return x->resume ? MHD_YES : queue_reply(x);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,
@@ -191,6 +209,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	free(x->replay);
 	x->admin->large_bodies -= x->large;
 	buffer_fini(&x->body);
+	watch_order_free(x->order);
 	free(x->reply);
 	free(x);
 	*state = NULL;
@@ -208,12 +227,12 @@ int admin_start(const struct admin_settings *settings, int fd, bool status_only,
 	a->started = clock_wall(&settings->clock);
 	int error = store_reader(settings->store, &a->reader);
 	if (!error) {
-		a->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, a,
-					     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-					     on_completed, NULL, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-					     MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-					     MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
-					     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		a->daemon = MHD_start_daemon(
+			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+			a, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+			MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_LIMIT,
+			CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX,
+			MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 		error = a->daemon ? 0 : E_INTERNAL;
 	}
 	if (error) {

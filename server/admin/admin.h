@@ -16,6 +16,8 @@
 
 #define ADMIN_LISTENERS_MAX 16
 
+struct watch;
+
 /* What the API needs of the daemon. Everything is borrowed and outlives it. */
 struct admin_settings {
 	struct broker *broker; /* only its key, ledger, generation and fatal mark are looked at */
@@ -26,6 +28,7 @@ struct admin_settings {
 	const char *name;                           /* of the host, for people */
 	const char *listeners[ADMIN_LISTENERS_MAX]; /* addresses of the RPC port */
 	size_t n_listeners;
+	struct watch *dns;                /* stops before the sockets do */
 	json_t *(*config)(void *context); /* items of /v1/config; thread-safe */
 	void *config_context;
 };

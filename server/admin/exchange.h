@@ -17,6 +17,8 @@
 #define PAGE_MAX 1000
 #define PAGE_USUAL 100
 
+struct watch_order;
+
 /* One socket's server. */
 struct admin {
 	struct admin_settings settings;
@@ -55,6 +57,10 @@ struct exchange {
 	char request_id[CORRELATION_TEXT];
 	bool large;    /* its body may be large */
 	int too_large; /* the body was, and was thrown away */
+
+	void (*resume)(
+		struct exchange *); /* goes on when what it waits for is done; NULL: it waits for nothing */
+	struct watch_order *order;  /* what it waits for; owned */
 
 	int status;
 	const char *content_type;
@@ -103,6 +109,14 @@ int exchange_catalog(struct exchange *, const struct catalog **ret);
 /* Put the job on the lane as this peer and wait. Replies with a problem itself and returns non-zero when it
  * was refused. */
 int exchange_call(struct exchange *, struct job *);
+
+/*
+ * Wait for something that another thread does, without holding up the socket's other requests: the handler
+ * returns after it, and `resume` goes on with the same exchange once exchange_resume was called. That is
+ * called exactly once, by any thread, also when the daemon stops.
+ */
+void exchange_suspend(struct exchange *, void (*resume)(struct exchange *));
+void exchange_resume(struct exchange *);
 
 /* Audit that this peer was refused for its role; so many a minute, the rest are only logged. */
 void exchange_audit_refusal(struct exchange *);

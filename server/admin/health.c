@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "day.h"
+#include "dns_view.h"
 #include "error.h"
 #include "policy.h"
 #include "rfc3339.h"
@@ -180,6 +181,23 @@ static void check_grant(struct overview *o, const struct grant_now *g, int64_t n
 	check_stage(o, g, now);
 }
 
+/* --- dns --- */
+
+static void take_finding(void *context, int code, enum severity severity, const char *message)
+{
+	add(context, code, severity, "%s", message);
+}
+
+static void check_dns(struct overview *o, struct watch *dns)
+{
+	struct watch_report *report;
+	if (watch_report(dns, &report))
+		return;
+	for (size_t i = 0; i < report->n; i++)
+		dns_view_findings(watch_settings(dns), &report->domains[i], take_finding, o);
+	watch_report_free(report);
+}
+
 static bool serves(const struct overview *o)
 {
 	for (size_t i = 0; i < o->n_grants; i++)
@@ -200,8 +218,9 @@ static const char *state_of(const struct overview *o)
 	return "ok";
 }
 
-static void check_all(struct overview *o, const struct broker *broker, int64_t now)
+static void check_all(struct overview *o, const struct admin_settings *settings, int64_t now)
 {
+	const struct broker *broker = settings->broker;
 	int error = atomic_load(&broker->store_error);
 	if (error)
 		add(o, error, SEVERITY_ERROR, "the last change could not be stored: %s", error_text(error));
@@ -212,6 +231,7 @@ static void check_all(struct overview *o, const struct broker *broker, int64_t n
 	check_licenses(o, now);
 	for (size_t i = 0; i < o->n_grants; i++)
 		check_grant(o, &o->grants[i], now);
+	check_dns(o, settings->dns);
 	o->state = state_of(o);
 }
 
@@ -232,7 +252,7 @@ int overview_gather(struct exchange *x, struct overview **ret)
 		free(o);
 		return error;
 	}
-	check_all(o, x->admin->settings.broker, x->now);
+	check_all(o, &x->admin->settings, x->now);
 	*ret = o;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns_view.h"
 #include "error.h"
 #include "lane.h"
 #include "status.h"
@@ -114,6 +115,15 @@ static void write_gauges(FILE *out, struct exchange *x, const struct overview *o
 		     grant_expiry);
 }
 
+static void write_dns(FILE *out, struct watch *dns)
+{
+	struct watch_report *report;
+	if (watch_report(dns, &report))
+		return;
+	dns_view_metrics(out, watch_settings(dns), report);
+	watch_report_free(report);
+}
+
 void metrics_show(struct exchange *x)
 {
 	struct overview *o;
@@ -131,6 +141,7 @@ void metrics_show(struct exchange *x)
 		    x->admin->settings.counters->refusals);
 	write_codes(out, "muster_connection_faults_total", "Connections closed because of a fault, by code.",
 		    x->admin->settings.counters->closures);
+	write_dns(out, x->admin->settings.dns);
 	fclose(out);
 	free(o);
 	exchange_text(x, "text/plain; version=0.0.4; charset=utf-8", text);

@@ -295,6 +295,9 @@ static int run_kind(struct broker *b, struct job *job, int64_t now)
 	case JOB_AUDIT:
 		return broker_audit(b, now, job->actor, "admin.refused", job->installed,
 				    json_pack("{s:s}", "request", job->text ? job->text : ""));
+	case JOB_NOTE:
+		return broker_audit(b, now, job->actor, job->act, job->hostname,
+				    json_pack("{s:s}", "detail", job->text ? job->text : ""));
 	case JOB_SWEEP:
 		return sweep_run(b, job, now);
 	}

@@ -30,6 +30,7 @@ enum job_kind {
 	JOB_INSTALL_REVOCATIONS,
 	JOB_CHANGE, /* what administrators order: change.h */
 	JOB_AUDIT,  /* an administrator's refused act */
+	JOB_NOTE,   /* something that happened outside of the lane, to be audited */
 	JOB_SWEEP,
 };
 
@@ -64,7 +65,7 @@ struct job {
 
 	/* what is asked */
 	uint8_t device[DEVICE_ID];
-	char hostname[LIMIT_HOSTNAME + 1];
+	char hostname[LIMIT_HOSTNAME + 1]; /* JOB_NOTE: the object */
 	char os[64];
 	char agent[64];
 	struct ratchet_shown shown;
@@ -75,7 +76,8 @@ struct job {
 	char signin_code[KEYCODE_CODE + 1]; /* bare; "": none */
 	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */
-	char *text;                        /* a signed file; owned by the job */
+	char act[32];                      /* JOB_NOTE: what was done */
+	char *text;                        /* a signed file; JOB_NOTE: the detail; owned by the job */
 	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;

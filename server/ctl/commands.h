@@ -70,6 +70,11 @@ int audit_list_run(struct invocation *); /* audit.c */
 int audit_verify_run(struct invocation *);
 int config_show_run(struct invocation *); /* config.c */
 int config_check_run(struct invocation *);
+int dns_show_run(struct invocation *); /* dns.c */
+int dns_records_run(struct invocation *);
+int dns_publish_run(struct invocation *);
+int dns_withdraw_run(struct invocation *);
+int dns_check_run(struct invocation *);
 int doctor_run(struct invocation *);  /* doctor.c */
 int explain_run(struct invocation *); /* explain.c */
 

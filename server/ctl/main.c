@@ -197,6 +197,15 @@ static const struct command_option redeem_options[] = {
 	{"product", "P", "refuse a key of another product", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option dns_options[] = {
+	{"domain", "D", "in this domain; without it, in every one of [dns] domains", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option dns_list_options[] = {
+	{"domain", "D", "in this domain; without it, in every one of [dns] domains", 0},
+	{"csv", NULL, "print CSV", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command commands[] = {
 	{"status", "", 0, 0, "how the daemon is, what it serves and what needs attention", NULL, status_run},
 	{"wait", "", 0, 0, "wait until the daemon answers", wait_options, wait_run},
@@ -280,6 +289,14 @@ static const struct command commands[] = {
 	{"config show", "", 0, 0, "show the daemon's settings and where they come from", config_options,
 	 config_show_run},
 	{"config check", "[FILE]", 0, 1, "check a configuration file with musterd", NULL, config_check_run},
+	{"dns show", "", 0, 0, "show what the daemon last found in DNS, without asking anybody", config_options, dns_show_run},
+	{"dns records", "", 0, 0, "print the zone lines of this host's record, for a zone kept by hand", dns_list_options,
+	 dns_records_run},
+	{"dns publish", "", 0, 0, "put this host's record into DNS, beside those of others", dns_options,
+	 dns_publish_run},
+	{"dns withdraw", "", 0, 0, "take this host's record out of DNS", dns_options, dns_withdraw_run},
+	{"dns check", "", 0, 0, "call every host that DNS names: dead, wrong or rogue ones show", dns_list_options,
+	 dns_check_run},
 	{"doctor", "", 0, 0, "let the daemon examine itself", NULL, doctor_run},
 	{"explain", "CODE", 1, 1, "explain an error code, by name or number; works offline", NULL, explain_run},
 	{NULL, NULL, 0, 0, NULL, NULL, NULL}};

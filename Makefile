@@ -22,6 +22,9 @@ includedir ?= $(prefix)/include
 datadir ?= $(prefix)/share
 pkgconfigdir ?= $(libdir)/pkgconfig
 unitdir ?= $(prefix)/lib/systemd/system
+bashcompletiondir ?= $(datadir)/bash-completion/completions
+zshcompletiondir ?= $(datadir)/zsh/site-functions
+fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
 
 # V=1 shows whole commands.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
@@ -147,7 +150,10 @@ $(O)/libmuster.a: $(CLIENT_OBJECTS) client/libmuster.map
 	objcopy --keep-global-symbols=$(O)/obj/libmuster/public $(O)/obj/libmuster/all.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $(O)/obj/libmuster/all.o
 
-$(O)/muster: $(call objects,client/cli) $(O)/obj/protocol/command.o $(O)/libmuster.a
+# All that the command takes from the protocol besides the library.
+COMMAND_LINE := command complete explain error
+
+$(O)/muster: $(call objects,client/cli) $(COMMAND_LINE:%=$(O)/obj/protocol/%.o) $(O)/libmuster.a
 	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(call libs_of,libsodium jansson)
 
 # --- tests ---
@@ -227,6 +233,8 @@ deps:
 
 # --- installation ---
 
+COMPLETED := musterctl muster muster-issuer
+
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) \
 		$(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(unitdir)
@@ -237,6 +245,12 @@ install: all
 	$(INSTALL) -m 644 client/include/muster.h $(DESTDIR)$(includedir)/muster.h
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
 		-e 's|@version@|$(VERSION)|' client/libmuster.pc.in > $(DESTDIR)$(pkgconfigdir)/libmuster.pc
+	$(INSTALL) -d $(DESTDIR)$(bashcompletiondir) $(DESTDIR)$(zshcompletiondir) $(DESTDIR)$(fishcompletiondir)
+	for p in $(COMPLETED); do \
+		$(O)/$$p completion bash > $(DESTDIR)$(bashcompletiondir)/$$p && \
+		$(O)/$$p completion zsh > $(DESTDIR)$(zshcompletiondir)/_$$p && \
+		$(O)/$$p completion fish > $(DESTDIR)$(fishcompletiondir)/$$p.fish || exit 1; \
+	done
 	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
 
@@ -244,7 +258,9 @@ uninstall:
 	rm -f $(DESTDIR)$(sbindir)/musterd $(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
 		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
-		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service muster-agent.service)
+		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service muster-agent.service) \
+		$(COMPLETED:%=$(DESTDIR)$(bashcompletiondir)/%) $(COMPLETED:%=$(DESTDIR)$(zshcompletiondir)/_%) \
+		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish)
 
 clean:
 	rm -rf $(O)

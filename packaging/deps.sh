@@ -44,6 +44,11 @@ test cmd:sqlite3 sqlite3
 test cmd:promtool prometheus
 test cmd:faketime faketime
 test cmd:setpriv util-linux
+test cmd:bash bash
+test cmd:zsh zsh
+test cmd:fish fish
+test cmd:scdoc scdoc
+test cmd:mandoc mandoc
 fuzz cmd:clang clang
 fuzz file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-14-dev
 '

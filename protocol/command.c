@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "complete.h"
+
 #define EXIT_WRONG_USAGE 64
 #define ROWS_MAX 256
 
@@ -21,7 +23,7 @@ static void print_options(const char *title, const struct command_option *option
 		return;
 	printf("\n%s:\n", title);
 	for (; options->name; options++) {
-		char left[64];
+		char left[112];
 		snprintf(left, sizeof(left), "--%s%s%s%s%s", options->name, options->letter ? ", -" : "",
 			 options->letter ? (char[]){options->letter, 0} : "", options->value ? " " : "",
 			 options->value ? options->value : "");
@@ -50,15 +52,60 @@ static void print_command(const struct program *program, const struct command *c
 	print_options("Options of every command", program->globals);
 }
 
-/* Words for shell completion: every verb, then every option of the program or of one verb. */
-static int print_words(const struct program *program, const struct command *c)
+/* --- manual: the parts of a page for scdoc that come from the table --- */
+
+/* What scdoc would take for its own is put behind a backslash. */
+static void print_plain(const char *text)
 {
-	for (const struct command *row = program->commands; !c && row->path; row++)
-		puts(row->path);
-	for (const struct command_option *o = c ? c->options : NULL; o && o->name; o++)
-		printf("--%s\n", o->name);
-	for (const struct command_option *o = program->globals; o && o->name; o++)
-		printf("--%s\n", o->name);
+	for (; *text; text++) {
+		if (strchr("\\*_<>[]|#~`+", *text))
+			putchar('\\');
+		putchar(*text);
+	}
+}
+
+static void print_emphasis(char mark, const char *text)
+{
+	putchar(mark);
+	print_plain(text);
+	putchar(mark);
+}
+
+static void print_man_options(const struct command_option *options, const char *indent)
+{
+	for (; options && options->name; options++) {
+		char name[96];
+		snprintf(name, sizeof(name), "--%s%s%s", options->name, options->letter ? ", -" : "",
+			 options->letter ? (char[]){options->letter, 0} : "");
+		fputs(indent, stdout);
+		print_emphasis('*', name);
+		if (options->value) {
+			putchar(' ');
+			print_emphasis('_', options->value);
+		}
+		printf("\n%s\t", indent);
+		print_plain(options->help);
+		fputs("\n\n", stdout);
+	}
+}
+
+static int print_man(const struct program *program)
+{
+	puts("# COMMANDS\n");
+	for (const struct command *c = program->commands; c->path; c++) {
+		print_emphasis('*', c->path);
+		if (*c->args) {
+			putchar(' ');
+			print_emphasis('_', c->args);
+		}
+		fputs("\n\t", stdout);
+		print_plain(c->help);
+		fputs("\n\n", stdout);
+		print_man_options(c->options, "\t");
+	}
+	puts("# OPTIONS\n");
+	print_man_options(program->globals, "");
+	print_man_options(always, "");
 	return 0;
 }
 
@@ -106,11 +153,9 @@ static void add_rows(struct rows *r, const struct command_option *options)
 
 static void collect_rows(const struct program *program, struct rows *r)
 {
-	static const struct command_option hidden[] = {{"complete", NULL, "", 0}, {NULL, NULL, NULL, 0}};
 	memset(r, 0, sizeof(*r));
 	r->letters[r->n_letters++] = ':';
 	add_rows(r, always);
-	add_rows(r, hidden);
 	add_rows(r, program->globals);
 	for (const struct command *c = program->commands; c->path; c++)
 		add_rows(r, c->options);
@@ -142,7 +187,7 @@ static int match_path(const char *path, char **words, int n)
 	return used;
 }
 
-static void find_command(struct invocation *inv)
+void command_find(struct invocation *inv)
 {
 	int best = 0;
 	for (const struct command *c = inv->program->commands; c->path; c++) {
@@ -211,16 +256,19 @@ static int parse(struct invocation *inv, int argc, char **argv)
 int command_main(const struct program *program, int argc, char **argv, void *context)
 {
 	struct invocation inv = {.program = program, .context = context};
+	/* Two that are for machines: the words behind them are no options of this line. */
+	if (argc > 1 && strcmp(argv[1], "--complete") == 0)
+		return completion_answer(program, argc - 2, argv + 2, context);
+	if (argc > 1 && strcmp(argv[1], "--help-man") == 0)
+		return print_man(program);
 	int code = parse(&inv, argc, argv);
 	if (code)
 		return code;
-	find_command(&inv);
+	command_find(&inv);
 	if (invocation_has(&inv, "version")) {
 		printf("%s %s\n", program->name, program->version);
 		return 0;
 	}
-	if (invocation_has(&inv, "complete"))
-		return print_words(program, inv.command);
 	if (invocation_has(&inv, "help")) {
 		if (inv.command)
 			print_command(program, inv.command);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of a program as one table: parsing, help and shell completion all come from it. Options
- * may stand anywhere on the line; "--" ends them. Main thread.
+ * The command line of a program as one table: parsing, help, manual and shell completion all come from it.
+ * Options may stand anywhere on the line; "--" ends them. Main thread.
+ *
+ * A placeholder says what a value is: "ready|ok" one of these words, FILE, PATH or DIR a file, CODE an error,
+ * and what else the program has names for (DEVICE, USER).
  */
 #ifndef PROTOCOL_COMMAND_H
 #define PROTOCOL_COMMAND_H
@@ -32,12 +35,17 @@ struct command {
 	int (*run)(struct invocation *);      /* returns the exit code */
 };
 
+struct completion;
+
 struct program {
 	const char *name;
 	const char *about; /* one line */
 	const char *version;
 	const struct command_option *globals;
 	const struct command *commands;
+	/* Offer the names that a placeholder may stand for (complete.h), quickly and in silence. May be NULL.
+	 */
+	void (*names)(const struct invocation *, const char *placeholder, const struct completion *);
 };
 
 /* A parsed command line. */
@@ -59,6 +67,9 @@ struct invocation {
  * code 64. Returns the exit code. argv is reordered.
  */
 int command_main(const struct program *, int argc, char **argv, void *context);
+
+/* Set the command to the longest verb that the arguments begin with, and take it off them. */
+void command_find(struct invocation *);
 
 /* The last value of an option, "" for a flag; NULL when it was not given. Borrowed from argv. */
 const char *invocation_value(const struct invocation *, const char *option);

@@ -90,6 +90,13 @@ int secret_take(const struct cli *, const char *given, const char *what, char ou
  * "". */
 int secret_ask(const struct cli *, const char *prompt, char out[SECRET_ROOM]);
 
+/* --- offer.c --- */
+
+struct completion;
+
+/* For completion: the products of the products folder, where PRODUCT may stand. */
+void offer_names(const struct invocation *, const char *placeholder, const struct completion *);
+
 /* --- the verbs: each returns the exit code --- */
 
 /* A verb's parts: settings first, and the handle is let go whatever happened. */
@@ -100,7 +107,6 @@ int verb_renew(struct invocation *);
 int verb_release(struct invocation *);
 int verb_status(struct invocation *);
 int verb_where(struct invocation *);
-int verb_explain(struct invocation *);
 int verb_agent(struct invocation *);
 int verb_signin(struct invocation *);
 int verb_signout(struct invocation *);

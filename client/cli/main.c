@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
+#include "complete.h"
+#include "explain.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +74,9 @@ static const struct command commands[] = {
 	 reset_options, verb_reset},
 	{"status", "[PRODUCT]", 0, 1, "show what is licensed, until when, and why not", NULL, verb_status},
 	{"where", "", 0, 0, "show each step of looking for a host", NULL, verb_where},
-	{"explain", "CODE", 1, 1, "explain a code by its name or number", NULL, verb_explain},
+	EXPLAIN_COMMAND,
 	{"agent", "", 0, 0, "keep this machine activated until told to end", agent_options, verb_agent},
+	COMPLETION_COMMAND,
 	{NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 
@@ -83,6 +86,7 @@ static const struct program program = {
 	.version = MUSTER_VERSION,
 	.globals = globals,
 	.commands = commands,
+	.names = offer_names,
 };
 
 int main(int argc, char **argv)

@@ -182,26 +182,6 @@ static int run_where(struct cli *cli, struct invocation *inv)
 	return code;
 }
 
-/* --- explain --- */
-
-int verb_explain(struct invocation *inv)
-{
-	const struct cli cli = {.json = invocation_has(inv, "json")};
-	const char *name;
-	const char *text;
-	const char *remedy;
-	int ending;
-	int number = muster_explain(inv->args[0], &name, &text, &remedy, &ending);
-	if (!number)
-		return print_own_error(&cli, "NOT_FOUND", inv->args[0]);
-	if (cli.json)
-		print_json(json_pack("{s:i, s:s, s:s, s:s, s:i}", "number", number, "code", name, "text",
-				     text, "remedy", remedy, "exit", ending));
-	else
-		printf("%s (%d): %s\nremedy: %s\nexit code: %d\n", name, number, text, remedy, ending);
-	return 0;
-}
-
 int verb_activate(struct invocation *inv)
 {
 	return with_handle(inv, run_activate);

@@ -42,6 +42,7 @@ static int add_device(const struct row *row, void *context)
 
 /* The parameters of /v1/devices; NULL or 0: not given. */
 struct device_wish {
+	const char *device; /* its beginning */
 	const char *state;
 	const char *hostname;
 	const char *shared;
@@ -53,7 +54,11 @@ static bool wants_device(const struct page *p, const struct row *row)
 {
 	const struct device_wish *w = p->context;
 	int64_t seen = row->u.device.last_seen;
-	return (!w->state || strcmp(w->state, device_state(row)) == 0) &&
+	char id[DEVICE_ID_TEXT];
+	device_id_write(row->u.device.id, id);
+	/* A tag is the greater part of an id: the range may have one or two others. */
+	return (!w->device || strncmp(id, w->device, strlen(w->device)) == 0) &&
+	       (!w->state || strcmp(w->state, device_state(row)) == 0) &&
 	       (!w->shared || row->u.device.shared == (*w->shared == 't')) &&
 	       (!w->seen_before || seen < w->seen_before) && (!w->seen_after || seen >= w->seen_after) &&
 	       (!w->hostname || glob_fits(w->hostname, row->u.device.hostname));
@@ -63,13 +68,16 @@ void device_list(struct exchange *x)
 {
 	struct listing l = {.kind = LIST_DEVICE};
 	struct device_wish wish = {
+		.device = exchange_query(x, "device"),
 		.state = exchange_query(x, "state"),
 		.hostname = exchange_query(x, "hostname"),
 		.shared = exchange_query(x, "shared"),
 		.seen_before = exchange_time(x, "seen_before"),
 		.seen_after = exchange_time(x, "seen_after"),
 	};
-	if (exchange_page(x, &l))
+	if (wish.device && exchange_device_prefix(wish.device, &l))
+		exchange_problem(x, E_BAD_REQUEST, "device: at least the first 6 characters of an id");
+	else if (exchange_page(x, &l))
 		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else
 		page_reply_filtered(x, &l, add_device, wants_device, &wish);

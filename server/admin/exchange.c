@@ -197,6 +197,11 @@ static bool tag_range(const char *prefix, int64_t *ret_from, int64_t *ret_to)
 	return true;
 }
 
+int exchange_device_prefix(const char *prefix, struct listing *l)
+{
+	return tag_range(prefix, &l->tag_from, &l->tag_to) ? 0 : E_BAD_REQUEST;
+}
+
 struct device_search {
 	const char *prefix;
 	char id[DEVICE_ID_TEXT];

@@ -100,6 +100,9 @@ int exchange_circle(struct exchange *, enum circle_kind, const char *name, int64
 int exchange_device(struct exchange *, const char *text, char *ret_id, int64_t *ret_num,
 		    const char **ret_detail);
 
+/* List only devices whose ids begin so. E_BAD_REQUEST: fewer than 6 characters, or not of an id. */
+int exchange_device_prefix(const char *prefix, struct listing *);
+
 /* The number of a grant by its id and ?license=. E_NOT_FOUND; errors of the store. */
 int exchange_grant(struct exchange *, const char *id, int64_t *ret);
 

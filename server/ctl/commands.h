@@ -75,7 +75,6 @@ int dns_records_run(struct invocation *);
 int dns_publish_run(struct invocation *);
 int dns_withdraw_run(struct invocation *);
 int dns_check_run(struct invocation *);
-int doctor_run(struct invocation *);  /* doctor.c */
-int explain_run(struct invocation *); /* explain.c */
+int doctor_run(struct invocation *); /* doctor.c */
 
 #endif

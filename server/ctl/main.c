@@ -11,8 +11,11 @@
 #include "change.h"
 #include "command.h"
 #include "commands.h"
+#include "complete.h"
+#include "explain.h"
 #include "failure.h"
 #include "listing.h"
+#include "offer.h"
 #include "request.h"
 #include "signed_text.h"
 
@@ -29,9 +32,9 @@ static const struct command_option list_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option activation_options[] = {
-	{"product", "P", "only of this product", 0},
-	{"state", "S", "only in this state", 0},
-	{"user", "U", "only of this user", 0},
+	{"product", "PRODUCT", "only of this product", 0},
+	{"state", "active|ended|counted|released|pending", "only in this state", 0},
+	{"user", "USER", "only of this user", 0},
 	{"expires-before", "T", "only what ends before a date or an RFC 3339 time", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
@@ -46,7 +49,7 @@ static const struct command_option request_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option more_options[] = {
-	{"grant", "G=N", "a grant, and the quantity wanted of it; may be repeated", 0},
+	{"grant", "GRANT=N", "a grant, and the quantity wanted of it; may be repeated", 0},
 	{"reason", "TEXT", "what the vendor should know", 0},
 	SIGNED_TEXT_OPTION,
 	{NULL, NULL, NULL, 0}};
@@ -62,7 +65,7 @@ static const struct command_option config_options[] = {
 static const struct command_option user_add_options[] = {
 	{"name", "TEXT", "the name for people", 0},
 	{"guest", NULL, "somebody from outside; only an owner may add and license guests", 0},
-	{"group", "G", "make it a member of this group; may be repeated", 0},
+	{"group", "GROUP", "make it a member of this group; may be repeated", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option sure_options[] = {
@@ -75,13 +78,13 @@ static const struct command_option dry_run_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option group_add_options[] = {
-	{"member", "U", "a user who is a member from the start; may be repeated", 0},
-	{"group", "G", "a group whose members are members, too; may be repeated", 0},
+	{"member", "USER", "a user who is a member from the start; may be repeated", 0},
+	{"group", "GROUP", "a group whose members are members, too; may be repeated", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option device_group_add_options[] = {
 	{"pattern", "P", "propose every device whose hostname is like 'lab-*'", 0},
-	{"group", "G", "a group whose members are members, too; may be repeated", 0},
+	{"group", "DEVICE-GROUP", "a group whose members are members, too; may be repeated", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option group_remove_options[] = {
@@ -91,14 +94,14 @@ static const struct command_option group_remove_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option member_options[] = {
-	{"user", "U", "a user; may be repeated", 0},
-	{"group", "G", "a group within the group; may be repeated", 0},
+	{"user", "USER", "a user; may be repeated", 0},
+	{"group", "GROUP", "a group within the group; may be repeated", 0},
 	CHANGE_OPTION_DRY_RUN,
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option device_member_options[] = {
-	{"group", "G", "a device group within the group; may be repeated", 0},
+	{"group", "DEVICE-GROUP", "a device group within the group; may be repeated", 0},
 	CHANGE_OPTION_DRY_RUN,
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
@@ -113,52 +116,52 @@ static const struct command_option enrol_key_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 #define SUBJECT_OPTIONS \
-	{"user", "U", "a user; may be repeated", 0}, \
-	{"group", "G", "a group of users; may be repeated", 0}, \
-	{"device", "D", "a device; may be repeated", 0}, \
-	{"device-group", "G", "a group of devices; may be repeated", 0}
+	{"user", "USER", "a user; may be repeated", 0}, \
+	{"group", "GROUP", "a group of users; may be repeated", 0}, \
+	{"device", "DEVICE", "a device; may be repeated", 0}, \
+	{"device-group", "DEVICE-GROUP", "a group of devices; may be repeated", 0}
 
 static const struct command_option assign_options[] = {
-	{"product", "P", "what to assign", 0},
+	{"product", "PRODUCT", "what to assign", 0},
 	SUBJECT_OPTIONS,
 	{"plans", "a,b", "only these plans of the product; all of them without it", 0},
-	{"grant", "ID", "from this grant", 0},
+	{"grant", "GRANT", "from this grant", 0},
 	{"from", "FILE", "a CSV file instead: user|group|device|device_group,product[,plans][,grant]", 0},
 	CHANGE_OPTION_DRY_RUN,
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option unassign_options[] = {
-	{"product", "P", "what to take away", 0},
+	{"product", "PRODUCT", "what to take away", 0},
 	SUBJECT_OPTIONS,
-	{"grant", "ID", "only what is of this grant", 0},
+	{"grant", "GRANT", "only what is of this grant", 0},
 	{"from", "FILE", "a CSV file instead: user|group|device|device_group,product[,plans][,grant]", 0},
 	CHANGE_OPTION_DRY_RUN,
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option replace_options[] = {
-	{"product", "P", "what is assigned now", 0},
-	{"with", "P", "what to assign instead; without it the same, with other plans or another grant", 0},
+	{"product", "PRODUCT", "what is assigned now", 0},
+	{"with", "PRODUCT", "what to assign instead; without it the same, with other plans or another grant", 0},
 	SUBJECT_OPTIONS,
 	{"plans", "a,b", "only these plans of the product; all of them without it", 0},
-	{"grant", "ID", "from this grant", 0},
+	{"grant", "GRANT", "from this grant", 0},
 	CHANGE_OPTION_DRY_RUN,
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option seat_options[] = {
-	{"product", "P", "only of this product", 0},
-	{"grant", "ID", "only of this grant", 0},
-	{"state", "S", "only in this state: held, waiting", 0},
-	{"holder", "H", "only of this user or device", 0},
+	{"product", "PRODUCT", "only of this product", 0},
+	{"grant", "GRANT", "only of this grant", 0},
+	{"state", "held|waiting|conflict", "only in this state", 0},
+	{"holder", "HOLDER", "only of this user or device", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option assignment_options[] = {
-	{"product", "P", "only of this product", 0},
-	{"kind", "K", "only to a user, group, device or device_group", 0},
-	{"subject", "NAME", "only to this one", 0},
+	{"product", "PRODUCT", "only of this product", 0},
+	{"kind", "user|group|device|device_group", "only to this kind of holder", 0},
+	{"subject", "HOLDER", "only to this one", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
@@ -167,34 +170,34 @@ static const struct command_option shared_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option release_options[] = {
-	{"device", "ID", "the device that gives back", 0},
-	{"product", "P", "what it gives back; everything without it", 0},
-	{"user", "U", "only what it holds for this user", 0},
+	{"device", "DEVICE", "the device that gives back", 0},
+	{"product", "PRODUCT", "what it gives back; everything without it", 0},
+	{"user", "USER", "only what it holds for this user", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option subscription_list_options[] = {
-	{"product", "P", "only of this product", 0},
-	{"state", "S", "only in this state", 0},
+	{"product", "PRODUCT", "only of this product", 0},
+	{"state", "pending|active|expired|disabled|deleted", "only in this state", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option subscription_options[] = {
-	{"license", "ID", "when grants of two licenses have the same name", 0},
+	{"license", "LICENSE", "when grants of two licenses have the same name", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option reactivate_options[] = {
 	{"key", "KEY", "with a product key: - for standard input, @FILE, or the key itself", 0},
-	{"license", "ID", "when grants of two licenses have the same name", 0},
+	{"license", "LICENSE", "when grants of two licenses have the same name", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option cancel_options[] = {
-	{"license", "ID", "when grants of two licenses have the same name", 0},
+	{"license", "LICENSE", "when grants of two licenses have the same name", 0},
 	CHANGE_OPTION_DRY_RUN,
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option redeem_options[] = {
-	{"product", "P", "refuse a key of another product", 0},
+	{"product", "PRODUCT", "refuse a key of another product", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option dns_options[] = {
@@ -213,55 +216,55 @@ static const struct command commands[] = {
 	 install_run},
 	{"license install", "FILE", 1, 1, "install a license", NULL, license_install_run},
 	{"license list", "", 0, 0, "list the installed licenses", list_options, license_list_run},
-	{"license show", "ID", 1, 1, "show a license with its products and grants", NULL, license_show_run},
-	{"license request-more", "ID", 1, 1, "write a request for more of a license's grants", more_options,
+	{"license show", "LICENSE", 1, 1, "show a license with its products and grants", NULL, license_show_run},
+	{"license request-more", "LICENSE", 1, 1, "write a request for more of a license's grants", more_options,
 	 license_request_more_run},
 	{"host request", "", 0, 0, "write the request that a vendor certifies", request_options, host_request_run},
 	{"host install", "FILE", 1, 1, "install a vendor's certificate of this host", install_options,
 	 host_install_run},
 	{"host show", "", 0, 0, "show this host's keys and certificates", NULL, host_show_run},
 	{"device list", "", 0, 0, "list the devices", list_options, device_list_run},
-	{"device show", "ID", 1, 1, "show a device; the first 6 or more characters of its id do", NULL,
+	{"device show", "DEVICE", 1, 1, "show a device; the first 6 or more characters of its id do", NULL,
 	 device_show_run},
-	{"device block", "ID...", 1, MANY, "refuse devices from now on", NULL, device_block_run},
-	{"device unblock", "ID...", 1, MANY, "serve them again", NULL, device_unblock_run},
-	{"device approve", "ID...", 1, MANY, "let devices in that wait for it", NULL, device_approve_run},
-	{"device mark-shared", "ID...", 1, MANY, "mark devices that many users share", shared_options,
+	{"device block", "DEVICE...", 1, MANY, "refuse devices from now on", NULL, device_block_run},
+	{"device unblock", "DEVICE...", 1, MANY, "serve them again", NULL, device_unblock_run},
+	{"device approve", "DEVICE...", 1, MANY, "let devices in that wait for it", NULL, device_approve_run},
+	{"device mark-shared", "DEVICE...", 1, MANY, "mark devices that many users share", shared_options,
 	 device_mark_shared_run},
-	{"device forget", "ID...", 1, MANY, "drop devices from the record, with all that they hold", sure_options,
+	{"device forget", "DEVICE...", 1, MANY, "drop devices from the record, with all that they hold", sure_options,
 	 device_forget_run},
-	{"device group add", "G", 1, 1, "make a device group", device_group_add_options, device_group_add_run},
+	{"device group add", "NAME", 1, 1, "make a device group", device_group_add_options, device_group_add_run},
 	{"device group list", "", 0, 0, "list the device groups", list_options, device_group_list_run},
-	{"device group show", "G", 1, 1, "show a device group with its members and what is assigned to it", NULL,
+	{"device group show", "DEVICE-GROUP", 1, 1, "show a device group with its members and what is assigned to it", NULL,
 	 device_group_show_run},
-	{"device group remove", "G", 1, 1, "remove a device group", group_remove_options, device_group_remove_run},
-	{"device group add-member", "G [ID...]", 1, MANY, "put devices or a group into a device group",
+	{"device group remove", "DEVICE-GROUP", 1, 1, "remove a device group", group_remove_options, device_group_remove_run},
+	{"device group add-member", "DEVICE-GROUP [DEVICE...]", 1, MANY, "put devices or a group into a device group",
 	 device_member_options, device_group_add_member_run},
-	{"device group remove-member", "G [ID...]", 1, MANY, "take them out again", device_member_options,
+	{"device group remove-member", "DEVICE-GROUP [DEVICE...]", 1, MANY, "take them out again", device_member_options,
 	 device_group_remove_member_run},
 	{"device group proposals", "", 0, 0, "list the devices that patterns propose", list_options,
 	 device_group_proposals_run},
-	{"device group confirm", "G [ID...]", 1, MANY, "take in what was proposed", confirm_options,
+	{"device group confirm", "DEVICE-GROUP [DEVICE...]", 1, MANY, "take in what was proposed", confirm_options,
 	 device_group_confirm_run},
-	{"device enrol-key add", "G", 1, 1, "make a key with which new devices enter a group", enrol_key_options,
+	{"device enrol-key add", "DEVICE-GROUP", 1, 1, "make a key with which new devices enter a group", enrol_key_options,
 	 enrol_key_add_run},
 	{"device enrol-key list", "", 0, 0, "list the enrolment keys", list_options, enrol_key_list_run},
 	{"device enrol-key remove", "ID", 1, 1, "make an enrolment key void", NULL, enrol_key_remove_run},
 	{"user add", "NAME", 1, 1, "add a user", user_add_options, user_add_run},
 	{"user list", "", 0, 0, "list the users", list_options, user_list_run},
-	{"user show", "NAME", 1, 1, "show a user: groups, rights and where they come from, devices", NULL,
+	{"user show", "USER", 1, 1, "show a user: groups, rights and where they come from, devices", NULL,
 	 user_show_run},
-	{"user remove", "NAME", 1, 1, "remove a user, with what is assigned to it", sure_options, user_remove_run},
+	{"user remove", "USER", 1, 1, "remove a user, with what is assigned to it", sure_options, user_remove_run},
 	{"user import", "FILE", 1, 1, "add users from a CSV file: user,name[,groups]", dry_run_options,
 	 user_import_run},
-	{"user signin-code", "NAME", 1, 1, "make a code with which the user signs in once", NULL,
+	{"user signin-code", "USER", 1, 1, "make a code with which the user signs in once", NULL,
 	 user_signin_code_run},
-	{"group add", "G", 1, 1, "make a group of users", group_add_options, group_add_run},
+	{"group add", "NAME", 1, 1, "make a group of users", group_add_options, group_add_run},
 	{"group list", "", 0, 0, "list the groups of users", list_options, group_list_run},
-	{"group show", "G", 1, 1, "show a group with its members and what is assigned to it", NULL, group_show_run},
-	{"group remove", "G", 1, 1, "remove a group", group_remove_options, group_remove_run},
-	{"group add-member", "G", 1, 1, "put users or a group into a group", member_options, group_add_member_run},
-	{"group remove-member", "G", 1, 1, "take them out again", member_options, group_remove_member_run},
+	{"group show", "GROUP", 1, 1, "show a group with its members and what is assigned to it", NULL, group_show_run},
+	{"group remove", "GROUP", 1, 1, "remove a group", group_remove_options, group_remove_run},
+	{"group add-member", "GROUP", 1, 1, "put users or a group into a group", member_options, group_add_member_run},
+	{"group remove-member", "GROUP", 1, 1, "take them out again", member_options, group_remove_member_run},
 	{"assign", "", 0, 0, "give users, devices or groups a product", assign_options, assign_run},
 	{"unassign", "", 0, 0, "take it away again", unassign_options, unassign_run},
 	{"replace", "", 0, 0, "give another product, plans or grant, without a moment between", replace_options,
@@ -270,7 +273,7 @@ static const struct command commands[] = {
 	{"seat list", "", 0, 0, "list who has a seat, who waits for one, and why", seat_options, seat_list_run},
 	{"product list", "", 0, 0, "list the products: the sum over all grants, and each grant", list_options,
 	 product_list_run},
-	{"product show", "ID", 1, 1, "show a product with its grants", NULL, product_show_run},
+	{"product show", "PRODUCT", 1, 1, "show a product with its grants", NULL, product_show_run},
 	{"subscription list", "", 0, 0, "list the grants: state, what comes next, when, what will be lost",
 	 subscription_list_options, subscription_list_run},
 	{"subscription show", "GRANT", 1, 1, "show a grant's life", subscription_options, subscription_show_run},
@@ -298,12 +301,19 @@ static const struct command commands[] = {
 	{"dns check", "", 0, 0, "call every host that DNS names: dead, wrong or rogue ones show", dns_list_options,
 	 dns_check_run},
 	{"doctor", "", 0, 0, "let the daemon examine itself", NULL, doctor_run},
-	{"explain", "CODE", 1, 1, "explain an error code, by name or number; works offline", NULL, explain_run},
+	EXPLAIN_COMMAND,
+	COMPLETION_COMMAND,
 	{NULL, NULL, 0, 0, NULL, NULL, NULL}};
 /* clang-format on */
 
-static const struct program program = {"musterctl", "administer an activation host", MUSTER_VERSION, globals,
-				       commands};
+static const struct program program = {
+	.name = "musterctl",
+	.about = "administer an activation host",
+	.version = MUSTER_VERSION,
+	.globals = globals,
+	.commands = commands,
+	.names = offer_names,
+};
 
 /* With a standard stream closed, the socket would take its number and be printed into. */
 static void fill_standard_streams(void)

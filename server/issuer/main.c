@@ -7,7 +7,8 @@
 #include <time.h>
 
 #include "commands.h"
-#include "error.h"
+#include "complete.h"
+#include "explain.h"
 
 #define END                                                                                                  \
 	{                                                                                                    \
@@ -137,6 +138,8 @@ static const struct command commands[] = {
 	{"revocations", "", 0, 0, "sign the list of what was revoked and blocked", list_options,
 	 revocations_run},
 	{"verify", "FILE", 1, 1, "check any signed file", verify_options, verify_run},
+	EXPLAIN_COMMAND,
+	COMPLETION_COMMAND,
 	{NULL, NULL, 0, 0, NULL, NULL, NULL}};
 
 static const struct program program = {

@@ -181,7 +181,7 @@ def test_every_list_as_csv_and_ndjson(api):
 def leaf_verbs():
     """The commands of musterctl by its help."""
     text = run(program("musterctl"), "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0]
-    return {re.match(r"  ((?:[a-z-]+ ?)+)", line).group(1).strip() for line in text.splitlines()}
+    return {re.match(r"  ((?:[a-z-]+(?: |$))+)", line).group(1).strip() for line in text.splitlines()}
 
 
 # What needs no daemon, or is for other programs.

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from ctl_server import (
-    ARMOUR, Answer, CERTIFICATE, CTL, HOST, KEY, LICENSE, PID, REPO, environment, problem, refused, run)
+    ARMOUR, Answer, BUILD, CERTIFICATE, CTL, HOST, KEY, LICENSE, PID, REPO, environment, problem, refused, run)
 from ctl_server import daemon, folder  # noqa: F401 (fixtures)
 
 # --- the command line ---
@@ -31,20 +31,39 @@ def test_help_and_version():
     result = run("--help")
     assert result.returncode == 0
     for verb in ("status", "wait", "license install FILE", "host request", "activation list", "audit verify",
-                 "config check [FILE]", "doctor", "explain CODE"):
+                 "config check [FILE]", "doctor", "explain [CODE]"):
         assert f"  {verb}" in result.stdout
     assert run("--version").stdout.startswith("musterctl ")
 
 
 def test_explain_is_offline():
     text = run("explain", "busy", "--socket", "/nowhere").stdout
-    assert re.search(r"^code +BUSY$", text, re.M) and re.search(r"^retry +later$", text, re.M)
+    assert re.search(r"^code +BUSY$", text, re.M) and re.search(r"^retry +later\b", text, re.M)
     assert re.search(r"^exit code +75$", text, re.M) and re.search(r"^number +3$", text, re.M)
     row = json.loads(run("explain", "41", "--json").stdout)
     assert row["schema"] == 1 and row["code"] == "THRESHOLD_NOT_MET" and row["number"] == 41 and row["exit"] == 1
     assert row["text"] and row["remedy"] and row["retry"] == "later" and row["http"] == 409
-    for unknown in ("NO_SUCH", "9999", "4x", ""):
-        refused(run("explain", unknown), "NOT_FOUND", 1)
+    for unknown in ("NO_SUCH", "9999", "4x", "", "\x1b[31m"):
+        assert "\x1b" not in refused(run("explain", unknown), "NOT_FOUND", 1)
+
+
+@pytest.mark.parametrize("program", ["musterctl", "muster", "muster-issuer"])
+def test_explain_is_the_same_in_every_program(program):
+    def explain(*args):
+        return subprocess.run([str(BUILD / program), "explain", *args], capture_output=True, text=True, timeout=20)
+
+    rows = json.loads(explain("--list", "--json").stdout)["items"]
+    assert len(rows) > 60 and json.loads(explain("--json").stdout)["items"] == rows
+    assert [line.split()[:2] for line in explain().stdout.splitlines()] == [[str(r["number"]), r["code"]] for r in rows]
+    for row in rows:
+        assert row["text"] and row["remedy"].endswith("."), row
+        assert json.loads(explain(row["code"], "--json").stdout) == {**row, "schema": 1}
+        assert row["remedy"] in explain(str(row["number"])).stdout
+    assert "near it: THRESHOLD_NOT_MET" in explain("TRESHOLD_NOT_MET").stderr
+    assert "near it: POOL_EXHAUSTED, POOL_LOW" in explain("pool").stderr
+    near = explain("BUSYY", "--json")
+    assert near.returncode == 1 and "near it: BUSY" in json.loads(near.stdout)["error"]["detail"]
+    assert explain("BUSY", "--list").returncode == 64
 
 
 def test_explain_knows_every_row_of_the_table():

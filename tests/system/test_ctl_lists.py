@@ -280,15 +280,25 @@ def test_license_request_more(daemon, folder):
 
 # --- help and completion come from the table ---
 
+def verbs_of(*before):
+    """Every verb, walked as a shell walks the words that are offered."""
+    words = [line.split("\t")[0] for line in run("--complete", *before, "").stdout.splitlines() if line[0] != "\t"]
+    for word in words:
+        if run(*before, word, "--help").returncode == 0 and f"musterctl {' '.join([*before, word])}: " in run(
+                *before, word, "--help").stdout:
+            yield " ".join([*before, word])
+        if not before or before[0] == "device":
+            yield from verbs_of(*before, word)
+
+
 def test_every_verb_has_help_and_completion():
-    verbs = run("--complete").stdout.splitlines()
-    verbs = [verb for verb in verbs if not verb.startswith("--")]
+    verbs = list(verbs_of())
     for needed in ("user import", "device group add-member", "device enrol-key add", "assign", "unassign", "replace",
                    "seat list", "subscription takeover", "license request-more", "activation release"):
         assert needed in verbs
     for verb in verbs:
         result = run(*verb.split(), "--help")
         assert result.returncode == 0 and f"musterctl {verb}: " in result.stdout
-        options = run(*verb.split(), "--complete").stdout.split()
-        assert "--json" in options and all(option in result.stdout for option in options)
-    assert "--device-group" in run("assign", "--complete").stdout.split()
+        options = [line.split("\t")[0] for line in run("--complete", *verb.split(), "--").stdout.splitlines()]
+        assert "--json" in options and all(o in result.stdout for o in options if o != "--help")
+    assert "--device-group" in run("--complete", "assign", "--").stdout

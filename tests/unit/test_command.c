@@ -55,7 +55,7 @@ static const struct command commands[] = {
 	{"verify", "FILE...", 1, 3, "verify files", NULL, record},
 	{NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
-static const struct program program = {"musterx", "a program for tests", "1.2.3", globals, commands};
+static const struct program program = {"musterx", "a program for tests", "1.2.3", globals, commands, NULL};
 
 static char out_text[8192];
 static char err_text[1024];
@@ -242,15 +242,18 @@ static void test_help_fits_the_screen(void **state)
 		assert_true(strlen(line) <= 110);
 }
 
-static void test_words_for_completion(void **state)
+static void test_manual_from_the_table(void **state)
 {
 	(void)state;
-	assert_int_equal(run("--complete"), 0);
-	assert_non_null(strstr(out_text, "license install\n"));
-	assert_non_null(strstr(out_text, "--socket\n"));
-	assert_int_equal(run("--complete license list"), 0);
-	assert_string_equal(out_text, "--limit\n--share\n--json\n--socket\n");
+	assert_int_equal(run("--help-man"), 0);
+	assert_null(seen.ran);
+	assert_non_null(strstr(out_text, "# COMMANDS\n"));
+	assert_non_null(
+		strstr(out_text, "*license list*\n\tlist licenses\n\n\t*--limit* _N_\n\t\tat most N rows\n"));
+	assert_non_null(strstr(out_text, "*why* _DEVICE PRODUCT_\n"));
+	assert_non_null(strstr(out_text, "# OPTIONS\n\n*--json, -j*\n\tanswer in JSON\n"));
 	assert_int_equal(run("--help"), 0);
+	assert_null(strstr(out_text, "--help-man"));
 	assert_null(strstr(out_text, "--complete"));
 }
 
@@ -263,8 +266,8 @@ static void test_the_exit_code_is_the_verbs(void **state)
 {
 	static const struct command one[] = {{"go", "", 0, 0, "go", NULL, seven},
 					     {NULL, NULL, 0, 0, NULL, NULL, NULL}};
-	static const struct program p = {"musterx", "x", "1", NULL, one};
-	static const struct program q = {"musterx", "x", "1", globals, commands};
+	static const struct program p = {"musterx", "x", "1", NULL, one, NULL};
+	static const struct program q = {"musterx", "x", "1", globals, commands, NULL};
 	char *argv[] = {"musterx", "status", NULL};
 	char *argv_go[] = {"musterx", "go", NULL};
 	int context = 75;
@@ -290,7 +293,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_options),
 		cmocka_unit_test(test_help_and_version),
 		cmocka_unit_test(test_help_fits_the_screen),
-		cmocka_unit_test(test_words_for_completion),
+		cmocka_unit_test(test_manual_from_the_table),
 		cmocka_unit_test(test_the_exit_code_is_the_verbs),
 	};
 	return cmocka_run_group_tests_name("command", tests, NULL, NULL);

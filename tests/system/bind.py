@@ -30,7 +30,8 @@ def key_text(name, secret, algorithm="hmac-sha256"):
 class Bind:
     """start() waits until it answers; stop() ends it by its pid."""
 
-    def __init__(self, folder, zone="fjord.test"):
+    def __init__(self, folder, zone="fjord.test", wrapper=()):
+        self.wrapper = list(wrapper)  # a network namespace of its own: it then has the usual port
         self.dir = folder / "bind"
         self.dir.mkdir(mode=0o700)
         self.zone = zone
@@ -56,17 +57,17 @@ class Bind:
         return done.returncode == 0 and "SOA" in done.stdout
 
     def dig(self, kind, name, check=True):
-        return run("dig", "@127.0.0.1", "-p", self.port, "+tries=1", "+time=2", "+noall", "+answer", name, kind, check=check)
+        return run(*self.wrapper, "dig", "@127.0.0.1", "-p", self.port, "+tries=1", "+time=2", "+noall", "+answer", name, kind, check=check)
 
     def start(self, records=""):
         for _ in range(10):  # somebody may have the port; those below 32768 are not given out by the kernel
-            self.port = random.randrange(20000, 32000)
+            self.port = 53 if self.wrapper else random.randrange(20000, 32000)
             (self.dir / "zone.db").write_text(ZONE.format(zone=self.zone) + records)
             for journal in self.dir.glob("*.jnl"):
                 journal.unlink()
             (self.dir / "named.conf").write_text(CONFIG.format(folder=self.dir, port=self.port, zone=self.zone))
             with open(self.log, "ab") as log:
-                self.process = subprocess.Popen([NAMED, "-g", "-c", str(self.dir / "named.conf"), "-n", "1"], stdout=log, stderr=log,
+                self.process = subprocess.Popen([*self.wrapper, NAMED, "-g", "-c", str(self.dir / "named.conf"), "-n", "1"], stdout=log, stderr=log,
                                                 cwd=self.dir, env={**os.environ, "SSL_CERT_FILE": ""})
             wait_for(lambda: self.process.poll() is not None or self.answers(), what="named")
             if self.process.poll() is None:
@@ -81,7 +82,7 @@ class Bind:
     def update(self, *lines):
         """Change records as somebody who may: nsupdate with the good key."""
         script = "\n".join([f"server 127.0.0.1 {self.port}", f"zone {self.zone}", *lines, "send", ""])
-        return run("nsupdate", "-k", self.good, stdin=script)
+        return run(*self.wrapper, "nsupdate", "-k", self.good, stdin=script)
 
     def stop(self):
         if self.process and self.process.poll() is None:

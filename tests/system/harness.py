@@ -270,14 +270,15 @@ class Host:
 class Machine:
     """One machine: a state folder of its own."""
 
-    def __init__(self, folder, name, products, *options, env=None):
+    def __init__(self, folder, name, products, *options, env=None, wrapper=()):
+        self.wrapper = wrapper
         self.state = folder / "state" / str(name)
         self.state.parent.mkdir(exist_ok=True)
         self.options = ["--state", self.state, "--products", products, *options]
         self.env = env or {}
 
     def __call__(self, *args, check=False, env=None, **more):
-        return run(program("muster"), *args, *self.options, check=check, env={**self.env, **(env or {})}, **more)
+        return run(*self.wrapper, program("muster"), *args, *self.options, check=check, env={**self.env, **(env or {})}, **more)
 
     def done(self, *args, **more):
         return self(*args, check=True, **more).stdout

@@ -76,7 +76,8 @@ static void on_note(void *context, const char *actor, const char *act, const cha
 {
 	struct dns_service *s = context;
 	struct job *job = job_new(JOB_NOTE, 0);
-	log_warning("%s domain=%s detail=\"%s\" actor=%s", act, domain, text, actor);
+	log_write(strcmp(act, WATCH_ROGUE) == 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		  "%s domain=%s detail=\"%s\" actor=%s", act, domain, text, actor);
 	if (!job)
 		return;
 	snprintf(job->actor, sizeof(job->actor), "%s", actor);

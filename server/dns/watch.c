@@ -68,10 +68,10 @@ static void compare(const struct watch *w, const struct check *old, const struct
 {
 	for (size_t i = 0; i < fresh->n; i++)
 		if (verdict_rogue(fresh->rows[i].verdict) && !check_rogue(old, &fresh->rows[i]))
-			note_rogue(w, "dns.rogue", fresh->domain, &fresh->rows[i]);
+			note_rogue(w, WATCH_ROGUE, fresh->domain, &fresh->rows[i]);
 	for (size_t i = 0; i < old->n; i++)
 		if (verdict_rogue(old->rows[i].verdict) && !check_rogue(fresh, &old->rows[i]))
-			note_rogue(w, "dns.rogue-gone", fresh->domain, &old->rows[i]);
+			note_rogue(w, WATCH_ROGUE_GONE, fresh->domain, &old->rows[i]);
 }
 
 /* Keep what was found. Rows outlive a look at which DNS did not answer: nothing is known to have changed. */
@@ -148,7 +148,7 @@ static int update(struct watch *w, enum watch_do what, const char *domain, const
 	if (!ret->changed)
 		return 0;
 	snprintf(text, sizeof(text), "%s:%u at %s", u.own->target, u.own->port, ret->server);
-	note(w, actor, what == WATCH_PUBLISH ? "dns.published" : "dns.withdrawn", domain, text);
+	note(w, actor, what == WATCH_PUBLISH ? WATCH_PUBLISHED : WATCH_WITHDRAWN, domain, text);
 	return 0;
 }
 

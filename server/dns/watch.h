@@ -10,6 +10,12 @@
 #include "check.h"
 #include "update.h"
 
+/* Acts that are noted. */
+#define WATCH_PUBLISHED "dns.published"
+#define WATCH_WITHDRAWN "dns.withdrawn"
+#define WATCH_ROGUE "dns.rogue"
+#define WATCH_ROGUE_GONE "dns.rogue-gone"
+
 struct watch_settings {
 	char domains[DNS_DOMAINS_MAX][LIMIT_HOSTNAME + 1];
 	size_t n_domains;

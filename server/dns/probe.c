@@ -45,7 +45,9 @@ static void end(struct call *c, enum dns_verdict v, const char *detail)
 
 static void fail(struct call *c, const struct round *r, int error)
 {
-	end(c, verdict_of_error(r->trust, error, c->connected), error_text(error));
+	enum dns_verdict v = verdict_of_error(r->trust, error, c->connected);
+	bool early = v == VERDICT_UNKNOWN && error == E_UNKNOWN_VENDOR;
+	end(c, v, early ? "no vendor has certified the host that asks yet" : error_text(error));
 }
 
 static int begin_channel(struct call *c, const struct round *r)

@@ -110,6 +110,8 @@ enum dns_verdict verdict_of_host(const struct trust *t, const uint8_t remote[NOI
 
 enum dns_verdict verdict_of_error(const struct trust *t, int error, bool connected)
 {
+	if (error == E_IO || error == E_NO_MEMORY)
+		return VERDICT_UNKNOWN; /* it is we who cannot */
 	if (!connected)
 		return VERDICT_DEAD;
 	switch (error) {

@@ -18,7 +18,8 @@
 #define REFRESH_MS ((int64_t)24 * 60 * MINUTE_MS) /* the record is published again every day */
 #define RETRY_MS ((int64_t)15 * MINUTE_MS)        /* after publishing failed */
 #define JITTER_PART 10                            /* a tenth: hosts do not look at the same instant */
-#define TURN_MS 2000 /* longest sleep, after which the clock is looked at again: machines are suspended */
+#define TURN_MS 2000    /* longest sleep, after which the clock is looked at again: machines are suspended */
+#define IDLE_MS 3600000 /* when there is nothing to look at */
 #define ORDER_MS 45000
 
 struct watch {
@@ -264,7 +265,8 @@ static bool sleep_on(struct watch *w)
 {
 	uint64_t count;
 	struct pollfd fds[2] = {{.fd = w->wake, .events = POLLIN}};
-	int ready = patience_poll(patience_for(TURN_MS, w->stop), fds, 1);
+	int ms = w->look_at || w->publish_at ? TURN_MS : IDLE_MS;
+	int ready = patience_poll(patience_for(ms, w->stop), fds, 1);
 	if (ready > 0 && read(w->wake, &count, sizeof(count)) < 0)
 		log_debug("dns watchdog woken for nothing");
 	return ready != E_STOPPING;

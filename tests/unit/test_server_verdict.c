@@ -117,6 +117,8 @@ static void test_errors(void **state)
 	assert_int_equal(verdict_of_error(&t, E_UNKNOWN_VENDOR, true), VERDICT_UNTRUSTED);
 	assert_int_equal(verdict_of_error(&nobody, E_UNKNOWN_VENDOR, true), VERDICT_UNKNOWN);
 	assert_int_equal(verdict_of_error(&t, E_BUSY, true), VERDICT_BUSY);
+	assert_int_equal(verdict_of_error(&t, E_IO, false), VERDICT_UNKNOWN);
+	assert_int_equal(verdict_of_error(&t, E_NO_MEMORY, true), VERDICT_UNKNOWN);
 }
 
 static void test_every_fault_has_a_code_and_every_rogue_is_one(void **state)

@@ -12,6 +12,7 @@
 #define PUBLIC "k4.public."
 #define SECRET "k4.secret."
 #define SECRET_PW "k4.secret-pw."
+#define LOCAL_PW "k4.local-pw."
 #define PID "k4.pid."
 #define SID "k4.sid."
 
@@ -106,13 +107,13 @@ int paserk_pid_read(const char *text, size_t n, uint8_t ret[PASERK_ID])
 	return read_text(PID, text, n, ret, PASERK_ID);
 }
 
-/* --- k4.secret-pw (PASERK, "PBKW", version 4) --- */
+/* --- k4.secret-pw and k4.local-pw (PASERK, "PBKW", version 4) --- */
 
 #define SALT 16
 #define NONCE 24
 #define TAG 32
-#define WRAPPED (SALT + 8 + 4 + 4 + NONCE + PASETO_SECRET + TAG)
-#define AUTHENTICATED (WRAPPED - TAG)
+#define HEAD (SALT + 8 + 4 + 4 + NONCE)
+#define WRAPPED_MAX (HEAD + PASETO_SECRET + TAG)
 
 /* The fields of the wrapped form, in place. */
 struct wrapped {
@@ -145,20 +146,21 @@ static int stretch(const char *passphrase, size_t n, const struct wrapped *w, ui
 	return 0;
 }
 
-static void make_tag(const uint8_t key[32], const uint8_t bytes[WRAPPED], uint8_t ret[TAG])
+static void make_tag(const char *prefix, const uint8_t key[32], const uint8_t *bytes, size_t n,
+		     uint8_t ret[TAG])
 {
 	crypto_generichash_state state;
 	crypto_generichash_init(&state, key, 32, TAG);
-	crypto_generichash_update(&state, (const uint8_t *)SECRET_PW, strlen(SECRET_PW));
-	crypto_generichash_update(&state, bytes, AUTHENTICATED);
+	crypto_generichash_update(&state, (const uint8_t *)prefix, strlen(prefix));
+	crypto_generichash_update(&state, bytes, n);
 	crypto_generichash_final(&state, ret, TAG);
 	sodium_memzero(&state, sizeof(state));
 }
 
-int paserk_wrap(const uint8_t secret[PASETO_SECRET], const char *passphrase, size_t n,
+static int wrap(const char *prefix, const uint8_t *secret, size_t secret_n, const char *passphrase, size_t n,
 		struct paserk_cost cost, char out[PASERK_SECRET_PW_TEXT])
 {
-	uint8_t bytes[WRAPPED];
+	uint8_t bytes[WRAPPED_MAX];
 	uint8_t encrypt[32];
 	uint8_t authenticate[32];
 	struct wrapped w = {.salt = bytes, .cost = cost, .parallelism = 1, .nonce = bytes + SALT + 16};
@@ -171,17 +173,17 @@ int paserk_wrap(const uint8_t secret[PASETO_SECRET], const char *passphrase, siz
 	int error = stretch(passphrase, n, &w, encrypt, authenticate);
 	if (error)
 		return error;
-	crypto_stream_xchacha20_xor(bytes + SALT + 16 + NONCE, secret, PASETO_SECRET, w.nonce, encrypt);
-	make_tag(authenticate, bytes, bytes + AUTHENTICATED);
-	write_text(SECRET_PW, bytes, sizeof(bytes), out, PASERK_SECRET_PW_TEXT);
+	crypto_stream_xchacha20_xor(bytes + HEAD, secret, secret_n, w.nonce, encrypt);
+	make_tag(prefix, authenticate, bytes, HEAD + secret_n, bytes + HEAD + secret_n);
+	write_text(prefix, bytes, HEAD + secret_n + TAG, out, PASERK_SECRET_PW_TEXT);
 	sodium_memzero(encrypt, sizeof(encrypt));
 	sodium_memzero(authenticate, sizeof(authenticate));
 	return 0;
 }
 
-static int read_wrapped(const uint8_t bytes[WRAPPED], struct wrapped *ret)
+static int read_wrapped(const uint8_t bytes[HEAD], struct wrapped *ret)
 {
-	struct reader r = reader_over(bytes, WRAPPED);
+	struct reader r = reader_over(bytes, HEAD);
 	ret->salt = reader_bytes(&r, SALT);
 	ret->cost.memory = reader_u64(&r);
 	ret->cost.passes = reader_u32(&r);
@@ -195,29 +197,52 @@ static int read_wrapped(const uint8_t bytes[WRAPPED], struct wrapped *ret)
 	return 0;
 }
 
-int paserk_unwrap(const char *text, size_t text_n, const char *passphrase, size_t n,
-		  uint8_t ret[PASETO_SECRET])
+static int unwrap(const char *prefix, const char *text, size_t text_n, const char *passphrase, size_t n,
+		  uint8_t *ret, size_t secret_n)
 {
-	uint8_t bytes[WRAPPED];
+	uint8_t bytes[WRAPPED_MAX];
 	uint8_t encrypt[32];
 	uint8_t authenticate[32];
 	uint8_t tag[TAG];
 	struct wrapped w;
-	int error = read_text(SECRET_PW, text, text_n, bytes, sizeof(bytes));
+	int error = read_text(prefix, text, text_n, bytes, HEAD + secret_n + TAG);
 	if (!error)
 		error = read_wrapped(bytes, &w);
 	if (!error)
 		error = stretch(passphrase, n, &w, encrypt, authenticate);
 	if (error)
 		return error;
-	make_tag(authenticate, bytes, tag);
-	if (sodium_memcmp(tag, bytes + AUTHENTICATED, TAG) != 0) {
+	make_tag(prefix, authenticate, bytes, HEAD + secret_n, tag);
+	if (sodium_memcmp(tag, bytes + HEAD + secret_n, TAG) != 0)
 		error = E_PASSPHRASE_WRONG;
-	} else {
-		crypto_stream_xchacha20_xor(ret, bytes + SALT + 16 + NONCE, PASETO_SECRET, w.nonce, encrypt);
-		error = check_halves(ret);
-	}
+	else
+		crypto_stream_xchacha20_xor(ret, bytes + HEAD, secret_n, w.nonce, encrypt);
 	sodium_memzero(encrypt, sizeof(encrypt));
 	sodium_memzero(authenticate, sizeof(authenticate));
 	return error;
+}
+
+int paserk_wrap(const uint8_t secret[PASETO_SECRET], const char *passphrase, size_t n,
+		struct paserk_cost cost, char out[PASERK_SECRET_PW_TEXT])
+{
+	return wrap(SECRET_PW, secret, PASETO_SECRET, passphrase, n, cost, out);
+}
+
+int paserk_unwrap(const char *text, size_t text_n, const char *passphrase, size_t n,
+		  uint8_t ret[PASETO_SECRET])
+{
+	int error = unwrap(SECRET_PW, text, text_n, passphrase, n, ret, PASETO_SECRET);
+	return error ? error : check_halves(ret);
+}
+
+int paserk_wrap_local(const uint8_t secret[PASERK_LOCAL], const char *passphrase, size_t n,
+		      struct paserk_cost cost, char out[PASERK_SECRET_PW_TEXT])
+{
+	return wrap(LOCAL_PW, secret, PASERK_LOCAL, passphrase, n, cost, out);
+}
+
+int paserk_unwrap_local(const char *text, size_t text_n, const char *passphrase, size_t n,
+			uint8_t ret[PASERK_LOCAL])
+{
+	return unwrap(LOCAL_PW, text, text_n, passphrase, n, ret, PASERK_LOCAL);
 }

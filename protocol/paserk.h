@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PASERK texts for Ed25519 keys: k4.public, k4.secret, k4.secret-pw, and the ids k4.pid and k4.sid. Any
- * thread. */
+/* PASERK texts for Ed25519 keys: k4.public, k4.secret, k4.secret-pw (and k4.local-pw), and the ids k4.pid and
+ * k4.sid. Any thread. */
 #ifndef PROTOCOL_PASERK_H
 #define PROTOCOL_PASERK_H
 
@@ -42,6 +42,14 @@ void paserk_sid_write(const uint8_t secret[PASETO_SECRET], char out[PASERK_ID_TE
 /* The text of an id's bytes, and back. E_KEY_INVALID: not "k4.pid." and 33 bytes. */
 void paserk_pid_text(const uint8_t id[PASERK_ID], char out[PASERK_ID_TEXT]);
 int paserk_pid_read(const char *text, size_t n, uint8_t ret[PASERK_ID]);
+
+/* Wrap 32 bytes of another secret with a passphrase: k4.local-pw, and back. Errors as paserk_wrap and
+ * paserk_unwrap. */
+#define PASERK_LOCAL 32
+int paserk_wrap_local(const uint8_t secret[PASERK_LOCAL], const char *passphrase, size_t n,
+		      struct paserk_cost, char out[PASERK_SECRET_PW_TEXT]);
+int paserk_unwrap_local(const char *text, size_t text_n, const char *passphrase, size_t n,
+			uint8_t ret[PASERK_LOCAL]);
 
 /* Wrap a secret key with a passphrase (n bytes): k4.secret-pw. E_NO_MEMORY: the cost's memory cannot be had.
  */

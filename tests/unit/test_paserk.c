@@ -188,6 +188,27 @@ static void test_a_wrapped_key_cannot_ask_for_everything(void **state)
 	assert_int_equal(unwrap_bytes(bytes, sizeof(bytes)), E_KEY_INVALID);
 }
 
+/* 32 bytes under a passphrase are another kind: neither text opens as the other. */
+static void test_other_secrets_are_wrapped_alike(void **state)
+{
+	static const uint8_t other[PASERK_LOCAL] = {1, 2, 3};
+	uint8_t back[PASERK_LOCAL];
+	uint8_t out[PASETO_SECRET];
+	char text[PASERK_SECRET_PW_TEXT];
+	(void)state;
+	assert_int_equal(paserk_wrap_local(other, "p", 1, CHEAP, text), 0);
+	assert_memory_equal(text, "k4.local-pw.", 12);
+	assert_int_equal(paserk_unwrap_local(text, strlen(text), "p", 1, back), 0);
+	assert_memory_equal(back, other, sizeof(back));
+	assert_int_equal(paserk_unwrap_local(text, strlen(text), "q", 1, back), E_PASSPHRASE_WRONG);
+	assert_int_equal(paserk_unwrap_local(text, strlen(text) - 1, "p", 1, back), E_KEY_INVALID);
+	assert_int_equal(paserk_unwrap(text, strlen(text), "p", 1, out), E_KEY_INVALID);
+	text[20] = text[20] == 'A' ? 'B' : 'A';
+	assert_int_equal(paserk_unwrap_local(text, strlen(text), "p", 1, back), E_PASSPHRASE_WRONG);
+	assert_int_equal(paserk_wrap(secret, "p", 1, CHEAP, text), 0);
+	assert_int_equal(paserk_unwrap_local(text, strlen(text), "p", 1, back), E_KEY_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_wrap_and_unwrap),
 		cmocka_unit_test(test_every_altered_bit_of_a_wrapped_key_is_refused),
 		cmocka_unit_test(test_a_wrapped_key_cannot_ask_for_everything),
+		cmocka_unit_test(test_other_secrets_are_wrapped_alike),
 	};
 	return cmocka_run_group_tests_name("paserk", tests, setup, NULL);
 }

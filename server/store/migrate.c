@@ -65,6 +65,14 @@ int migrate_check(sqlite3 *db)
 	return version > MIGRATIONS ? E_STORE_NEWER : 0;
 }
 
+int migrate_older(sqlite3 *db, bool *ret)
+{
+	int version = 0;
+	int error = pragma(db, "PRAGMA user_version", &version);
+	*ret = version < MIGRATIONS;
+	return error;
+}
+
 int migrate(sqlite3 *db)
 {
 	int version;

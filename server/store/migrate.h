@@ -4,11 +4,15 @@
 #define SERVER_MIGRATE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 #define MIGRATE_APPLICATION 0x4d555354 /* "MUST" */
 
 /* May this program touch the file? Changes nothing. Errors as migrate. */
 int migrate_check(sqlite3 *db);
+
+/* Is the schema older than this program's? E_INTERNAL. */
+int migrate_older(sqlite3 *db, bool *ret);
 
 /*
  * Bring the schema up to date. E_STORE_NEWER: it is newer than this program; E_STORE_CORRUPT: another

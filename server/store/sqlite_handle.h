@@ -41,6 +41,9 @@ struct sqlite_store {
 	size_t finder_turn;
 };
 
+/* Open a connection; a writer makes the file when there is none, and sets it up. Errors as store_open. */
+int sqlite_handle_open(const char *path, bool writer, struct sqlite_store **ret);
+
 /* The statement, prepared once, with its bindings cleared; NULL when that failed. */
 sqlite3_stmt *sqlite_statement(struct sqlite_store *, enum statement);
 
@@ -80,5 +83,8 @@ int sqlite_apply(struct store *, const struct effect *);
 int sqlite_page(struct store *, const struct listing *, row_function *, void *context);
 int sqlite_check(struct store *, int64_t now, finding_function *, void *context);
 int sqlite_devices(struct store *, int64_t *ret);
+
+/* store_copy. */
+int sqlite_copy(struct store *, const char *path, copy_step *, void *context);
 
 #endif

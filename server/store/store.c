@@ -175,6 +175,11 @@ int store_devices(struct store *store, int64_t *ret)
 	return store->ops->devices(store, ret);
 }
 
+int store_copy(struct store *store, const char *path, copy_step *step, void *context)
+{
+	return store->ops->copy ? store->ops->copy(store, path, step, context) : E_CONFIG_INVALID;
+}
+
 void store_interrupt(struct store *store)
 {
 	if (store->ops->interrupt)

@@ -156,6 +156,9 @@ typedef int row_function(const struct row *, void *context);
 /* A finding of store_check, for people. */
 typedef void finding_function(int code, const char *text, void *context);
 
+/* Called while a copy is made, with bytes; anything but 0 stops it and is its result. */
+typedef int copy_step(int64_t done, int64_t total, void *context);
+
 struct store {
 	const struct store_ops *ops;
 };
@@ -177,6 +180,7 @@ struct store_ops {
 	int (*page)(struct store *, const struct listing *, row_function *, void *context);
 	int (*check)(struct store *, int64_t now, finding_function *, void *context);
 	int (*devices)(struct store *, int64_t *ret);
+	int (*copy)(struct store *, const char *path, copy_step *, void *context); /* may be NULL */
 	void (*interrupt)(struct store *); /* may be NULL: nothing takes long */
 };
 
@@ -247,6 +251,13 @@ int store_drop_like(struct store *, const struct record *like, uint32_t by);
 
 /* Devices on record, without counting them. */
 int store_devices(struct store *, int64_t *ret);
+
+/*
+ * Copy all as it is at one instant into a new file (0600, not yet synced), while others write. On a reader of
+ * the caller's own. E_CONFIG_INVALID: this backend has no file; E_CANNOT_CREATE: it is there already, or its
+ * folder is not; what step returned. After an error the file is the caller's to remove.
+ */
+int store_copy(struct store *, const char *path, copy_step *, void *context);
 
 /* Make a listing or check that another thread runs on this handle end soon, with an error. Any thread. */
 void store_interrupt(struct store *);

@@ -103,7 +103,7 @@ static int set_up(struct sqlite_store *s)
 	return 0;
 }
 
-static int open_handle(const char *path, bool writer, struct sqlite_store **ret)
+int sqlite_handle_open(const char *path, bool writer, struct sqlite_store **ret)
 {
 	int flags = SQLITE_OPEN_NOMUTEX |
 		    (writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
@@ -163,7 +163,7 @@ static int mark_clean(struct sqlite_store *s, bool clean)
 int store_sqlite_open(const char *path, struct store **ret)
 {
 	struct sqlite_store *s;
-	int error = open_handle(path, true, &s);
+	int error = sqlite_handle_open(path, true, &s);
 	if (error)
 		return error;
 	error = migrate(s->db);
@@ -185,7 +185,7 @@ int store_sqlite_open(const char *path, struct store **ret)
 static int sqlite_reader(struct store *store, struct store **ret)
 {
 	struct sqlite_store *reader;
-	int error = open_handle(((struct sqlite_store *)store)->path, false, &reader);
+	int error = sqlite_handle_open(((struct sqlite_store *)store)->path, false, &reader);
 	if (!error)
 		*ret = &reader->store;
 	return error;
@@ -290,5 +290,6 @@ static const struct store_ops sqlite_ops = {
 	.page = sqlite_page,
 	.check = sqlite_check,
 	.devices = sqlite_devices,
+	.copy = sqlite_copy,
 	.interrupt = sqlite_stop,
 };

@@ -52,7 +52,7 @@ NET_CFLAGS := $(if $(SYSTEMD),-DWITH_SYSTEMD)
 
 # --- modules: their sources, and what they may include (floors) ---
 
-MODULES := protocol server/base server/domain server/store server/broker server/session server/dns server/admin server/net \
+MODULES := protocol server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net \
 	server/ctl server/issuer server client client/cli
 
 sources = $(sort $(wildcard $(1)/*.c))
@@ -64,11 +64,12 @@ INCLUDE_server/base := server/base protocol
 INCLUDE_server/domain := server/domain protocol
 INCLUDE_server/store := server/store server/domain server/base protocol $(GEN)
 INCLUDE_server/broker := server/broker server/store server/domain server/base protocol
+INCLUDE_server/backup := server/backup server/broker server/store server/domain server/base protocol
 INCLUDE_server/session := server/session server/broker server/domain server/base protocol $(GEN)
 INCLUDE_server/dns := server/dns server/base protocol $(GEN)
-INCLUDE_server/admin := server/admin server/dns server/broker server/store server/domain server/base protocol
+INCLUDE_server/admin := server/admin server/backup server/dns server/broker server/store server/domain server/base protocol
 INCLUDE_server/net := server/net server/session server/admin server/broker server/domain server/base protocol $(GEN)
-INCLUDE_server := server $(INCLUDE_server/net) server/dns server/store
+INCLUDE_server := server $(INCLUDE_server/net) server/dns server/store server/backup
 INCLUDE_server/ctl := server/ctl protocol
 INCLUDE_server/issuer := server/issuer protocol
 INCLUDE_client := client client/include protocol $(GEN)
@@ -86,7 +87,7 @@ MUSTERCTL_LIBS := $(call libs_of,libcurl smartcols)
 ISSUER_LIBS := $(call libs_of,sqlite3)
 CLIENT_LIBS := $(call libs_of,libcares)
 
-SERVER_MODULES := server/base server/domain server/store server/broker server/session server/dns server/admin server/net
+SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
 .PHONY: all deps deps-check test-programs run test check bench bench-models fuzz sanitize lint unit install uninstall clean help
@@ -122,7 +123,7 @@ $(O)/libprotocol.a: $(call objects,protocol) $(O)/obj/gen/muster.pb.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/libserver.a: $(foreach module,$(SERVER_MODULES),$(call objects,$(module))) $(O)/obj/server/config.o \
-	$(O)/obj/server/dns_settings.o
+	$(O)/obj/server/dns_settings.o $(O)/obj/server/state_dir.o $(O)/obj/server/offline.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a

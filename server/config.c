@@ -129,7 +129,7 @@ static char *resolve(const struct config *c, enum config_id id, const char *text
 	bool path = options[id].type == PATH || skip;
 	char folder[PATH_MAX];
 	char *out;
-	if (!path || !c->path || !*text || text[skip] == '/')
+	if (!path || !c->path || !text[skip] || text[skip] == '/')
 		return strdup(text);
 	snprintf(folder, sizeof(folder), "%s", c->path);
 	const char *dir = dirname(folder);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,7 +29,10 @@
 #include "host_key.h"
 #include "log.h"
 #include "net.h"
+#include "offline.h"
+#include "state_dir.h"
 #include "store.h"
+#include "vault.h"
 
 #define DEFAULT_CONFIG "/etc/muster/musterd.conf"
 #define SOCKET_BACKLOG 128
@@ -50,6 +52,7 @@ struct daemon {
 	bool broker_open;
 	struct lane *lane;
 	struct dns_service *dns;
+	struct vault *vault;
 	int sockets[2];
 	struct admin *admins[2];
 };
@@ -69,22 +72,9 @@ static int complain(int code, const char *what)
 
 static int open_state_dir(struct daemon *d)
 {
-	const char *dir = config_text(d->config, CONFIG_SERVER_STATE_DIR);
-	char path[PATH_MAX];
-	struct stat st;
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return complain(E_CANNOT_CREATE, dir);
-	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
-		return complain(E_CANNOT_CREATE, dir);
-	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return complain(E_INSECURE, dir);
-	snprintf(path, sizeof(path), "%s/lock", dir);
-	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (d->lock < 0)
-		return complain(E_CANNOT_CREATE, path);
-	if (flock(d->lock, LOCK_EX | LOCK_NB))
-		return complain(E_STORE_BUSY, dir);
-	return 0;
+	char what[PATH_MAX];
+	int error = state_dir_open(config_text(d->config, CONFIG_SERVER_STATE_DIR), &d->lock, what);
+	return error ? complain(error, what) : 0;
 }
 
 static int open_key(struct daemon *d)
@@ -267,6 +257,7 @@ static int open_admin(struct daemon *d)
 		.clock = clock_system(),
 		.name = d->name,
 		.dns = dns_service_watch(d->dns),
+		.vault = d->vault,
 		.config = on_config,
 		.config_context = d,
 	};
@@ -311,6 +302,23 @@ static int open_lane(struct daemon *d)
 	return 0;
 }
 
+static int open_vault(struct daemon *d)
+{
+	struct vault_settings settings = {
+		.broker = &d->broker,
+		.lane = d->lane,
+		.store = d->store,
+		.clock = clock_system(),
+		.name = d->name,
+		.folder = config_text(d->config, CONFIG_SERVER_STATE_DIR),
+		.dir = config_text(d->config, CONFIG_BACKUP_DIR),
+		.every_hours = config_number(d->config, CONFIG_BACKUP_EVERY),
+		.keep = config_number(d->config, CONFIG_BACKUP_KEEP),
+	};
+	int error = vault_start(&settings, &d->vault);
+	return error ? complain(error, "backups") : 0;
+}
+
 static void set_name(struct daemon *d)
 {
 	const char *wish = config_text(d->config, CONFIG_SERVER_NAME);
@@ -323,8 +331,8 @@ static void set_name(struct daemon *d)
 /* Ports first: when they are taken, nothing has been made yet. */
 static int start(struct daemon *d)
 {
-	static int (*const steps[])(struct daemon *) = {open_net,  open_state_dir, open_key,  open_store,
-							open_lane, open_dns,       open_admin};
+	static int (*const steps[])(struct daemon *) = {open_net,  open_state_dir, open_key, open_store,
+							open_lane, open_vault,     open_dns, open_admin};
 	int error = 0;
 	set_name(d);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
@@ -356,6 +364,7 @@ static void stop(struct daemon *d)
 		}
 	}
 	dns_service_free(d->dns);
+	vault_stop(d->vault);
 	if (d->lane)
 		lane_stop(d->lane);
 	if (d->net)
@@ -392,18 +401,23 @@ static int run(struct daemon *d)
 static int usage(FILE *out, int code)
 {
 	fprintf(out, "Usage: musterd [--config FILE] [--check-config] [--version]\n"
-		     "The activation host. Keys of the configuration: musterd.conf(5).\n");
+		     "       musterd [--config FILE] --restore FILE [--force] [--dry-run] [--with-key]\n"
+		     "       musterd --verify-backup FILE\n"
+		     "The activation host. Keys of the configuration: musterd.conf(5). Backups are easier\n"
+		     "with 'musterctl backup' and 'musterctl restore', which run these.\n");
 	return code;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"check-config", no_argument, NULL, 'k'},
-						{"version", no_argument, NULL, 'v'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
+		{"restore", required_argument, NULL, 'r'}, {"verify-backup", required_argument, NULL, 'b'},
+		{"force", no_argument, NULL, 'f'},         {"dry-run", no_argument, NULL, 'n'},
+		{"with-key", no_argument, NULL, 'w'},      {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 	static struct daemon d = {.lock = -1, .config_lock = PTHREAD_MUTEX_INITIALIZER};
+	struct offline offline = {NULL};
 	bool check_only = false;
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -411,6 +425,16 @@ int main(int argc, char **argv)
 			d.config_path = optarg;
 		else if (option == 'k')
 			check_only = true;
+		else if (option == 'r')
+			offline.restore = optarg;
+		else if (option == 'b')
+			offline.verify = optarg;
+		else if (option == 'f')
+			offline.force = true;
+		else if (option == 'n')
+			offline.dry_run = true;
+		else if (option == 'w')
+			offline.with_key = true;
 		else if (option == 'v')
 			return printf("musterd %s\n", MUSTER_VERSION) < 0;
 		else
@@ -428,7 +452,8 @@ int main(int argc, char **argv)
 	int error = config_load(d.config_path, &d.config);
 	if (error)
 		return exit_code(error);
-	int code = check_only ? 0 : run(&d);
+	bool files = offline.restore || offline.verify;
+	int code = check_only ? 0 : files ? offline_run(&offline, d.config) : run(&d);
 	config_free(d.config);
 	return code;
 }

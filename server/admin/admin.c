@@ -140,11 +140,13 @@ static enum MHD_Result queue_reply(struct exchange *x)
 {
 	size_t n = x->reply ? strlen(x->reply) : 0;
 	struct MHD_Response *response =
-		x->stream ? stream_response(x)
-			  : MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
+		x->stream   ? stream_response(x)
+		: x->file_n ? MHD_create_response_from_fd64((uint64_t)x->file_n, x->file)
+			    : MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
 	if (!response)
 		return MHD_NO;
-	x->reply = NULL; /* the response's now */
+	x->reply = NULL; /* all of these are the response's now */
+	x->file_n = 0;
 	if (x->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, "Allow", x->allow);
 	if (x->content_type)
@@ -211,6 +213,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	buffer_fini(&x->body);
 	watch_order_free(x->order);
 	free(x->reply);
+	if (x->file_n)
+		close(x->file);
 	free(x);
 	*state = NULL;
 }

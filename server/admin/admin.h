@@ -17,6 +17,7 @@
 #define ADMIN_LISTENERS_MAX 16
 
 struct watch;
+struct vault;
 
 /* What the API needs of the daemon. Everything is borrowed and outlives it. */
 struct admin_settings {
@@ -24,6 +25,7 @@ struct admin_settings {
 	struct lane *lane;
 	struct store *store; /* for opening readers */
 	struct counters *counters;
+	struct vault *vault; /* backups; NULL: there are none */
 	struct clock clock;
 	const char *name;                           /* of the host, for people */
 	const char *listeners[ADMIN_LISTENERS_MAX]; /* addresses of the RPC port */

@@ -52,6 +52,14 @@ void exchange_text(struct exchange *x, const char *content_type, char *text)
 	x->reply = text;
 }
 
+void exchange_file(struct exchange *x, int fd, int64_t n)
+{
+	x->status = MHD_HTTP_OK;
+	x->content_type = "application/octet-stream";
+	x->file = fd;
+	x->file_n = n;
+}
+
 void exchange_json(struct exchange *x, int status, json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;

@@ -65,6 +65,8 @@ struct exchange {
 	int status;
 	const char *content_type;
 	char *reply; /* owned */
+	int file;    /* instead, when file_n is not 0: owned */
+	int64_t file_n;
 };
 
 /* A query parameter, or NULL. Borrowed. */
@@ -84,6 +86,9 @@ void exchange_json(struct exchange *, int status, json_t *);
 
 /* Reply with text, which is taken over. */
 void exchange_text(struct exchange *, const char *content_type, char *);
+
+/* Reply with a file of n bytes, which is taken over. */
+void exchange_file(struct exchange *, int fd, int64_t n);
 
 /* Reply with a problem (RFC 9457). detail: may be NULL. */
 void exchange_problem(struct exchange *, int code, const char *detail);

@@ -184,6 +184,8 @@ static json_t *content(const struct route *route)
 	char object[NAME_TEXT];
 	if (strcmp(route->gives, "text") == 0)
 		return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
+	if (strcmp(route->gives, "bytes") == 0)
+		return json_pack("{s:{s:{}}}", "application/octet-stream", "schema");
 	snprintf(object, sizeof(object), "%s", route->gives);
 	if (!route_lists(route))
 		return json_pack("{s:{s:o}}", "application/json", "schema", document_schema(object));

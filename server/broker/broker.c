@@ -298,6 +298,8 @@ static int run_kind(struct broker *b, struct job *job, int64_t now)
 	case JOB_NOTE:
 		return broker_audit(b, now, job->actor, job->act, job->hostname,
 				    json_pack("{s:s}", "detail", job->text ? job->text : ""));
+	case JOB_HOST:
+		return host_event_run(b, job, now);
 	case JOB_SWEEP:
 		return sweep_run(b, job, now);
 	}
@@ -344,6 +346,10 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 	job->code = 0;
 	seats_forget(b); /* an instant later a term may be over */
 	b->round.n = 0;
+	if (host_event_refuses(b, job->kind)) {
+		job->code = job->kind == JOB_SWEEP ? 0 : E_HOST_RETIRED;
+		return 0;
+	}
 	return job->replay ? run_once(b, job, now) : run_kind(b, job, now);
 }
 
@@ -413,6 +419,8 @@ static void finish(struct broker *b, struct job **jobs, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		count(b->counters, jobs[i]);
 		signer_sign(b, jobs[i]);
+		if (jobs[i]->kind == JOB_HOST)
+			host_event_done(b, jobs[i]);
 	}
 	if (b->catalog_stale) {
 		int error = load_catalog(b);

@@ -131,10 +131,17 @@ void broker_tally(struct broker *, const char *what, int64_t grant);
 /* One job inside the transaction: 0, or the error that undoes the batch. The job's own outcome is in the job.
  */
 int request_run(struct broker *, struct job *, int64_t now);
+int host_event_run(struct broker *, struct job *, int64_t now);
 int adopt_run(struct broker *, struct job *, int64_t now);
 int install_run(struct broker *, struct job *, int64_t now);
 int change_run(struct broker *, struct job *, int64_t now);
 int sweep_run(struct broker *, struct job *, int64_t now);
+
+/* What is durable comes into force. */
+void host_event_done(struct broker *, const struct job *);
+
+/* Is that kind of job refused, because the host is retired? */
+bool host_event_refuses(const struct broker *, enum job_kind);
 
 /* A user's sign-in on a device: *ret_code says why not. A right code is used up, and the binding is made. */
 int signin_check(struct broker *, struct job *, int64_t device, int64_t now, int *ret_code);

@@ -57,13 +57,10 @@ static int load(const char *path, struct host_key *key)
 	return error;
 }
 
-static int make(const char *path, struct host_key *key)
+int host_key_save(const char *path, const struct host_key *key)
 {
 	char sign[PASERK_SECRET_TEXT];
 	char fixed[64];
-	uint8_t public[PASETO_PUBLIC];
-	crypto_sign_keypair(public, key->sign);
-	noise_pair_make(&key->fixed);
 	paserk_secret_write(key->sign, sign);
 	base64url_write(key->fixed.secret, NOISE_KEY, fixed, sizeof(fixed));
 	json_t *object = json_pack("{s:i, s:s, s:s}", "schema", 1, "sign", sign, "static", fixed);
@@ -76,6 +73,26 @@ static int make(const char *path, struct host_key *key)
 	sodium_memzero(sign, sizeof(sign));
 	sodium_memzero(fixed, sizeof(fixed));
 	return error;
+}
+
+static int make(const char *path, struct host_key *key)
+{
+	uint8_t public[PASETO_PUBLIC];
+	crypto_sign_keypair(public, key->sign);
+	noise_pair_make(&key->fixed);
+	return host_key_save(path, key);
+}
+
+int host_key_make(const uint8_t sign[PASETO_SECRET], const uint8_t fixed[NOISE_KEY], struct host_key **ret)
+{
+	struct host_key *key = sodium_malloc(sizeof(*key));
+	if (!key)
+		return E_NO_MEMORY;
+	memcpy(key->sign, sign, PASETO_SECRET);
+	noise_pair_from(fixed, &key->fixed);
+	derive(key);
+	*ret = key;
+	return 0;
 }
 
 int host_key_open(const char *path, struct host_key **ret)

@@ -22,6 +22,10 @@ struct host_key {
  */
 int host_key_open(const char *path, struct host_key **ret);
 
+/* Keys from their secrets, and the file (0600) of keys. Errors as host_key_open. */
+int host_key_make(const uint8_t sign[PASETO_SECRET], const uint8_t fixed[NOISE_KEY], struct host_key **ret);
+int host_key_save(const char *path, const struct host_key *);
+
 void host_key_free(struct host_key *);
 
 #endif

@@ -31,5 +31,6 @@ void job_free(struct job *job)
 	sodium_memzero(job->signin_code, sizeof(job->signin_code));
 	free(job->text);
 	free(job->covering);
+	json_decref(job->event_detail);
 	free(job);
 }

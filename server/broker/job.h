@@ -7,6 +7,8 @@
 #ifndef SERVER_JOB_H
 #define SERVER_JOB_H
 
+#include <jansson.h>
+
 #include "facts.h"
 #include "keycode.h"
 #include "ratchet.h"
@@ -29,10 +31,13 @@ enum job_kind {
 	JOB_INSTALL_CERTIFICATE,
 	JOB_INSTALL_REVOCATIONS,
 	JOB_CHANGE, /* what administrators order: change.h */
+	JOB_HOST,   /* of the host as a whole: event */
 	JOB_AUDIT,  /* an administrator's refused act */
 	JOB_NOTE,   /* something that happened outside of the lane, to be audited */
 	JOB_SWEEP,
 };
+
+enum host_event { HOST_BACKED_UP, HOST_RETIRED, HOST_RETURNED };
 
 /* One product of a request, and what came of it. */
 struct job_line {
@@ -82,6 +87,9 @@ struct job {
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
 	struct replay *replay; /* the answer is remembered; borrowed; NULL: it is not */
+	enum host_event event; /* JOB_HOST */
+	int64_t event_time;    /* HOST_BACKED_UP: of the copy */
+	json_t *event_detail;  /* for the audit log; owned by the job; NULL: none */
 
 	/* what came of it */
 	int code;               /* 0, or why nothing was done */

@@ -75,6 +75,9 @@ int dns_records_run(struct invocation *);
 int dns_publish_run(struct invocation *);
 int dns_withdraw_run(struct invocation *);
 int dns_check_run(struct invocation *);
-int doctor_run(struct invocation *); /* doctor.c */
+int backup_run(struct invocation *); /* backup.c */
+int backup_verify_run(struct invocation *);
+int restore_run(struct invocation *); /* restore.c */
+int doctor_run(struct invocation *);  /* doctor.c */
 
 #endif

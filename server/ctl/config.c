@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "daemon.h"
 #include "failure.h"
 #include "listing.h"
 #include "print.h"
@@ -29,23 +30,6 @@ int config_show_run(struct invocation *inv)
 {
 	struct listing listing = {.path = "/v1/config", .columns = columns, .whole = true};
 	return listing_run(inv, &listing);
-}
-
-/* The daemon that was built or installed with this program, else the name alone for a search in PATH. */
-static const char *find_daemon(char out[PATH_MAX])
-{
-	static const char *const places[] = {"/" DAEMON, "/../sbin/" DAEMON};
-	char own[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	char *slash = n > 0 ? memrchr(own, '/', (size_t)n) : NULL;
-	if (slash) {
-		*slash = 0;
-		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-			if (snprintf(out, PATH_MAX, "%s%s", own, places[i]) < PATH_MAX &&
-			    access(out, X_OK) == 0)
-				return out;
-	}
-	return DAEMON;
 }
 
 /* Its lines go to standard error, so that standard output stays one JSON document. Returns 0 or errno. */
@@ -82,7 +66,7 @@ int config_check_run(struct invocation *inv)
 	static char check[] = "--check-config";
 	static char config[] = "--config";
 	char found[PATH_MAX];
-	const char *path = find_daemon(found);
+	const char *path = daemon_find(found);
 	char *argv[] = {name, check, inv->n_args ? config : NULL, inv->n_args ? inv->args[0] : NULL, NULL};
 	int code = 1;
 	if (!invocation_has(inv, "json")) {

@@ -115,6 +115,19 @@ static const struct command_option enrol_key_options[] = {
 	{"days", "N", "good for so many days", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option backup_options[] = {
+	{"with-key", NULL, "put the host's keys into it, under a passphrase", 0},
+	{"passphrase", "-|@FILE", "the passphrase: - for standard input, or @FILE; else it is asked for", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option restore_options[] = {
+	{"config", "FILE", "the daemon's configuration (/etc/muster/musterd.conf)", 0},
+	{"with-key", NULL, "restore the host's keys, too", 0},
+	{"passphrase", "-|@FILE", "of the keys: - for standard input, or @FILE; else it is asked for", 0},
+	{"force", NULL, "also over a newer database, or another ledger's; it is kept aside", 0},
+	{"dry-run", NULL, "only tell what would be lost", 0},
+	{NULL, NULL, NULL, 0}};
+
 #define SUBJECT_OPTIONS \
 	{"user", "USER", "a user; may be repeated", 0}, \
 	{"group", "GROUP", "a group of users; may be repeated", 0}, \
@@ -289,6 +302,9 @@ static const struct command commands[] = {
 	{"activation release", "", 0, 0, "give back what a device holds", release_options, activation_release_run},
 	{"audit list", "", 0, 0, "list what was done, oldest first", list_options, audit_list_run},
 	{"audit verify", "", 0, 0, "check that nobody changed the audit log", NULL, audit_verify_run},
+	{"backup", "FILE", 1, 1, "back up the running host into a file, and verify it", backup_options, backup_run},
+	{"backup verify", "FILE", 1, 1, "tell whether a backup is good; works offline", NULL, backup_verify_run},
+	{"restore", "FILE", 1, 1, "put a backup in place; the daemon must be stopped", restore_options, restore_run},
 	{"config show", "", 0, 0, "show the daemon's settings and where they come from", config_options,
 	 config_show_run},
 	{"config check", "[FILE]", 0, 1, "check a configuration file with musterd", NULL, config_check_run},

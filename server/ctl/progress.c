@@ -6,6 +6,8 @@
 
 #include "print.h"
 
+#define BAR 30
+
 void progress_begin(struct progress *p, const char *what)
 {
 	*p = (struct progress){.what = isatty(STDERR_FILENO) ? what : NULL, .shown = -1};
@@ -28,6 +30,22 @@ void progress_show(struct progress *p)
 	fputc('\r', stderr);
 	print_safe(stderr, p->what);
 	fprintf(stderr, ": %ld s", seconds);
+	fflush(stderr);
+}
+
+void progress_share(struct progress *p, long long done, long long total)
+{
+	int percent = total > 0 ? (int)(100 * done / total) : 0;
+	if (!p->what || total <= 0)
+		return;
+	char bar[BAR + 1];
+	for (int i = 0; i < BAR; i++)
+		bar[i] = i < percent * BAR / 100 ? '#' : '.';
+	bar[BAR] = 0;
+	p->shown = 0;
+	fputc('\r', stderr);
+	print_safe(stderr, p->what);
+	fprintf(stderr, " [%s] %3d %%", bar, percent);
 	fflush(stderr);
 }
 

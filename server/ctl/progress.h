@@ -22,6 +22,9 @@ bool progress_wanted(const struct progress *);
 /* Draw the line, at most once a second. */
 void progress_show(struct progress *);
 
+/* The same with how much is done of a whole (of 0: not known yet). */
+void progress_share(struct progress *, long long done, long long total);
+
 /* Erase the line. */
 void progress_end(struct progress *);
 

@@ -88,12 +88,23 @@ static int make_url(CURL *curl, const struct request *req, struct buffer *url)
 
 /* --- the transfer --- */
 
+/* Where the bytes of an answer go. */
+struct taking {
+	CURL *curl;
+	struct reply *reply;
+	FILE *sink;
+};
+
 static size_t take_bytes(char *bytes, size_t one, size_t n, void *context)
 {
-	struct reply *r = context;
-	int error = buffer_append(&r->body, bytes, one * n);
+	struct taking *t = context;
+	struct reply *r = t->reply;
+	long status = 0;
+	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	int error = t->sink && status == 200 ? fwrite(bytes, one, n, t->sink) == n ? 0 : E_IO
+					     : buffer_append(&r->body, bytes, one * n);
 	if (error)
-		r->failure.code = error;
+		failure_set(&r->failure, error, "%s", error == E_IO ? strerror(errno) : "the answer");
 	return error ? 0 : n;
 }
 
@@ -170,7 +181,9 @@ static int transfer_failed(CURL *curl, CURLcode result, const char *socket, stru
 	case CURLE_SEND_ERROR:
 		return failure_set(f, E_CLOSED, "%s", socket);
 	case CURLE_WRITE_ERROR:
-		return failure_set(f, f->code ? f->code : E_MALFORMED, "the answer of %s", socket);
+		return f->code == E_IO
+			       ? f->code
+			       : failure_set(f, f->code ? f->code : E_MALFORMED, "the answer of %s", socket);
 	case CURLE_OUT_OF_MEMORY:
 		return failure_set(f, E_NO_MEMORY, "%s", socket);
 	default:
@@ -182,6 +195,7 @@ static int transfer(CURL *curl, const char *socket, const struct request *req, s
 {
 	struct buffer url;
 	struct progress progress;
+	struct taking taking = {curl, r, req->sink};
 	char type[96];
 	buffer_init(&url, 65536);
 	/* No "Expect: 100-continue": what is sent is small. */
@@ -200,7 +214,7 @@ static int transfer(CURL *curl, const char *socket, const struct request *req, s
 	curl_easy_setopt(curl, CURLOPT_URL, (const char *)url.bytes);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taking);
 	set_progress(curl, req, &progress);
 	CURLcode result = curl_easy_perform(curl);
 	progress_end(&progress);
@@ -276,6 +290,8 @@ static int read_answer(CURL *curl, const struct request *req, struct reply *r)
 		return failure_set(&r->failure, error, "the answer");
 	if (is_type(curl, "application/problem+json"))
 		return read_problem(r);
+	if (req->sink && fine && is_type(curl, "application/octet-stream"))
+		return 0;
 	if (req->plain && fine && is_type(curl, "text/plain"))
 		return 0;
 	if (req->unread && fine && is_type(curl, REQUEST_JSON))

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "buffer.h"
 #include "command.h"
@@ -39,6 +40,7 @@ struct request {
 	bool plain;           /* the answer must be text/plain, not JSON */
 	bool unread;          /* the answer must be JSON, and stays bytes: it may be long */
 	bool any_status;      /* a JSON document is an answer even with an error status */
+	FILE *sink;           /* the answer is bytes, which go there; NULL: it is none */
 	size_t answer_max;    /* 0: REQUEST_ANSWER_MAX */
 	long timeout_ms;      /* 0: REQUEST_TIMEOUT_MS */
 	const char *progress; /* say so on a terminal while it lasts; NULL: stay silent */

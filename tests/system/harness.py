@@ -30,7 +30,7 @@ def program(name):
 
 def run(*command, check=True, cwd=None, env=None, stdin=None, timeout=SECONDS):
     """Run to the end; the result has stdout and stderr as text. check: the exit code must be 0."""
-    done = subprocess.run([str(part) for part in command], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=timeout,
+    done = subprocess.run([str(part) for part in command], cwd=cwd, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout,
                           env={**os.environ, **(env or {})})
     if check:
         assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -200,7 +200,7 @@ class Host:
         try:
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
-            text = answer.read().decode()
+            text = answer.read().decode(errors="replace")
         finally:
             connection.close()
         return answer.status, json.loads(text) if "json" in answer.headers["Content-Type"] else text

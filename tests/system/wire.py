@@ -21,6 +21,7 @@ from dissononce.processing.impl.handshakestate import HandshakeState
 from dissononce.processing.impl.symmetricstate import SymmetricState
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHOW_LEASE = 60
 PREAMBLE = b"MUST\x01\x01\x01\x00"
 
 
@@ -58,6 +59,7 @@ class Device:
         self.fixed = X25519DH().generate_keypair()
         self.sign = nacl.signing.SigningKey.generate()
         self.ratchet, self.counter = b"", 0
+        self.leases = {}  # the last result of each product that had one
 
     @property
     def id(self):
@@ -151,7 +153,23 @@ class Client:
         assert response.id == request.id
         if response.answer.counter:
             self.device.ratchet, self.device.counter = response.answer.ratchet, response.answer.counter
+        self.device.leases.update({result.product: result for result in response.answer.results if result.lease})
         return response
+
+    def renew_showing(self, products):
+        """Renew as libmuster does: when the host asks, show what the device holds, and send the same again."""
+        request = self.request(products, kind="renew")
+        request.renew.once.shows = True
+        response = self.call(request)
+        self.shown = response.status.code == SHOW_LEASE
+        if self.shown:
+            for held in list(self.device.leases.values()):
+                self.requests += 1
+                self.call(pb.Request(id=self.requests, show_lease=pb.ShowLease(
+                    once=request.renew.once, device=request.renew.device, lease=held.lease, certificate=held.certificate)))
+            request.renew.once.shows = False
+            response = self.call(request)
+        return response.answer.results[0]
 
     def activate(self, product="acme-cad", **more):
         return self.call(self.request([product], **more)).answer.results[0]

@@ -25,6 +25,7 @@ unitdir ?= $(prefix)/lib/systemd/system
 bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
+catalogdir ?= $(prefix)/lib/systemd/catalog
 
 # V=1 shows whole commands.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
@@ -80,6 +81,7 @@ INCLUDE_client/cli := client/cli client/include protocol
 PROGRAMS := musterd musterctl muster muster-issuer
 LIBRARIES := libmuster.so.0 libmuster.a
 SCHEMA := $(GEN)/schema.inc
+CATALOG := $(O)/muster.catalog
 
 PROTOCOL_LIBS := $(call libs_of,libsodium jansson) -lprotobuf-nanopb
 MUSTERD_LIBS := $(call libs_of,libuv sqlite3 libmicrohttpd inih ldns) $(if $(SYSTEMD),$(call libs_of,libsystemd)) -lpthread
@@ -92,7 +94,7 @@ SERVER_MODULES := server/base server/domain server/store server/broker server/ba
 .DEFAULT_GOAL := all
 .PHONY: all deps deps-check test-programs run test check bench bench-models fuzz sanitize lint unit install uninstall clean help
 
-all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%)
+all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG)
 
 # Only says what is missing; `make test` and `make run` install it.
 deps-check:
@@ -106,6 +108,11 @@ $(GEN)/muster.pb.c $(GEN)/muster.pb.h &: protocol/muster.proto protocol/muster.o
 $(SCHEMA): $(sort $(wildcard server/store/schema/*.sql)) packaging/embed-sql.sh
 	@mkdir -p $(GEN)
 	sh packaging/embed-sql.sh $(sort $(wildcard server/store/schema/*.sql)) > $@
+
+# What the journal tells about each event of the log.
+$(CATALOG): server/base/events.def packaging/catalog.sh
+	@mkdir -p $(@D)
+	sh packaging/catalog.sh $< > $@
 
 $(O)/obj/gen/muster.pb.o: $(GEN)/muster.pb.c
 	@mkdir -p $(@D)
@@ -238,7 +245,7 @@ COMPLETED := musterctl muster muster-issuer
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) \
-		$(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(unitdir)
+		$(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(unitdir) $(DESTDIR)$(catalogdir)
 	$(INSTALL) -m 755 $(O)/musterd $(DESTDIR)$(sbindir)/musterd
 	$(INSTALL) -m 755 $(O)/musterctl $(O)/muster $(O)/muster-issuer $(DESTDIR)$(bindir)
 	$(INSTALL) -m 644 $(O)/libmuster.so.0 $(O)/libmuster.a $(DESTDIR)$(libdir)
@@ -254,9 +261,11 @@ install: all
 	done
 	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
+	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
 
 uninstall:
-	rm -f $(DESTDIR)$(sbindir)/musterd $(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
+	rm -f $(DESTDIR)$(sbindir)/musterd $(DESTDIR)$(catalogdir)/muster.catalog \
+		$(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
 		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
 		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service muster-agent.service) \

@@ -49,6 +49,7 @@ test cmd:zsh zsh
 test cmd:fish fish
 test cmd:scdoc scdoc
 test cmd:mandoc mandoc
+test cmd:journalctl systemd
 fuzz cmd:clang clang
 fuzz file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-14-dev
 '

@@ -7,32 +7,17 @@
 #include <stdbool.h>
 
 #include "error.h"
+#include "utf8.h"
 
 #define DEPTH_MAX 4
 
-/* UTF-8 as RFC 3629 has it, without control characters (those of U+0080 to U+009F among them). */
+/* Characters that may be shown, and nothing else. */
 static bool text_ok(const uint8_t *at, size_t n)
 {
-	size_t i = 0;
-	while (i < n) {
-		uint8_t lead = at[i++];
-		if (lead < 0x20 || lead == 0x7f)
-			return false;
-		if (lead < 0x80)
-			continue;
-		size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-		if (lead < 0xc2 || lead > 0xf4 || more > n - i)
-			return false;
-		uint8_t low = lead == 0xc2 || lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-		uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-		if (at[i] < low || at[i] > high)
-			return false;
-		for (size_t j = 1; j < more; j++)
-			if ((at[i + j] & 0xc0) != 0x80)
-				return false;
-		i += more;
-	}
-	return true;
+	size_t length = 1;
+	for (size_t i = 0; i < n && length; i += length)
+		length = utf8_printable(at + i, n - i);
+	return length != 0;
 }
 
 /* What nanopb leaves open: the texts, at any depth of the message. Memory-safe on any bytes: only nanopb's

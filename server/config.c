@@ -103,6 +103,7 @@ static bool dns_ok(enum config_id id, const char *text)
 static int check(enum config_id id, const char *text, int64_t *ret_number)
 {
 	enum log_level level;
+	enum log_format format;
 	*ret_number = 0;
 	if (options[id].type == NUMBER)
 		return read_number(text, options[id].min, options[id].max, ret_number);
@@ -111,6 +112,8 @@ static int check(enum config_id id, const char *text, int64_t *ret_number)
 	if (!dns_ok(id, text))
 		return E_CONFIG_INVALID;
 	if (id == CONFIG_LOG_LEVEL && !log_level_read(text, &level))
+		return E_CONFIG_INVALID;
+	if (id == CONFIG_LOG_FORMAT && !log_format_read(text, &format))
 		return E_CONFIG_INVALID;
 	if (id == CONFIG_WEB_LISTEN && strcmp(text, "none") != 0)
 		return E_CONFIG_INVALID;

@@ -13,6 +13,7 @@
 #include "name.h"
 
 #define CREDENTIAL "musterd.tsig"
+#define DNS_SETTING_TEXT 320
 
 /* --- the key --- */
 
@@ -29,10 +30,12 @@ static int say_key(int error, const char *path, int line, const char *why)
 {
 	const struct error_row *row = error_row(error);
 	if (error == E_CONFIG_INVALID)
-		log_error("%s: %s:%d: %s; %s", row->name, path, line, why, row->remedy);
+		log_event(EVENT_CONFIG_FAULT, LOG_CODE(error), LOG_TEXT(FILE, path), LOG_NUMBER(LINE, line),
+			  LOG_TEXT(DETAIL, why), LOG_TEXT(REMEDY, row->remedy));
 	else
-		log_error("%s: %s: %s%s%s; %s", row->name, path, row->text, error == E_IO ? ": " : "",
-			  error == E_IO ? strerror(errno) : "", row->remedy);
+		log_event(EVENT_CONFIG_FAULT, LOG_CODE(error), LOG_TEXT(FILE, path),
+			  LOG_TEXT(DETAIL, error == E_IO ? strerror(errno) : row->text),
+			  LOG_TEXT(REMEDY, row->remedy));
 	return error;
 }
 
@@ -57,7 +60,10 @@ static int read_key(const struct config *c, struct watch_settings *ret)
 static int say(const char *key, const char *value, const char *what)
 {
 	const struct error_row *row = error_row(E_CONFIG_INVALID);
-	log_error("%s: [dns] %s = %s: %s; %s", row->name, key, value, what, row->remedy);
+	char setting[DNS_SETTING_TEXT];
+	snprintf(setting, sizeof(setting), "[dns] %s = %s", key, value);
+	log_event(EVENT_CONFIG_FAULT, LOG_CODE(E_CONFIG_INVALID), LOG_TEXT(KEY, setting),
+		  LOG_TEXT(DETAIL, what), LOG_TEXT(REMEDY, row->remedy));
 	return E_CONFIG_INVALID;
 }
 

@@ -65,8 +65,8 @@ static int complain(int code, const char *what)
 	int reason = errno;
 	const struct error_row *row = error_row(code);
 	bool system = (code == E_IO || code == E_CANNOT_CREATE || code == E_STORE_IO) && reason;
-	log_error("%s: %s: %s%s%s; %s", row->name, what, row->text, system ? ": " : "",
-		  system ? strerror(reason) : "", row->remedy);
+	log_event(EVENT_HOST_FAULT, LOG_TEXT(REASON, row->name), LOG_TEXT(OBJECT, what),
+		  LOG_TEXT(DETAIL, system ? strerror(reason) : row->text), LOG_TEXT(REMEDY, row->remedy));
 	return code;
 }
 
@@ -120,9 +120,12 @@ static struct net_limits limits_of(const struct config *c)
 static void apply_config(struct daemon *d)
 {
 	enum log_level level = LOG_LEVEL_INFO;
+	enum log_format format = LOG_FORMAT_TEXT;
 	struct net_limits limits = limits_of(d->config);
 	log_level_read(config_text(d->config, CONFIG_LOG_LEVEL), &level);
 	log_level_set(level);
+	log_format_read(config_text(d->config, CONFIG_LOG_FORMAT), &format);
+	log_format_set(format);
 	if (d->net)
 		net_limit(d->net, &limits);
 	atomic_store(&d->broker.renew_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RENEW));
@@ -134,9 +137,9 @@ static void take_config(struct daemon *d, struct config *fresh)
 {
 	enum config_id id = config_differs(d->config, fresh);
 	if (id != CONFIG_COUNT)
-		log_warning("key needs a restart to change key=%s", config_name(id));
+		log_event(EVENT_CONFIG_RESTART, LOG_TEXT(KEY, config_name(id)));
 	if (config_keep(fresh, d->config)) {
-		log_error("configuration not reloaded; the old one stays in force");
+		log_event(EVENT_CONFIG_REFUSED);
 		config_free(fresh);
 		return;
 	}
@@ -146,7 +149,7 @@ static void take_config(struct daemon *d, struct config *fresh)
 	pthread_mutex_unlock(&d->config_lock);
 	config_free(old);
 	apply_config(d);
-	log_info("configuration reloaded");
+	log_event(EVENT_CONFIG_RELOADED);
 }
 
 static void on_reload(void *context)
@@ -155,7 +158,7 @@ static void on_reload(void *context)
 	struct config *fresh;
 	sd_notify(0, "RELOADING=1");
 	if (config_load(d->config_path, &fresh))
-		log_error("configuration not reloaded; the old one stays in force");
+		log_event(EVENT_CONFIG_REFUSED);
 	else
 		take_config(d, fresh);
 	sd_notify(0, "READY=1");
@@ -164,6 +167,7 @@ static void on_reload(void *context)
 static void on_tick(void *context)
 {
 	(void)context;
+	log_tell_suppressed(false);
 	sd_notify(0, "WATCHDOG=1");
 }
 
@@ -235,7 +239,7 @@ static int bind_socket(const char *path, mode_t mode, const char *group, int *re
 	}
 	/* The file was made for nobody but us (umask); now it is opened to whom it is for. */
 	if ((entry && chown(path, (uid_t)-1, entry->gr_gid)) || chmod(path, mode))
-		log_warning("socket rights could not be set path=%s reason=\"%s\"", path, strerror(errno));
+		log_event(EVENT_HOST_SOCKET, LOG_TEXT(OBJECT, path), LOG_TEXT(DETAIL, strerror(errno)));
 	*ret = fd;
 	return 0;
 }
@@ -349,7 +353,8 @@ static void announce(const struct daemon *d)
 		strcat(line, i ? " " : "");
 		strcat(line, addresses[i]);
 	}
-	log_info("ready version=%s listen=\"%s\" host=%s", MUSTER_VERSION, line, d->key->id);
+	log_event(EVENT_HOST_READY, LOG_TEXT(VERSION, MUSTER_VERSION), LOG_TEXT(LISTEN, line),
+		  LOG_TEXT(HOST, d->key->id));
 	sd_notify(0, "READY=1");
 }
 
@@ -390,7 +395,7 @@ static int run(struct daemon *d)
 		apply_config(d);
 		announce(d);
 		error = net_run(d->net);
-		log_info("stopped");
+		log_event(EVENT_HOST_STOPPED);
 	}
 	stop(d);
 	return exit_code(error);
@@ -449,6 +454,7 @@ int main(int argc, char **argv)
 #ifndef __SANITIZE_ADDRESS__       /* whose leak check traces the process */
 	prctl(PR_SET_DUMPABLE, 0); /* keys are in memory */
 #endif
+	log_open();
 	int error = config_load(d.config_path, &d.config);
 	if (error)
 		return exit_code(error);

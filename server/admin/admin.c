@@ -46,20 +46,21 @@ void exchange_request_text(const struct exchange *x, char *out, size_t room)
 void exchange_audit_refusal(struct exchange *x)
 {
 	char text[160];
+	char actor[24];
 	exchange_request_text(x, text, sizeof(text));
-	if (!worth_auditing(x->admin, x->now)) {
-		log_warning("refused uid=%u request=\"%s\"", (unsigned)x->peer.uid, text);
-		return;
-	}
-	struct job *job = job_new(JOB_AUDIT, 0);
+	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
+	log_event(EVENT_ACCESS_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_TEXT(ACTOR, actor),
+		  LOG_TEXT(OBJECT, text));
+	struct job *job = worth_auditing(x->admin, x->now) ? job_new(JOB_AUDIT, 0) : NULL;
 	if (!job)
 		return;
-	snprintf(job->actor, sizeof(job->actor), "uid:%u", (unsigned)x->peer.uid);
+	snprintf(job->actor, sizeof(job->actor), "%s", actor);
+	memcpy(job->correlation, x->request_id, sizeof(job->correlation));
 	snprintf(job->installed, sizeof(job->installed), "%s", role_name(x->peer.role));
 	job->text = strdup(text);
 	if (lane_call(x->admin->settings.lane, job) || job->code)
-		log_warning("refused, and could not be audited uid=%u request=\"%s\"", (unsigned)x->peer.uid,
-			    text);
+		log_event(EVENT_ACCESS_UNAUDITED, LOG_TEXT(REQUEST, x->request_id), LOG_TEXT(ACTOR, actor),
+			  LOG_TEXT(OBJECT, text));
 	job_free(job);
 }
 

@@ -76,8 +76,9 @@ static void on_note(void *context, const char *actor, const char *act, const cha
 {
 	struct dns_service *s = context;
 	struct job *job = job_new(JOB_NOTE, 0);
-	log_write(strcmp(act, WATCH_ROGUE) == 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		  "%s domain=%s detail=\"%s\" actor=%s", act, domain, text, actor);
+	enum log_event event = strcmp(act, WATCH_ROGUE) == 0 ? EVENT_DNS_ROGUE : EVENT_DNS_CHANGED;
+	log_event(event, LOG_TEXT(ACT, act), LOG_TEXT(DOMAIN, domain), LOG_TEXT(DETAIL, text),
+		  LOG_TEXT(ACTOR, actor), LOG_TEXT(REQUEST, job ? job->correlation : NULL));
 	if (!job)
 		return;
 	snprintf(job->actor, sizeof(job->actor), "%s", actor);
@@ -85,7 +86,8 @@ static void on_note(void *context, const char *actor, const char *act, const cha
 	snprintf(job->hostname, sizeof(job->hostname), "%s", domain);
 	job->text = strdup(text);
 	if (lane_call(s->lane, job) || job->code)
-		log_warning("%s could not be audited domain=%s", act, domain);
+		log_event(EVENT_DNS_UNAUDITED, LOG_TEXT(ACT, act), LOG_TEXT(DOMAIN, domain),
+			  LOG_TEXT(REQUEST, job->correlation));
 	job_free(job);
 }
 

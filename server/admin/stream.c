@@ -209,7 +209,8 @@ static ssize_t read_more(void *context, uint64_t at, char *out, size_t room)
 		if (!s->more)
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		if (next_page(x)) {
-			log_warning("a stream ends early request=%s path=%s", x->request_id, x->path);
+			log_event(EVENT_STREAM_CUT, LOG_TEXT(REQUEST, x->request_id),
+				  LOG_TEXT(OBJECT, x->path));
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		}
 	}

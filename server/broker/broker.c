@@ -382,7 +382,7 @@ static void fail(struct broker *b, struct job **jobs, size_t n, int error)
 {
 	counter_add(&b->counters->store_errors, 1);
 	if (atomic_exchange(&b->store_error, error) != error) /* once, not for each batch of a full disk */
-		log_error("batch failed code=%s jobs=%zu", error_name(error), n);
+		log_event(EVENT_STORE_FAILED, LOG_CODE(error), LOG_NUMBER(COUNT, n));
 	for (size_t i = 0; i < n; i++)
 		jobs[i]->code = error;
 	if (error == E_STORE_UNKNOWN || error == E_STORE_CORRUPT)
@@ -425,10 +425,10 @@ static void finish(struct broker *b, struct job **jobs, size_t n)
 	if (b->catalog_stale) {
 		int error = load_catalog(b);
 		if (error)
-			log_error("licenses could not be loaded again code=%s", error_name(error));
+			log_event(EVENT_LICENSE_UNLOADED, LOG_CODE(error));
 	}
 	if (atomic_exchange(&b->store_error, 0))
-		log_info("batches are committed again");
+		log_event(EVENT_STORE_RECOVERED);
 	counter_add(&b->counters->batches, 1);
 	counter_add(&b->counters->jobs, (long long)n);
 }

@@ -28,8 +28,8 @@ static int add_certificate(const struct row *row, void *context)
 	if (!error)
 		error = certificate_open(token, strlen(token), vendor, &cert->certificate, NULL);
 	if (error) {
-		log_error("stored certificate does not verify vendor=%s code=%s", row->u.signed_file.vendor,
-			  error_name(error));
+		log_event(EVENT_CERTIFICATE_DAMAGED, LOG_TEXT(VENDOR, row->u.signed_file.vendor),
+			  LOG_CODE(error));
 		c->damaged++;
 		return 0;
 	}
@@ -58,8 +58,8 @@ static int add_license(const struct row *row, void *context)
 		vendor ? license_open(token, strlen(token), vendor, &l->license, NULL) : E_VENDOR_NOT_PINNED;
 	if (error) {
 		license_fini(&l->license);
-		log_error("stored license does not verify license=%s code=%s", row->u.signed_file.license,
-			  error_name(error));
+		log_event(EVENT_LICENSE_DAMAGED, LOG_TEXT(LICENSE, row->u.signed_file.license),
+			  LOG_CODE(error));
 		c->damaged++;
 		return 0;
 	}
@@ -102,8 +102,7 @@ static int add_revocations(const struct row *row, void *context)
 			   : E_VENDOR_NOT_PINNED;
 	if (error) {
 		revocations_fini(&one->list);
-		log_error("stored revocation list does not verify vendor=%s code=%s", r->vendor,
-			  error_name(error));
+		log_event(EVENT_REVOCATIONS_DAMAGED, LOG_TEXT(VENDOR, r->vendor), LOG_CODE(error));
 		c->damaged++;
 		return 0;
 	}

@@ -83,8 +83,8 @@ void signer_sign(struct broker *b, struct job *job)
 		int error = sign_line(b, job, line);
 		if (error) {
 			/* The activation stands; the client's repeat is answered with the lease. */
-			log_error("lease could not be signed code=%s request=%s", error_name(error),
-				  job->correlation);
+			log_event(EVENT_LEASE_UNSIGNED, LOG_CODE(error), LOG_TEXT(REQUEST, job->correlation),
+				  LOG_TEXT(PRODUCT, line->product));
 			line->answer.code = error;
 		}
 	}

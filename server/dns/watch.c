@@ -122,7 +122,7 @@ static void look_at_all(struct watch *w)
 		check_fini(&fresh);
 		if (error == E_STOPPING)
 			return;
-		log_warning("dns not checked domain=%s code=%s", w->settings.domains[i], error_name(error));
+		log_event(EVENT_DNS_UNCHECKED, LOG_TEXT(DOMAIN, w->settings.domains[i]), LOG_CODE(error));
 	}
 }
 
@@ -141,9 +141,9 @@ static int update(struct watch *w, enum watch_do what, const char *domain, const
 	int error = what == WATCH_PUBLISH ? update_publish(&u, p, ret) : update_withdraw(&u, p, ret);
 	if (error) {
 		if (error != E_STOPPING)
-			log_warning("dns %s failed domain=%s code=%s detail=\"%s\"",
-				    what == WATCH_PUBLISH ? "publish" : "withdraw", domain, error_name(error),
-				    ret->detail);
+			log_event(EVENT_DNS_FAILED,
+				  LOG_TEXT(ACT, what == WATCH_PUBLISH ? "publish" : "withdraw"),
+				  LOG_TEXT(DOMAIN, domain), LOG_CODE(error), LOG_TEXT(DETAIL, ret->detail));
 		return error;
 	}
 	if (!ret->changed)
@@ -268,7 +268,7 @@ static bool sleep_on(struct watch *w)
 	int ms = w->look_at || w->publish_at ? TURN_MS : IDLE_MS;
 	int ready = patience_poll(patience_for(ms, w->stop), fds, 1);
 	if (ready > 0 && read(w->wake, &count, sizeof(count)) < 0)
-		log_debug("dns watchdog woken for nothing");
+		log_event(EVENT_DNS_WOKEN, LOG_TEXT(DETAIL, "for nothing"));
 	return ready != E_STOPPING;
 }
 
@@ -298,7 +298,7 @@ static void ring(int fd)
 {
 	uint64_t one = 1;
 	if (write(fd, &one, sizeof(one)) < 0)
-		log_debug("dns watchdog not woken");
+		log_event(EVENT_DNS_WOKEN, LOG_TEXT(DETAIL, "not woken"));
 }
 
 int watch_start(const struct watch_settings *settings, struct watch **ret)

@@ -95,7 +95,7 @@ static void note_fault(struct conn *c, int64_t now_ms)
 	if (!error)
 		return;
 	counter_code(c->net->settings.counters->closures, error);
-	log_debug("connection closed code=%s", error_name(error));
+	log_event(EVENT_CONNECTION_CLOSED, LOG_CODE(error));
 	if (error == E_MALFORMED || error == E_HANDSHAKE_FAILED || error == E_TOO_LARGE)
 		source_punish(c->source, PENALTY_MALFORMED, now_ms);
 }

@@ -135,7 +135,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		net->settings.on_reload(net->settings.context);
 		return;
 	}
-	log_info("stopping signal=%d", number);
+	log_event(EVENT_HOST_STOPPING, LOG_NUMBER(SIGNAL, number));
 	begin_stop(net, clock_mono_ms(&net->settings.clock));
 }
 

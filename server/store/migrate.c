@@ -47,7 +47,7 @@ static int step(sqlite3 *db, int index)
 		(void)ignored;
 		return error;
 	}
-	log_info("database migrated schema=%s", migrations[index].name);
+	log_event(EVENT_STORE_MIGRATED, LOG_TEXT(OBJECT, migrations[index].name));
 	return 0;
 }
 

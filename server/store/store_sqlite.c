@@ -41,7 +41,8 @@ int sqlite_error(struct sqlite_store *s)
 	case SQLITE_INTERRUPT:
 		return E_STOPPING;
 	default:
-		log_error("database error code=%d text=\"%s\"", code, sqlite3_errmsg(s->db));
+		log_event(EVENT_STORE_ERROR, LOG_NUMBER(NUMBER, code),
+			  LOG_TEXT(DETAIL, sqlite3_errmsg(s->db)));
 		return E_INTERNAL;
 	}
 }
@@ -141,7 +142,7 @@ static int check_unclean(struct sqlite_store *s)
 	clean = found ? sqlite3_column_int(stmt, 0) : 1;
 	sqlite3_finalize(stmt);
 	if (!clean) {
-		log_info("the last stop was not clean; checking the database");
+		log_event(EVENT_STORE_CHECKING);
 		if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) != SQLITE_OK)
 			return sqlite_error(s);
 		bool ok = sqlite3_step(stmt) == SQLITE_ROW &&

@@ -98,7 +98,7 @@ def test_keys_that_may_not(hosts, bind, key, code):
     assert bind.server in error["detail"]
     assert bind.srv()[0] == []
     assert acts(host, "dns.published") == []
-    assert "dns publish failed" in host.log.read_text() and code in host.log.read_text()
+    assert "dns update failed act=publish" in host.log.read_text() and code in host.log.read_text()
 
 
 def test_a_zone_that_the_server_does_not_have(hosts, bind):
@@ -219,7 +219,7 @@ def test_the_line_of_a_wrong_key_file_is_named(folder, hosts):
     key.chmod(0o600)
     host = hosts(config=f"[dns]\ndomains = fjord.test\ntarget = one.fjord.test\ntsig_key_file = {key}\n").spawn()
     assert host.process.wait(timeout=30) == 78
-    assert f"{key}:2: the algorithm must be hmac-sha256 or hmac-sha512" in host.log.read_text()
+    assert f'file={key} line=2 detail="the algorithm must be hmac-sha256 or hmac-sha512"' in host.log.read_text()
 
 
 def test_the_key_as_a_systemd_credential(folder, hosts, bind):

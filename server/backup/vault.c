@@ -110,10 +110,11 @@ static int make(struct vault *v, const char *path, const char *passphrase, size_
 	if (!error)
 		error = note(v, ret, fetched ? v->actor : "host", fetched ? NULL : path);
 	if (error)
-		log_error("backup failed code=%s detail=\"%s\"", error_name(error), detail);
+		log_event(EVENT_BACKUP_FAILED, LOG_CODE(error), LOG_TEXT(DETAIL, detail));
 	else
-		log_info("backup made audit=%lld key=%d file=%s", (long long)ret->file.audit, ret->has_key,
-			 fetched ? "" : path);
+		log_event(EVENT_BACKUP_MADE, LOG_NUMBER(AUDIT, ret->file.audit),
+			  LOG_TEXT(KEY_KEPT, ret->has_key ? "yes" : "no"),
+			  LOG_TEXT(FILE, fetched ? NULL : path));
 	return error;
 }
 
@@ -184,8 +185,7 @@ static void rotate(struct vault *v)
 	for (size_t i = 0; i + (size_t)v->settings.keep < n; i++) {
 		snprintf(path, sizeof(path), "%s/%s", v->dir, all[i]);
 		if (unlink(path))
-			log_warning("an old backup could not be removed file=%s reason=\"%s\"", path,
-				    strerror(errno));
+			log_event(EVENT_BACKUP_KEPT, LOG_TEXT(FILE, path), LOG_TEXT(DETAIL, strerror(errno)));
 	}
 	free(all);
 }

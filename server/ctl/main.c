@@ -120,6 +120,13 @@ static const struct command_option backup_options[] = {
 	{"passphrase", "-|@FILE", "the passphrase: - for standard input, or @FILE; else it is asked for", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option retire_options[] = {
+	{"undo", NULL, "serve again", 0},
+	{"with-key", NULL, "put the host's keys into the backup, under a passphrase", 0},
+	{"passphrase", "-|@FILE", "the passphrase: - for standard input, or @FILE; else it is asked for", 0},
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option restore_options[] = {
 	{"config", "FILE", "the daemon's configuration (/etc/muster/musterd.conf)", 0},
 	{"with-key", NULL, "restore the host's keys, too", 0},
@@ -235,6 +242,10 @@ static const struct command commands[] = {
 	{"host request", "", 0, 0, "write the request that a vendor certifies", request_options, host_request_run},
 	{"host install", "FILE", 1, 1, "install a vendor's certificate of this host", install_options,
 	 host_install_run},
+	{"host replace", "", 0, 0, "make a request for a host in another's place, after a restore without its key",
+	 request_options, host_replace_run},
+	{"host retire", "[FILE]", 0, 1, "serve nobody any more, leave DNS, and make the last backup", retire_options,
+	 host_retire_run},
 	{"host show", "", 0, 0, "show this host's keys and certificates", NULL, host_show_run},
 	{"device list", "", 0, 0, "list the devices", list_options, device_list_run},
 	{"device show", "DEVICE", 1, 1, "show a device; the first 6 or more characters of its id do", NULL,

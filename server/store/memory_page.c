@@ -322,6 +322,15 @@ static int list(struct memory *m, enum table t, const struct listing *l, row_fun
 	return stopped;
 }
 
+static int count(struct memory *m, const struct listing *l, row_function *callback, void *context)
+{
+	struct row row = {0};
+	for (size_t i = 0; i < m->tables[T_RECORD].used; i++)
+		row.u.count +=
+			!m->tables[T_RECORD].all[i].dead && like(&m->tables[T_RECORD].all[i].record, l);
+	return callback(&row, context);
+}
+
 int memory_page(struct store *store, const struct listing *l, row_function *callback, void *context)
 {
 	static const enum table tables[] = {
@@ -334,8 +343,9 @@ int memory_page(struct store *store, const struct listing *l, row_function *call
 	bool walks = l->kind == LIST_SOURCES || l->kind == LIST_HOLDERS || l->kind == LIST_TAGGED ||
 		     l->kind == LIST_PROPOSALS || l->kind == LIST_STALE;
 	read_lock(store);
-	int result =
-		walks ? memory_walk(m, l, callback, context) : list(m, tables[l->kind], l, callback, context);
+	int result = l->kind == LIST_COUNT ? count(m, l, callback, context)
+		     : walks               ? memory_walk(m, l, callback, context)
+					   : list(m, tables[l->kind], l, callback, context);
 	read_unlock(store);
 	return result;
 }

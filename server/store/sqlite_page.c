@@ -248,7 +248,7 @@ static enum statement statement_of(const struct listing *l)
 int sqlite_page(struct store *store, const struct listing *l, row_function *callback, void *context)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
-	if (l->kind == LIST_RECORD)
+	if (l->kind == LIST_RECORD || l->kind == LIST_COUNT)
 		return sqlite_record_page(s, l, callback, context);
 	sqlite3_stmt *stmt = sqlite_statement(s, statement_of(l));
 	if (!stmt)

@@ -103,6 +103,19 @@ int store_find_num(struct store *store, const struct record *like, uint32_t by, 
 	return found < 0 ? found : 0;
 }
 
+static int take_count(const struct row *row, void *context)
+{
+	*(int64_t *)context = row->u.count;
+	return 0;
+}
+
+int store_count(struct store *store, const struct record *like, uint32_t by, int64_t *ret)
+{
+	struct listing l = {.kind = LIST_COUNT, .like = like, .by = by};
+	*ret = 0;
+	return store_page(store, &l, take_count, ret);
+}
+
 int store_get(struct store *store, enum record_kind kind, int64_t num, struct record_copy *ret)
 {
 	struct record any = {.kind = kind};

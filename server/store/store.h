@@ -27,6 +27,7 @@ enum listing_kind {
 	LIST_AUDIT,
 	LIST_DAILY,
 	LIST_RECORD,  /* records like an example */
+	LIST_COUNT,   /* one row: how many records are like it */
 	LIST_SOURCES, /* assignments that reach a holder: its own first, then those of groups above, by name
 		       */
 	LIST_HOLDERS, /* users or devices in a group, however deep; each once */
@@ -35,7 +36,8 @@ enum listing_kind {
 	LIST_USER_DEVICES, /* what one user holds, on which devices; the one used least recently first */
 	LIST_TAGGED, /* devices that have one of some parts, for one grant; those with the most of them first
 		      */
-	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it */
+	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it; a
+			   device that is proposed for no group is one row with circle 0 */
 	LIST_STALE,     /* devices never licensed and silent since an instant */
 };
 
@@ -53,7 +55,7 @@ struct listing {
 	const char *state;      /* LIST_ACTIVATION: active, ended, counted, released, pending */
 	int64_t expires_before; /* LIST_ACTIVATION */
 	int64_t user;           /* LIST_ACTIVATION, LIST_USER_DEVICES: only this user's; 0: no such filter */
-	const struct record *like; /* LIST_RECORD: kind, and the fields that `by` names */
+	const struct record *like; /* LIST_RECORD, LIST_COUNT: kind, and the fields that `by` names */
 	uint32_t by;
 	enum member_kind kind_of; /* LIST_SOURCES: kind of the holder, or MEMBER_GROUP for a group itself */
 	int64_t holder;           /* LIST_SOURCES: its number; LIST_HOLDERS: the group's */
@@ -129,6 +131,7 @@ struct row {
 			int64_t n;
 		} daily;
 		struct record record; /* LIST_RECORD, LIST_WAITING, LIST_NEWEST */
+		int64_t count;        /* LIST_COUNT */
 		struct {
 			struct record record;
 			const char *group; /* through which; "": the holder's own */
@@ -235,6 +238,9 @@ int store_find(struct store *, const struct record *like, uint32_t by, struct re
 
 /* The same record's number alone, 0 for none. */
 int store_find_num(struct store *, const struct record *like, uint32_t by, int64_t *ret);
+
+/* How many records are like the example, without reading them. */
+int store_count(struct store *, const struct record *like, uint32_t by, int64_t *ret);
 
 /* The record of this number. As store_find. */
 int store_get(struct store *, enum record_kind, int64_t num, struct record_copy *ret);

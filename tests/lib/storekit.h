@@ -269,6 +269,9 @@ static inline int keep(const struct row *row, void *context)
 	case LIST_STALE:
 		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.device_num);
 		break;
+	case LIST_COUNT:
+		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.count);
+		break;
 	case LIST_PROPOSALS:
 		snprintf(out, ROW_TEXT, "%lld %s %s %s", (long long)row->u.proposal.device,
 			 row->u.proposal.hostname, row->u.proposal.group, row->u.proposal.pattern);

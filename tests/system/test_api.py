@@ -109,6 +109,38 @@ def test_every_route_as_every_role(made, role):
         site.check_answer(operation, status, kind, text)
 
 
+def test_the_status_socket(api):
+    """It has the open routes for everybody, and no others."""
+    open_routes = 0
+    for method, path, operation in api.routes:
+        body = None if method == "GET" else "{}"
+        status = api.curl(method, api.path(path), "viewer", body, api.host.status_socket)[0]
+        assert status == (200 if operation["x-status-socket"] else 404), (method, path)
+        open_routes += operation["x-status-socket"]
+    assert open_routes >= 3
+
+
+def test_a_viewer_changes_nothing(made):
+    site = made()
+    before = site.on_record()
+    for method, path, operation in site.routes:
+        if method != "GET":
+            site.send(method, path, "viewer")
+            assert site.on_record() == before, path
+
+
+def test_nonsense_is_refused_in_words(api):
+    before = api.on_record()
+    for method, path, operation in api.routes:
+        if "requestBody" not in operation:
+            continue
+        for body in ("nonsense", "{", "[]", "\0\1", "{\"changes\": 1}"):
+            status, kind, text = api.curl(method, path, body=body)
+            assert 400 <= status < 500 and kind == "application/problem+json", (path, status, text)
+            assert json.loads(text)["code"] not in ("INTERNAL", "NOT_PERMITTED"), text
+    assert api.on_record() == before
+
+
 EXAMPLES = {"limit": "2", "after": "0", "hostname": "*", "user": "kari", "group": "*", "product": "acme-cad", "subject": "sales",
             "holder": "kari", "grant": "users", "license": "fjord-1", "actor": "uid:*", "action": "user.*", "object": "*",
             "state": "active", "domain": "fjord.test"}

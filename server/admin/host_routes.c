@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host itself: its keys, its certificates, its request for one. */
 #include <microhttpd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -420,16 +419,11 @@ static int fill_request(struct exchange *x, const struct overview *o, json_t *bo
 void license_request(struct exchange *x)
 {
 	struct license_request *r = calloc(1, sizeof(*r));
-	json_error_t where;
-	char why[160] = "license, and wants[] of grant and a quantity above what it has";
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, &where);
+	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
 	struct overview *o = NULL;
 	char *token = NULL;
 	char *text = NULL;
 	int error = r ? body ? 0 : E_BAD_REQUEST : E_NO_MEMORY;
-	if (!body && x->body.used)
-		snprintf(why, sizeof(why), "line %d, column %d: %.100s", where.line, where.column,
-			 where.text);
 	if (!error)
 		error = overview_gather(x, &o);
 	if (!error)
@@ -439,7 +433,7 @@ void license_request(struct exchange *x)
 	if (!error)
 		error = armour_write(token_license_request.label, token, &text);
 	if (error)
-		exchange_problem(x, error, why);
+		exchange_problem(x, error, "license, and wants[] of grant and a quantity above what it has");
 	else
 		exchange_text(x, "text/plain; charset=utf-8", text);
 	free(token);

@@ -251,6 +251,9 @@ def test_routes_changes_and_verbs(api):
     (["-H", "Content-Encoding: gzip", "-d", "{}", "/v1/changes"], 415, "MEDIA_TYPE", "Content-Encoding"),
     (["-d", "{\n \"changes\" [] }", "/v1/changes"], 400, "BAD_REQUEST", "line 2, column"),
     (["-d", "{\"wants\": nothing}", "/v1/license-requests"], 400, "BAD_REQUEST", "line 1, column"),
+    (["-d", "{\"licence\": \"x\"}", "/v1/license-requests"], 400, "BAD_REQUEST", "no member 'licence'; it takes license"),
+    (["-d", "{\"dryrun\": true, \"changes\": []}", "/v1/changes"], 400, "BAD_REQUEST", "dryrun: beside changes"),
+    (["-d", "{\"dry_run\": \"yes\", \"changes\": []}", "/v1/changes"], 400, "BAD_REQUEST", "true or false"),
     (["--http1.0", "/v1/users?format=csv"], 400, "BAD_REQUEST", "HTTP/1.1"),
 ])
 def test_problems(api, more, status, code, words):

@@ -224,7 +224,7 @@ int backup_verify_run(struct invocation *inv)
 	static char option[] = "--verify-backup";
 	char *argv[] = {NULL, option, inv->args[0], NULL};
 	json_t *answer;
-	int code = daemon_run(inv, argv, NULL, 0, &answer);
+	int code = daemon_run(inv, "verifying the backup", argv, NULL, 0, &answer);
 	if (code)
 		return code;
 	if (invocation_has(inv, "json")) {

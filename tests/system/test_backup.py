@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pwd
 import random
 import re
 import shutil
@@ -391,6 +392,20 @@ def p99(host, vendor, goes_on=None):
     return sorted(load.seconds)[int(len(load.seconds) * 0.99)]
 
 
+@needs_root
+def test_root_restores_for_the_daemons_user(host, hosts):
+    host.json("backup", host.dir / "b", "--with-key", "--passphrase", passphrase(host.dir))
+    nobody = pwd.getpwnam("nobody")
+    fresh = hosts(state="fresh")
+    fresh.state.mkdir(mode=0o700)
+    os.chown(fresh.state, nobody.pw_uid, nobody.pw_gid)
+    for _ in range(2):
+        restore(fresh, host.dir / "b", "--force", "--passphrase", passphrase(host.dir))
+    for path in fresh.state.iterdir():
+        assert path.stat().st_uid == nobody.pw_uid and stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert len(list(fresh.state.glob("muster.db.before-restore-*"))) == 1
+
+
 # --- another host in its place ---
 
 class Site:
@@ -440,7 +455,8 @@ def test_the_runbook_with_the_key(host, hosts, vendor, machines):
     other = machines(host, "other")
     other.done("activate", PRODUCT)
     site("retire")
-    identity = json.loads(run(program("musterctl"), "--json", "backup", "verify", host.dir / "backups/latest").stdout)["backup"]["host"]
+    good = run(program("musterctl"), "--json", "backup", "verify", host.dir / "backups/latest")
+    identity = json.loads(good.stdout)["backup"]["host"]
     fresh = hosts(state="fresh")
     Site(fresh, vendor)("with the key")
     assert fresh.json("host", "show")["id"] == identity and fresh.count() == 2

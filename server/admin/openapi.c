@@ -289,9 +289,9 @@ static json_t *paths(void)
 void openapi_show(struct exchange *x)
 {
 	exchange_json(x, MHD_HTTP_OK,
-		      json_pack("{s:s, s:i, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:o, s:{s:o}}",
-				"openapi", "3.1.0", "schema", 1, "info", "title", "Muster management API",
-				"version", MUSTER_VERSION, "description",
+		      json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:o, s:{s:o}}",
+				"openapi", "3.1.0", "info", "title", "Muster management API", "version",
+				MUSTER_VERSION, "description",
 				"HTTP on the Unix socket of musterd; the caller's groups are its role.",
 				"license", "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url",
 				"http://localhost", "description",

@@ -99,6 +99,24 @@ def test_a_reader_that_rests(crowd):
         assert text.endswith(b"\r\n0\r\n\r\n") and b"u29999," in text and b"\r\nlast," in text
 
 
+def test_the_form_that_is_accepted_first(host):
+    host.change({"do": "user.add", "user": "kari"})
+    for accept, kind in (("text/csv", "text/csv"), ("application/json, text/csv;q=0.5", "application/json"),
+                         ("application/x-ndjson, */*", "application/x-ndjson"), ("text/html,*/*;q=0.8", "application/json"),
+                         ("*/*", "application/json"), ("text/plain", "application/json")):
+        done = curl(host, "/v1/users", "-H", f"Accept: {accept}", "-o", os.devnull, "-w", "%{content_type}")
+        assert done.stdout.partition(";")[0] == kind, accept
+    # A single thing has one form.
+    done = curl(host, "/v1/users/kari", "-H", "Accept: text/csv", "-o", os.devnull, "-w", "%{content_type}")
+    assert done.stdout == "application/json"
+
+
+def test_stopping_does_not_wait_for_a_reader(crowd):
+    with Reader(crowd, "/v1/users?format=csv") as reader:
+        assert crowd.stop() == 0
+        assert not reader.rest().endswith(b"\r\n0\r\n\r\n")
+
+
 def test_several_at_once_and_no_more(crowd):
     readers = [Reader(crowd, "/v1/users?format=ndjson") for _ in range(16)]
     try:

@@ -70,7 +70,8 @@ int activation_list_run(struct invocation *); /* activation.c */
 int activation_release_run(struct invocation *);
 int audit_list_run(struct invocation *); /* audit.c */
 int audit_verify_run(struct invocation *);
-int config_show_run(struct invocation *); /* config.c */
+int audit_export_run(struct invocation *); /* audit_file.c */
+int config_show_run(struct invocation *);  /* config.c */
 int config_check_run(struct invocation *);
 int dns_show_run(struct invocation *); /* dns.c */
 int dns_records_run(struct invocation *);

@@ -74,7 +74,13 @@ int store_page(struct store *store, const struct listing *listing, row_function 
 
 int store_check(struct store *store, int64_t now, finding_function *finding, void *context)
 {
-	return store->ops->check(store, now, finding, context);
+	struct audit_check audit = {.ledger = NULL};
+	int error = store->ops->check(store, now, finding, context);
+	if (!error)
+		error = store_audit(store, &audit);
+	if (!error && audit.code)
+		finding(audit.code, audit.what, context);
+	return error;
 }
 
 static int copy_first(const struct row *row, void *context)

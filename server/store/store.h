@@ -14,6 +14,7 @@
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 
+#include "audit_check.h"
 #include "bucket.h"
 #include "facts.h"
 
@@ -39,6 +40,7 @@ enum listing_kind {
 	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it; a
 			   device that is proposed for no group is one row with circle 0 */
 	LIST_STALE,     /* devices never licensed and silent since an instant */
+	LIST_AUDIT_END, /* the last row of the audit log */
 };
 
 /* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave;
@@ -232,6 +234,12 @@ int store_page(struct store *, const struct listing *, row_function *, void *con
  */
 int store_check(struct store *, int64_t now, finding_function *, void *context);
 
+/*
+ * Show the audit log and its checkpoints to a check, of which the ledger and the hosts that have served it
+ * are set here; memory stays flat. Returns 0 whatever was found (ret->code), or an error of the store.
+ */
+int store_audit(struct store *, struct audit_check *ret);
+
 /* The first record like the example in the fields that `by` names. ret: a copy of its own. E_NOT_FOUND;
  * E_TOO_LARGE. */
 int store_find(struct store *, const struct record *like, uint32_t by, struct record_copy *ret);
@@ -273,6 +281,10 @@ int64_t store_tag(const uint8_t id[DEVICE_ID]);
 
 /* The state of an activation as listings name it. */
 const char *store_holding_state(const struct holding *, int64_t now);
+
+/* What the meta table says of the ledger itself: its id, and hosts that have signed its audit log. */
+#define LEDGER_KEY "ledger"
+#define SIGNER_KEY "signer." /* and the key's k4.pid */
 
 /* Backends. */
 int store_sqlite_open(const char *path, struct store **ret);

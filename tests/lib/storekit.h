@@ -248,6 +248,7 @@ static inline int keep(const struct row *row, void *context)
 			 (long long)row->u.activation.grant, row->u.activation.state, held);
 		break;
 	case LIST_AUDIT:
+	case LIST_AUDIT_END:
 		hex(row->u.audit.hash, AUDIT_HASH, bytes);
 		snprintf(out, ROW_TEXT, "%lld %lld %s %s %s %s %s", (long long)row->u.audit.seq,
 			 (long long)row->u.audit.audit.at, row->u.audit.audit.actor,

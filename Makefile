@@ -26,6 +26,7 @@ bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
 catalogdir ?= $(prefix)/lib/systemd/catalog
+monitoringdir ?= $(datadir)/muster/monitoring
 
 # V=1 shows whole commands.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
@@ -92,7 +93,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-check test-programs run test check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all deps deps-check test-programs run test check bench bench-models fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG)
 
@@ -229,10 +230,6 @@ bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 bench-models: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py models
 
-# Only what a long list costs those who are served beside it.
-bench-listing: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
-	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py listing
-
 # --- first contact ---
 
 run:
@@ -245,6 +242,7 @@ deps:
 
 # --- installation ---
 
+MONITORING := packaging/monitoring/musterd.rules.yml packaging/monitoring/muster-dashboard.json
 COMPLETED := musterctl muster muster-issuer
 
 install: all
@@ -266,9 +264,12 @@ install: all
 	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
 	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
+	$(INSTALL) -d $(DESTDIR)$(monitoringdir)
+	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/musterd $(DESTDIR)$(catalogdir)/muster.catalog \
+		$(addprefix $(DESTDIR)$(monitoringdir)/,$(notdir $(MONITORING))) \
 		$(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
 		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
@@ -288,7 +289,6 @@ help:
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'
 	@echo 'bench-models  only users, groups and seats; writes $(O)/bench-models.json'
-	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
 
 -include $(shell test -d $(O) && find $(O) -name '*.d')

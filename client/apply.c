@@ -43,6 +43,7 @@ void apply_failure(struct work *w, struct record *r, const struct fault *f, bool
 	r->refusal = (struct refusal){
 		.code = f->code, .numbers = f->numbers, .retry_after = f->retry_after, .answered = answered};
 	fault_excerpt(f->detail, r->refusal.detail, sizeof(r->refusal.detail));
+	fault_excerpt(f->correlation, r->refusal.correlation, sizeof(r->refusal.correlation));
 	if (f->numbers.need)
 		r->count = (struct numbers){.have = f->numbers.have, .need = f->numbers.need};
 }

@@ -79,8 +79,9 @@ struct refusal {
 	int code; /* E_...; 0: it ended well */
 	struct numbers numbers;
 	uint32_t retry_after;
-	bool answered;                 /* by a host that we trust */
-	char detail[LIMIT_DETAIL + 1]; /* what it was about, for people */
+	bool answered;                       /* by a host that we trust */
+	char detail[LIMIT_DETAIL + 1];       /* what it was about, for people */
+	char correlation[FAULT_CORRELATION]; /* its id in the host's log; "": no host answered */
 };
 
 struct record {

@@ -109,6 +109,7 @@ static json_t *write_refusal(const struct refusal *r)
 	set_integer(object, "retry_after", r->retry_after);
 	json_object_set_new(object, "answered", json_boolean(r->answered));
 	set_text(object, "detail", r->detail);
+	set_text(object, "correlation", r->correlation);
 	return object;
 }
 
@@ -283,6 +284,7 @@ static void read_refusal(struct claims *c, json_t *object, struct refusal *ret)
 	claims_u32_opt(c, refusal, "retry_after", UINT32_MAX, &ret->retry_after);
 	ret->answered = json_flag(c, refusal, "answered");
 	claims_text_opt(c, refusal, "detail", ret->detail, sizeof(ret->detail));
+	claims_text_opt(c, refusal, "correlation", ret->correlation, sizeof(ret->correlation));
 	ret->code = -(int)code;
 }
 

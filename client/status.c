@@ -22,6 +22,7 @@ struct row {
 	int error;
 	struct numbers numbers;
 	char detail[LIMIT_DETAIL + 1];
+	char correlation[FAULT_CORRELATION];
 };
 
 struct muster_status {
@@ -46,6 +47,7 @@ static void fill_error(const struct work *w, const struct record *r, const struc
 		row->error = r->refusal.code;
 		row->numbers = r->refusal.numbers;
 		memcpy(row->detail, r->refusal.detail, sizeof(row->detail));
+		memcpy(row->correlation, r->refusal.correlation, sizeof(row->correlation));
 	} else if (w->clock.suspect) {
 		row->error = E_CLOCK_SUSPECT;
 	}
@@ -307,6 +309,11 @@ const char *muster_status_error_remedy(const struct muster_status *s, int index)
 const char *muster_status_error_detail(const struct muster_status *s, int index)
 {
 	return at(s, index)->detail;
+}
+
+const char *muster_status_error_correlation(const struct muster_status *s, int index)
+{
+	return at(s, index)->correlation;
 }
 
 int muster_status_error_value(const struct muster_status *s, int index, const char *name, long long *ret)

@@ -36,6 +36,7 @@
 
 #define DEFAULT_CONFIG "/etc/muster/musterd.conf"
 #define SOCKET_BACKLOG 128
+#define SQLITE_URL "sqlite:"
 
 /* Everything that lives as long as the daemon, in the order in which it is made. */
 struct daemon {
@@ -48,6 +49,9 @@ struct daemon {
 	struct host_key *key;
 	struct store *store;
 	struct counters counters;
+	struct health_limits health;
+	char state_dir[PATH_MAX];  /* as at the start */
+	char store_path[PATH_MAX]; /* "": in memory */
 	struct broker broker;
 	bool broker_open;
 	struct lane *lane;
@@ -85,12 +89,6 @@ static int open_key(struct daemon *d)
 	return error ? complain(error, path) : 0;
 }
 
-static int64_t wall(void)
-{
-	struct clock clock = clock_system();
-	return clock_wall(&clock);
-}
-
 static int open_store(struct daemon *d)
 {
 	char url[PATH_MAX];
@@ -100,6 +98,9 @@ static int open_store(struct daemon *d)
 	else
 		snprintf(url, sizeof(url), "sqlite:%s/muster.db",
 			 config_text(d->config, CONFIG_SERVER_STATE_DIR));
+	snprintf(d->state_dir, sizeof(d->state_dir), "%s", config_text(d->config, CONFIG_SERVER_STATE_DIR));
+	if (strncmp(url, SQLITE_URL, strlen(SQLITE_URL)) == 0)
+		snprintf(d->store_path, sizeof(d->store_path), "%s", url + strlen(SQLITE_URL));
 	umask(077);
 	/* What SQLite may have to undo of a large change lies beside the database, not in a shared /var/tmp.
 	 */
@@ -108,10 +109,7 @@ static int open_store(struct daemon *d)
 	if (!error)
 		error = broker_open(&d->broker, d->store, d->key, &d->counters);
 	d->broker_open = !error;
-	if (error)
-		return complain(error, url);
-	broker_started(&d->broker, wall(), MUSTER_VERSION);
-	return 0;
+	return error ? complain(error, url) : 0;
 }
 
 static struct net_limits limits_of(const struct config *c)
@@ -138,7 +136,19 @@ static void apply_config(struct daemon *d)
 	if (d->net)
 		net_limit(d->net, &limits);
 	atomic_store(&d->broker.renew_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RENEW));
+	atomic_store(&d->health.backup_days, (unsigned)config_number(d->config, CONFIG_BACKUP_WARN));
+	atomic_store(&d->health.idle_hours, (unsigned)config_number(d->config, CONFIG_HEALTH_IDLE));
+	atomic_store(&d->health.disk_mb, (unsigned)config_number(d->config, CONFIG_HEALTH_DISK));
+	atomic_store(&d->health.wal_mb, (unsigned)config_number(d->config, CONFIG_HEALTH_WAL));
+	atomic_store(&d->broker.slow_ms, (unsigned)config_number(d->config, CONFIG_LOG_SLOW));
 	atomic_store(&d->broker.retry_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RETRY));
+}
+
+static void note_config(struct daemon *d)
+{
+	struct clock clock = clock_system();
+	atomic_store(&d->counters.reload_good, 1);
+	atomic_store(&d->counters.reload_at, clock_wall(&clock));
 }
 
 /* What needs a restart stays as it is, so that what is shown is what is in force. */
@@ -158,6 +168,7 @@ static void take_config(struct daemon *d, struct config *fresh)
 	pthread_mutex_unlock(&d->config_lock);
 	config_free(old);
 	apply_config(d);
+	note_config(d);
 	log_event(EVENT_CONFIG_RELOADED);
 }
 
@@ -166,10 +177,12 @@ static void on_reload(void *context)
 	struct daemon *d = context;
 	struct config *fresh;
 	sd_notify(0, "RELOADING=1");
-	if (config_load(d->config_path, &fresh))
+	if (config_load(d->config_path, &fresh)) {
+		atomic_store(&d->counters.reload_good, 0);
 		log_event(EVENT_CONFIG_REFUSED);
-	else
+	} else {
 		take_config(d, fresh);
+	}
 	sd_notify(0, "READY=1");
 }
 
@@ -268,6 +281,9 @@ static int open_admin(struct daemon *d)
 		.store = d->store,
 		.counters = &d->counters,
 		.clock = clock_system(),
+		.health = &d->health,
+		.state_dir = d->state_dir,
+		.store_path = d->store_path[0] ? d->store_path : NULL,
 		.name = d->name,
 		.dns = dns_service_watch(d->dns),
 		.vault = d->vault,
@@ -379,10 +395,8 @@ static void stop(struct daemon *d)
 	}
 	dns_service_free(d->dns);
 	vault_stop(d->vault);
-	if (d->lane) {
+	if (d->lane)
 		lane_stop(d->lane);
-		broker_stopped(&d->broker, wall(), MUSTER_VERSION);
-	}
 	if (d->net)
 		net_close(d->net);
 	if (d->broker_open)
@@ -404,6 +418,7 @@ static int run(struct daemon *d)
 	int error = start(d);
 	if (!error) {
 		apply_config(d);
+		note_config(d);
 		announce(d);
 		error = net_run(d->net);
 		log_event(EVENT_HOST_STOPPED);

@@ -152,7 +152,10 @@ static void print_reason(const struct muster_status *s, int i)
 		return;
 	printf("  why: %s: %s", muster_status_error_name(s, i), muster_status_error_text(s, i));
 	print_numbers(stdout, &from);
-	printf("%s%s\n  remedy: %s\n", *detail ? ": " : "", detail, muster_status_error_remedy(s, i));
+	printf("%s%s\n", *detail ? ": " : "", detail);
+	if (*muster_status_error_correlation(s, i))
+		printf("  reference: %s\n", muster_status_error_correlation(s, i));
+	printf("  remedy: %s\n", muster_status_error_remedy(s, i));
 }
 
 void print_whole_product(const struct muster_status *s, int i)
@@ -195,6 +198,8 @@ static json_t *last_error_json(const struct muster_status *s, int i)
 	json_object_set_new(error, "text", json_string(muster_status_error_text(s, i)));
 	json_object_set_new(error, "remedy", json_string(muster_status_error_remedy(s, i)));
 	json_object_set_new(error, "detail", json_string(muster_status_error_detail(s, i)));
+	if (*muster_status_error_correlation(s, i))
+		json_object_set_new(error, "correlation", json_string(muster_status_error_correlation(s, i)));
 	json_object_set_new(error, "numbers", print_numbers_json(&from));
 	return error;
 }

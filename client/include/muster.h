@@ -299,6 +299,9 @@ MUSTER_API const char *muster_status_error_text(const struct muster_status *s, i
 MUSTER_API const char *muster_status_error_remedy(const struct muster_status *s, int index);
 MUSTER_API const char *muster_status_error_detail(const struct muster_status *s, int index);
 
+/* The id of that refusal in the host's log; "" for none. */
+MUSTER_API const char *muster_status_error_correlation(const struct muster_status *s, int index);
+
 /* A number behind it, as muster_error_value. */
 MUSTER_API int muster_status_error_value(const struct muster_status *s, int index, const char *name,
 					 long long *ret);

@@ -109,7 +109,6 @@ static int socket_of(struct MHD_Connection *connection)
 static struct exchange *begin(struct admin *admin, struct MHD_Connection *connection, const char *path,
 			      const char *method)
 {
-	uint8_t random[(CORRELATION_TEXT - 1) / 2];
 	struct exchange *x = calloc(1, sizeof(*x));
 	if (!x)
 		return NULL;
@@ -119,8 +118,8 @@ static struct exchange *begin(struct admin *admin, struct MHD_Connection *connec
 	x->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
 	x->peer = role_of_socket(socket_of(connection));
 	x->now = clock_wall(&admin->settings.clock);
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(x->request_id, sizeof(x->request_id), random, sizeof(random));
+	correlation_make(x->request_id);
+	x->begun_us = clock_us();
 	/* Only whoever may change something may send so much. */
 	bool large = x->peer.role >= ROLE_HELPDESK && strcmp(path, CHANGES_PATH) == 0 &&
 		     admin->large_bodies < LARGE_BODIES_MAX;
@@ -135,6 +134,28 @@ static bool ambiguous(struct MHD_Connection *connection)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length") &&
 	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+/* Counted by class; a slow reading is told of here, a slow change by the lane, which knows its parts. */
+static void note_answer(const struct exchange *x)
+{
+	struct counters *counters = x->admin->settings.counters;
+	int64_t took = clock_us() - x->begun_us;
+	int64_t slow = (int64_t)atomic_load(&x->admin->settings.broker->slow_ms) * 1000;
+	char actor[24];
+	char text[160];
+	counter_add(x->status < 300   ? &counters->http_ok
+		    : x->status < 400 ? &counters->http_moved
+		    : x->status < 500 ? &counters->http_refused
+				      : &counters->http_failed,
+		    1);
+	if (!slow || took < slow || strcmp(x->method, "GET") != 0)
+		return;
+	exchange_request_text(x, text, sizeof(text));
+	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
+	counter_add(&counters->slow, 1);
+	log_event(EVENT_REQUEST_SLOW, LOG_TEXT(REQUEST, x->request_id), LOG_TEXT(OPERATION, text),
+		  LOG_TEXT(ACTOR, actor), LOG_NUMBER(DURATION, took));
 }
 
 static enum MHD_Result queue_reply(struct exchange *x)
@@ -158,6 +179,7 @@ static enum MHD_Result queue_reply(struct exchange *x)
 		MHD_add_response_header(response, "ETag", x->tag);
 	if (x->replay && x->replay->found)
 		MHD_add_response_header(response, "Idempotency-Replayed", "true");
+	note_answer(x);
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, response);
 	MHD_destroy_response(response);
 	return result;

@@ -19,6 +19,14 @@
 struct watch;
 struct vault;
 
+/* When health warns; each may change while running, 0: never. */
+struct health_limits {
+	atomic_uint backup_days; /* without a backup */
+	atomic_uint idle_hours;  /* without any device calling */
+	atomic_uint disk_mb;     /* free on the state folder's disk */
+	atomic_uint wal_mb;      /* of write-ahead log */
+};
+
 /* What the API needs of the daemon. Everything is borrowed and outlives it. */
 struct admin_settings {
 	struct broker *broker; /* only its key, ledger, generation and fatal mark are looked at */
@@ -27,6 +35,9 @@ struct admin_settings {
 	struct counters *counters;
 	struct vault *vault; /* backups; NULL: there are none */
 	struct clock clock;
+	const struct health_limits *health;
+	const char *state_dir;
+	const char *store_path;                     /* of the database; NULL: in memory */
 	const char *name;                           /* of the host, for people */
 	const char *listeners[ADMIN_LISTENERS_MAX]; /* addresses of the RPC port */
 	size_t n_listeners;

@@ -217,3 +217,61 @@ void device_show(struct exchange *x)
 	json_object_set_new(s.item, "activations", p.items);
 	exchange_json(x, MHD_HTTP_OK, s.item);
 }
+
+/* --- the audit log --- */
+
+static int add_audit(const struct row *row, void *context)
+{
+	struct page *p = context;
+	const struct audit *a = &row->u.audit.audit;
+	char hash[64];
+	if (!page_take(p, row))
+		return 1;
+	json_t *detail = json_loads(a->detail, 0, NULL);
+	json_t *item = json_object();
+	base64url_write(row->u.audit.hash, AUDIT_HASH, hash, sizeof(hash));
+	json_set_number(item, "seq", row->u.audit.seq);
+	json_set_time(item, "at", a->at);
+	json_set_text(item, "actor", a->actor);
+	json_set_text(item, "action", a->action);
+	json_set_text(item, "object", a->object);
+	json_object_set_new(item, "detail", detail ? detail : json_object());
+	json_set_text(item, "hash", hash);
+	json_array_append_new(p->items, item);
+	return 0;
+}
+
+/* The parameters of /v1/audit. */
+struct audit_wish {
+	const char *actor;
+	const char *action;
+	const char *object;
+	int64_t since;
+	int64_t until;
+};
+
+static bool wants_audit(const struct page *p, const struct row *row)
+{
+	const struct audit_wish *w = p->context;
+	const struct audit *a = &row->u.audit.audit;
+	return (!w->since || a->at >= w->since) && (!w->until || a->at < w->until) &&
+	       (!w->actor || glob_fits(w->actor, a->actor)) &&
+	       (!w->action || glob_fits(w->action, a->action)) &&
+	       (!w->object || glob_fits(w->object, a->object));
+}
+
+void audit_list(struct exchange *x)
+{
+	struct listing l = {.kind = LIST_AUDIT};
+	struct audit_wish wish = {
+		.actor = exchange_query(x, "actor"),
+		.action = exchange_query(x, "action"),
+		.object = exchange_query(x, "object"),
+		.since = exchange_time(x, "since"),
+		.until = exchange_time(x, "until"),
+	};
+	if (exchange_page(x, &l))
+		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
+	else
+		page_reply_filtered(x, &l, add_audit, wants_audit, &wish);
+}

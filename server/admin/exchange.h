@@ -48,15 +48,16 @@ struct exchange {
 		const char *key;
 		const char *value;
 	} fixed;               /* a parameter that takes the place of the request's */
-	bool borrowed;         /* the catalog is not loaded again: it belongs to who lent it */
+	bool borrowed;         /* the catalog is not loaded again: another thread's handle is in use */
 	char tag[ANSWER_TAG];  /* ETag of the answer; "": none */
 	struct replay *replay; /* of the caller's Idempotency-Key; owned; NULL: none */
 	struct stream *stream; /* NULL: the answer is one document */
 	struct buffer body;
 	int64_t now;
 	char request_id[CORRELATION_TEXT];
-	bool large;    /* its body may be large */
-	int too_large; /* the body was, and was thrown away */
+	int64_t begun_us; /* clock_us */
+	bool large;       /* its body may be large */
+	int too_large;    /* the body was, and was thrown away */
 
 	void (*resume)(
 		struct exchange *); /* goes on when what it waits for is done; NULL: it waits for nothing */

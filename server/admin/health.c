@@ -9,11 +9,13 @@
 #include "day.h"
 #include "dns_view.h"
 #include "error.h"
+#include "health_host.h"
 #include "policy.h"
 #include "rfc3339.h"
 #include "seat.h"
 #include "status.h"
 
+#define THRESHOLD_NEAR 10    /* a tenth above it */
 #define ADMIN_NOTICE_DAYS 60 /* administrators hear of an end earlier than users (domain.md 8.10) */
 
 const char *severity_name(enum severity severity)
@@ -65,6 +67,14 @@ static int take_grant(const struct row *row, void *context)
 	return 0;
 }
 
+static int take_meta(const struct row *row, void *context)
+{
+	struct overview *o = context;
+	if (strcmp(row->u.meta.key, META_BACKUP) == 0)
+		o->backup_at = broker_meta_number(row);
+	return 0;
+}
+
 /* --- checks --- */
 
 static void check_end(struct overview *o, int code, const char *what, const char *id, int64_t end,
@@ -84,15 +94,6 @@ static bool host_revoked(const struct overview *o, const char *vendor)
 	return r && revocations_host(r, o->host);
 }
 
-/* Was the ledger another host's, with a certificate for this license? */
-static bool has_former(const struct catalog *c, const char *license)
-{
-	for (size_t i = 0; i < c->n_certificates; i++)
-		if (c->certificates[i].former && strcmp(c->certificates[i].certificate.license, license) == 0)
-			return true;
-	return false;
-}
-
 static void check_licenses(struct overview *o, int64_t now)
 {
 	for (size_t i = 0; i < o->catalog->n_licenses; i++) {
@@ -103,17 +104,11 @@ static void check_licenses(struct overview *o, int64_t now)
 			    l->license.id);
 		if (!l->certificate)
 			add(o, E_NOT_CERTIFIED, SEVERITY_ERROR,
-			    has_former(o->catalog, l->license.id)
-				    ? "the certificate for license %s is the former host's; run 'musterctl "
-				      "host replace'"
-				    : "this host holds no certificate for license %s",
-			    l->license.id);
+			    "this host holds no certificate for license %s", l->license.id);
 		check_end(o, E_LICENSE_ENDED, "license", l->license.id, l->license.exp, now);
 	}
 	for (size_t i = 0; i < o->catalog->n_certificates; i++) {
 		const struct catalog_certificate *c = &o->catalog->certificates[i];
-		if (c->former)
-			continue;
 		check_end(o, E_CERTIFICATE_EXPIRED, "certificate for license", c->certificate.license,
 			  c->certificate.exp, now);
 		if (host_revoked(o, c->vendor))
@@ -131,8 +126,14 @@ static void check_threshold(struct overview *o, const struct grant_now *g)
 	const struct grant *grant = g->grant.grant;
 	int64_t need = grant->policy.threshold;
 	char text[RFC3339_TEXT];
-	if (g->count >= need)
+	if (g->count >= need) {
+		/* Early, while there is time to see why machines have gone silent. */
+		if (g->marks.reached && need > 1 && (g->count - need) * THRESHOLD_NEAR < need)
+			add(o, E_THRESHOLD_NEAR, SEVERITY_INFO,
+			    "grant %s counts %" PRId64 "; below %" PRId64 " its grace begins", grant->id,
+			    g->count, need);
 		return;
+	}
 	if (!g->marks.reached) {
 		add(o, E_THRESHOLD_NOT_MET, SEVERITY_INFO, "grant %s counts %" PRId64 " of %" PRId64,
 		    grant->id, g->count, need);
@@ -233,16 +234,12 @@ static const char *state_of(const struct overview *o)
 	return "ok";
 }
 
-static void check_all(struct overview *o, const struct admin_settings *settings, int64_t now)
+static void check_all(struct overview *o, const struct admin_settings *settings, int64_t started, int64_t now)
 {
 	const struct broker *broker = settings->broker;
 	int error = atomic_load(&broker->store_error);
 	if (error)
 		add(o, error, SEVERITY_ERROR, "the last change could not be stored: %s", error_text(error));
-	int64_t retired = atomic_load(&broker->retired);
-	char since[RFC3339_TEXT];
-	if (retired)
-		add(o, E_HOST_RETIRED, SEVERITY_WARNING, "retired since %s", rfc3339_write(retired, since));
 	if (o->catalog->n_certificates == 0)
 		add(o, E_NOT_CERTIFIED, SEVERITY_ERROR, "no vendor has certified this host yet");
 	if (o->catalog->n_licenses == 0)
@@ -251,6 +248,7 @@ static void check_all(struct overview *o, const struct admin_settings *settings,
 	for (size_t i = 0; i < o->n_grants; i++)
 		check_grant(o, &o->grants[i], now);
 	check_dns(o, settings->dns);
+	health_host(o, settings->health, settings->counters, started, now, add);
 	o->state = state_of(o);
 }
 
@@ -258,6 +256,7 @@ int overview_gather(struct exchange *x, struct overview **ret)
 {
 	struct overview *o = calloc(1, sizeof(*o));
 	struct listing grants = {.kind = LIST_GRANT, .now = x->now};
+	struct listing meta = {.kind = LIST_META};
 	struct gathering g = {o, x->now};
 	if (!o)
 		return E_NO_MEMORY;
@@ -267,11 +266,15 @@ int overview_gather(struct exchange *x, struct overview **ret)
 		error = store_page(x->admin->reader, &grants, take_grant, &g);
 	if (!error)
 		error = store_devices(x->admin->reader, &o->devices);
+	if (!error)
+		error = store_page(x->admin->reader, &meta, take_meta, o);
 	if (error) {
 		free(o);
 		return error;
 	}
-	check_all(o, &x->admin->settings, x->now);
+	o->contact_at = atomic_load(&x->admin->settings.counters->contact_at);
+	surroundings_look(x->admin->settings.state_dir, x->admin->settings.store_path, &o->surroundings);
+	check_all(o, &x->admin->settings, x->admin->started, x->now);
 	*ret = o;
 	return 0;
 }

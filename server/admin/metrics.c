@@ -10,6 +10,7 @@
 #include "error.h"
 #include "lane.h"
 #include "status.h"
+#include "surroundings.h"
 
 static const struct {
 	size_t offset;
@@ -37,6 +38,89 @@ static void write_counters(FILE *out, const struct counters *counters)
 			head(out, rows[i].metric, rows[i].kind, rows[i].help);
 		fprintf(out, rows[i].label[0] ? "%s{%s} %lld\n" : "%s%s %lld\n", rows[i].metric,
 			rows[i].label, atomic_load(value));
+	}
+}
+
+static const struct {
+	size_t offset;
+	const char *metric;
+	const char *label;
+	const char *help;
+} durations[] = {
+#define HISTOGRAM(field, metric, label, help) {offsetof(struct counters, took.field), metric, label, help},
+#include "histograms.def"
+#undef HISTOGRAM
+};
+
+static void write_histogram(FILE *out, const char *metric, const char *label, const struct histogram *h)
+{
+	const char *comma = label[0] ? "," : "";
+	long long n = 0;
+	for (int i = 0; i <= HISTOGRAM_ENDS; i++) {
+		n += atomic_load(&h->buckets[i]);
+		fprintf(out, "%s_bucket{%s%sle=\"%s\"} %lld\n", metric, label, comma, histogram_end(i), n);
+	}
+	const char *open = label[0] ? "{" : "";
+	const char *close = label[0] ? "}" : "";
+	fprintf(out, "%s_sum%s%s%s %.6f\n", metric, open, label, close, (double)atomic_load(&h->sum) / 1e6);
+	fprintf(out, "%s_count%s%s%s %lld\n", metric, open, label, close, n);
+}
+
+static void write_durations(FILE *out, const struct counters *counters)
+{
+	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+		if (i == 0 || strcmp(durations[i].metric, durations[i - 1].metric) != 0)
+			head(out, durations[i].metric, "histogram", durations[i].help);
+		write_histogram(out, durations[i].metric, durations[i].label,
+				(const struct histogram *)((const char *)counters + durations[i].offset));
+	}
+}
+
+/* What is not known is left out. */
+static void write_number(FILE *out, const char *metric, const char *kind, const char *help, double value)
+{
+	if (value < 0)
+		return;
+	head(out, metric, kind, help);
+	fprintf(out, "%s %.15g\n", metric, value);
+}
+
+static void write_surroundings(FILE *out, const struct overview *o)
+{
+	const struct surroundings *s = &o->surroundings;
+	write_number(out, "process_cpu_seconds_total", "counter", "Processor time of the daemon.",
+		     s->cpu_seconds);
+	write_number(out, "process_start_time_seconds", "gauge", "When the process began, in Unix time.",
+		     s->started);
+	write_number(out, "process_resident_memory_bytes", "gauge", "Memory in use.",
+		     (double)s->resident_bytes);
+	write_number(out, "process_open_fds", "gauge", "Open file descriptors.", (double)s->open_fds);
+	write_number(out, "process_max_fds", "gauge", "File descriptors allowed.", (double)s->max_fds);
+	write_number(out, "muster_store_size_bytes", "gauge", "Size of the database.",
+		     (double)s->store_bytes);
+	write_number(out, "muster_store_wal_bytes", "gauge", "Size of the database's write-ahead log.",
+		     (double)s->wal_bytes);
+	write_number(out, "muster_state_free_bytes", "gauge", "Free space of the state folder's disk.",
+		     (double)s->disk_free_bytes);
+	write_number(out, "muster_state_size_bytes", "gauge", "Size of the state folder's disk.",
+		     (double)s->disk_size_bytes);
+	write_number(out, "muster_backup_last_success_timestamp_seconds", "gauge",
+		     "When the last good backup was made, in Unix time; 0: never.", (double)o->backup_at);
+	write_number(out, "muster_last_contact_timestamp_seconds", "gauge",
+		     "When a device was last served, in Unix time; 0: not since the start.",
+		     (double)o->contact_at);
+}
+
+static void write_health(FILE *out, const struct overview *o)
+{
+	static const enum severity severities[] = {SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR};
+	head(out, "muster_health_findings", "gauge", "Findings of 'musterctl status', by severity.");
+	for (size_t i = 0; i < 3; i++) {
+		size_t n = 0;
+		for (size_t j = 0; j < o->n_health; j++)
+			n += o->health[j].severity == severities[i];
+		fprintf(out, "muster_health_findings{severity=\"%s\"} %zu\n", severity_name(severities[i]),
+			n);
 	}
 }
 
@@ -136,7 +220,10 @@ void metrics_show(struct exchange *x)
 		return;
 	}
 	write_gauges(out, x, o);
+	write_surroundings(out, o);
+	write_health(out, o);
 	write_counters(out, x->admin->settings.counters);
+	write_durations(out, x->admin->settings.counters);
 	write_codes(out, "muster_refusals_total", "Products refused, by code.",
 		    x->admin->settings.counters->refusals);
 	write_codes(out, "muster_connection_faults_total", "Connections closed because of a fault, by code.",

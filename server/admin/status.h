@@ -4,6 +4,7 @@
 #define SERVER_STATUS_H
 
 #include "exchange.h"
+#include "surroundings.h"
 
 #define GRANT_ROWS_MAX 1024
 #define HEALTH_MAX 64
@@ -34,6 +35,9 @@ struct overview {
 	struct grant_now grants[GRANT_ROWS_MAX];
 	size_t n_grants;
 	int64_t devices;
+	int64_t backup_at;  /* the last good backup; 0: none */
+	int64_t contact_at; /* a device was served last; 0: not since the start */
+	struct surroundings surroundings;
 	struct health_item health[HEALTH_MAX];
 	size_t n_health;
 	const char *host;  /* this host's key id */

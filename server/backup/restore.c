@@ -264,9 +264,7 @@ static int put_key(struct restoring *p)
 /* Root restores for the daemon's user. */
 static void give_to_owner(const struct restoring *p)
 {
-	char lock[PATH_MAX];
-	snprintf(lock, sizeof(lock), "%s/lock", p->order->folder);
-	const char *const all[] = {p->order->database, p->kept, p->key_path, p->kept_key, lock};
+	const char *const all[] = {p->order->database, p->kept, p->key_path, p->kept_key};
 	struct stat st;
 	if (geteuid() != 0 || stat(p->order->folder, &st))
 		return;

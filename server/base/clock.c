@@ -20,6 +20,13 @@ static int64_t system_mono(void *context)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t clock_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 struct clock clock_system(void)
 {
 	return (struct clock){system_wall, system_mono, NULL};

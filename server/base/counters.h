@@ -5,6 +5,8 @@
 
 #include <stdatomic.h>
 
+#include "histogram.h"
+
 #define COUNTERS_CODES 256 /* numbers of errors.def */
 
 #define ERR(number, name, retry, http, exit, text, remedy)                                                   \
@@ -17,7 +19,13 @@ struct counters {
 #include "counters.def"
 #undef COUNTER
 	atomic_llong refusals[COUNTERS_CODES]; /* products refused, by code */
+	atomic_llong contact_at;               /* when a device was last served, in Unix time */
 	atomic_llong closures[COUNTERS_CODES]; /* connections closed because of a fault, by code */
+#define HISTOGRAM(field, metric, label, help) struct histogram field;
+	struct {
+#include "histograms.def"
+	} took;
+#undef HISTOGRAM
 };
 
 /* Add one to a counter of the struct, or to the row of an error code (negative or positive). */

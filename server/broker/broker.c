@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "day.h"
 #include "error.h"
 #include "log.h"
+#include "notes.h"
 #include "replay.h"
 #include "store.h"
 
 /* --- open and close --- */
 
-static int64_t meta_number(const struct row *row)
+int64_t broker_meta_number(const struct row *row)
 {
 	char text[24] = "";
 	size_t n = row->u.meta.n < sizeof(text) ? row->u.meta.n : sizeof(text) - 1;
@@ -40,9 +42,9 @@ static int take_meta(const struct row *row, void *context)
 		memcpy(f->b->secret, row->u.meta.bytes, RATCHET_SECRET);
 		f->has_secret = true;
 	} else if (strcmp(name, META_RESTORED) == 0) {
-		f->b->restored = meta_number(row);
+		f->b->restored = broker_meta_number(row);
 	} else if (strcmp(name, META_RETIRED) == 0) {
-		atomic_store(&f->b->retired, meta_number(row));
+		atomic_store(&f->b->retired, broker_meta_number(row));
 	}
 	return 0;
 }
@@ -142,7 +144,6 @@ int broker_audit(struct broker *b, int64_t now, const char *actor, const char *a
 	struct effect effect = {
 		.kind = EFFECT_AUDIT, .at = now, .u.audit = {now, actor, action, object, text}};
 	int error = store_apply(b->store, &effect);
-	b->seal.new_rows++;
 	free(text);
 	return error;
 }
@@ -357,6 +358,7 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 /* One transaction over the jobs; an error means that nothing of it happened. */
 static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_t now)
 {
+	int64_t begin = clock_us();
 	b->n_tallies = b->n_told_now = 0;
 	int error = b->catalog_stale ? load_catalog(b)
 				     : 0; /* it could not be loaded after the batch that changed it */
@@ -364,7 +366,6 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 		error = store_begin(b->store);
 	if (error)
 		return error;
-	error = seal_make(b, now);
 	for (size_t i = 0; i < n && !error; i++)
 		error = run_one(b, jobs[i], now);
 	if (!error)
@@ -373,7 +374,7 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 		error = store_commit(b->store);
 	else
 		store_rollback(b->store);
-	seal_end(b, now, !error);
+	notes_transaction(b->counters, jobs, n, begin);
 	if (error)
 		b->catalog_stale = b->replays_counted = false; /* nothing was changed */
 	for (size_t i = 0; error && i < b->n_told_now; i++)
@@ -386,42 +387,19 @@ static void fail(struct broker *b, struct job **jobs, size_t n, int error)
 	counter_add(&b->counters->store_errors, 1);
 	if (atomic_exchange(&b->store_error, error) != error) /* once, not for each batch of a full disk */
 		log_event(EVENT_STORE_FAILED, LOG_CODE(error), LOG_NUMBER(COUNT, n));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		jobs[i]->code = error;
+		notes_job(b, jobs[i]);
+	}
 	if (error == E_STORE_UNKNOWN || error == E_STORE_CORRUPT)
 		atomic_store(&b->fatal, error);
-}
-
-/* Counted when it is durable, so that a batch that is undone and run again counts once. */
-static void count_line(struct counters *counters, const struct job *job, const struct job_line *line)
-{
-	if (line->answer.code) {
-		counter_add(&counters->refused, 1);
-		counter_code(counters->refusals, line->answer.code);
-	} else if (job->kind == JOB_RELEASE || job->kind == JOB_SIGN_OUT) {
-		counter_add(&counters->released, 1);
-	} else {
-		counter_add(line->renewal ? &counters->renewed : &counters->granted, 1);
-	}
-}
-
-static void count(struct counters *counters, const struct job *job)
-{
-	bool asks = job->kind == JOB_ACTIVATE || job->kind == JOB_RENEW || job->kind == JOB_RELEASE ||
-		    job->kind == JOB_SIGN_IN || job->kind == JOB_SIGN_OUT;
-	if (job->mismatched)
-		counter_add(&counters->mismatched, 1);
-	if (job->repeated)
-		counter_add(&counters->repeated, 1);
-	for (size_t i = 0; asks && !job->repeated && !job->dry_run && i < job->n_lines; i++)
-		count_line(counters, job, &job->lines[i]);
 }
 
 static void finish(struct broker *b, struct job **jobs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		count(b->counters, jobs[i]);
 		signer_sign(b, jobs[i]);
+		notes_job(b, jobs[i]);
 		if (jobs[i]->kind == JOB_HOST)
 			host_event_done(b, jobs[i]);
 	}

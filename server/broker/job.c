@@ -6,16 +6,21 @@
 
 #include "change.h"
 
+void correlation_make(char out[CORRELATION_TEXT])
+{
+	uint8_t random[(CORRELATION_TEXT - 1) / 2];
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(out, CORRELATION_TEXT, random, sizeof(random));
+}
+
 struct job *job_new(enum job_kind kind, size_t n_lines)
 {
 	struct job *job = calloc(1, sizeof(*job) + n_lines * sizeof(job->lines[0]));
-	uint8_t random[(CORRELATION_TEXT - 1) / 2];
 	if (!job)
 		return NULL;
 	job->kind = kind;
 	job->n_lines = n_lines;
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(job->correlation, sizeof(job->correlation), random, sizeof(random));
+	correlation_make(job->correlation);
 	return job;
 }
 

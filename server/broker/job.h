@@ -68,6 +68,11 @@ struct job {
 	uint32_t request_id;
 	char correlation[CORRELATION_TEXT];
 
+	/* how long it takes, on the clock of clock_us */
+	int64_t queued_us;
+	int64_t begun_us;  /* its transaction */
+	int64_t stored_us; /* it is durable */
+
 	/* what is asked */
 	uint8_t device[DEVICE_ID];
 	char hostname[LIMIT_HOSTNAME + 1]; /* JOB_NOTE: the object */
@@ -108,6 +113,9 @@ struct job {
 	size_t n_lines;
 	struct job_line lines[];
 };
+
+/* A new id under which one request is found in answers, log and audit. Any thread. */
+void correlation_make(char out[CORRELATION_TEXT]);
 
 /* A zeroed job with room for lines and a correlation id; NULL without memory. Any thread. */
 struct job *job_new(enum job_kind, size_t n_lines);

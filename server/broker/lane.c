@@ -84,6 +84,7 @@ int lane_submit(struct lane *lane, struct job *job)
 	}
 	bool was_empty = !lane->first;
 	job->next = NULL;
+	job->queued_us = clock_us();
 	*lane->last = job;
 	lane->last = &job->next;
 	lane->depth++;

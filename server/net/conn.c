@@ -177,6 +177,7 @@ static void on_crypto_done(uv_work_t *work, int status)
 	struct conn *c = work->data;
 	(void)status;
 	c->working = false;
+	counter_add(&c->net->settings.counters->worker_queue, -1);
 	if (c->closing) {
 		uv_close((uv_handle_t *)&c->tcp, on_closed);
 		return;
@@ -257,6 +258,7 @@ static void pump(struct conn *c)
 	if (event == SESSION_CRYPTO && !c->working) {
 		c->work.data = c;
 		c->working = uv_queue_work(&c->net->loop, &c->work, on_crypto, on_crypto_done) == 0;
+		counter_add(&c->net->settings.counters->worker_queue, c->working);
 	}
 	if (!c->working)
 		flush(c);

@@ -59,6 +59,9 @@ struct net {
 	int64_t refilled;
 	uint32_t handshakes_per_second; /* in force */
 	int64_t last_sweep;
+	int64_t last_wall; /* at the last tick */
+	int64_t last_tick;
+	int64_t last_tick_us;
 	int64_t stop_by; /* 0: running */
 	int fatal;
 	bool starved;           /* a connection waits at a listener because memory ran out */

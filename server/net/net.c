@@ -17,6 +17,7 @@
 #define BACKLOG 4096
 #define TICK_MS 250
 #define SWEEP_MS 60000
+#define CLOCK_STEP 5 /* seconds that a clock does not jump by itself */
 #define STOP_MS 4000 /* what is owed is answered within this */
 
 /* --- the way back from the lane --- */
@@ -111,6 +112,26 @@ static void retry_accepts(struct net *net)
 		conn_accept(net, (uv_stream_t *)&net->listeners[i]);
 }
 
+/* How late this tick is, and whether somebody has set the wall clock since the last one. */
+static void watch_time(struct net *net, int64_t now_ms)
+{
+	struct counters *counters = net->settings.counters;
+	int64_t wall = clock_wall(&net->settings.clock);
+	int64_t now_us = clock_us();
+	int64_t step = (wall - net->last_wall) - (now_ms - net->last_tick) / 1000;
+	histogram_add(&counters->took.loop_lag, now_us - net->last_tick_us - TICK_MS * 1000);
+	if (step <= -CLOCK_STEP || step >= CLOCK_STEP) {
+		log_event(EVENT_CLOCK_STEPPED, LOG_NUMBER(SECONDS, step));
+		counter_add(step < 0 ? &counters->clock_back : &counters->clock_forward,
+			    step < 0 ? -step : step);
+		if (step < 0)
+			atomic_store(&counters->clock_back_at, wall);
+	}
+	net->last_wall = wall;
+	net->last_tick = now_ms;
+	net->last_tick_us = now_us;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct net *net = timer->data;
@@ -118,6 +139,7 @@ static void on_tick(uv_timer_t *timer)
 	net->fatal = atomic_load(&net->settings.broker->fatal);
 	if (net->fatal)
 		begin_stop(net, now_ms);
+	watch_time(net, now_ms);
 	if (net->settings.on_tick)
 		net->settings.on_tick(net->settings.context);
 	conn_sweep(net, now_ms, net->stop_by != 0);
@@ -313,6 +335,9 @@ void net_attach(struct net *net, struct lane *lane)
 
 int net_run(struct net *net)
 {
+	net->last_wall = clock_wall(&net->settings.clock);
+	net->last_tick = clock_mono_ms(&net->settings.clock);
+	net->last_tick_us = clock_us();
 	uv_run(&net->loop, UV_RUN_DEFAULT);
 	return net->fatal;
 }

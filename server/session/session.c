@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "log.h"
 #include "rpc.h"
 
 void session_init(struct session *s, const struct noise_pair *fixed, struct credentials_board *board)
@@ -149,6 +150,16 @@ static void send(struct session *s, const wire_response *response)
 		close_with(s, error);
 }
 
+/* A refusal before there is a job: it has an id, too, and a line in the log. */
+static void refuse_request(struct session *s, uint32_t request_id, int code, int64_t now)
+{
+	wire_response response;
+	rpc_refusal(request_id, code, 0, now, &response);
+	correlation_make(response.correlation);
+	log_event(EVENT_REQUEST_REFUSED, LOG_TEXT(REQUEST, response.correlation), LOG_CODE(code));
+	send(s, &response);
+}
+
 static enum session_event take_request(struct session *s, const uint8_t *bytes, size_t n, int64_t now,
 				       struct job **ret_job)
 {
@@ -158,8 +169,7 @@ static enum session_event take_request(struct session *s, const uint8_t *bytes, 
 	int error = request_read(bytes, n, &request);
 	channel_done(&s->channel);
 	if (error) {
-		rpc_refusal(0, error, 0, now, &response);
-		send(s, &response);
+		refuse_request(s, 0, error, now);
 		close_with(s, error);
 		return SESSION_CLOSE;
 	}
@@ -169,10 +179,11 @@ static enum session_event take_request(struct session *s, const uint8_t *bytes, 
 		*ret_job = job;
 		return SESSION_JOB;
 	}
-	if (error)
-		rpc_refusal(request.id, error, 0, now, &response);
-	else
-		rpc_instant(&request, now, &response);
+	if (error) {
+		refuse_request(s, request.id, error, now);
+		return SESSION_IDLE;
+	}
+	rpc_instant(&request, now, &response);
 	send(s, &response);
 	return SESSION_IDLE;
 }
@@ -244,6 +255,8 @@ void session_reject(struct session *s, const struct job *job, int code, unsigned
 	wire_response response;
 	s->owed--;
 	rpc_refusal(job->request_id, code, retry_after, now, &response);
+	memcpy(response.correlation, job->correlation, sizeof(job->correlation));
+	log_event(EVENT_REQUEST_REFUSED, LOG_TEXT(REQUEST, job->correlation), LOG_CODE(code));
 	send(s, &response);
 }
 

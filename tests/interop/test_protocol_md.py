@@ -127,8 +127,7 @@ def test_bounds_of_fields():
 # --- tokens ---
 
 KINDS = {"license": "License", "product": "Product file", "certificate": "Host certificate", "lease": "Lease",
-         "host-request": "Host request", "license-request": "License request", "revocations": "Revocation list",
-         "checkpoint": "Checkpoint"}
+         "host-request": "Host request", "license-request": "License request", "revocations": "Revocation list"}
 
 
 def claims_in(text):

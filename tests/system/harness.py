@@ -56,6 +56,8 @@ class Clock:
         self.set("+0")
         # The monotonic clock jumps too, so that the host's minute is over and it sweeps.
         self.env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1"}
+        # Health would rightly complain of weeks without a backup or a call.
+        self.env.update(MUSTERD_BACKUP_WARN_DAYS="0", MUSTERD_HEALTH_IDLE_HOURS="0")
 
     def set(self, offset):
         """So far from the real time, such as +5d."""

@@ -201,7 +201,7 @@ def test_full_disk_refuses_and_recovers(hosts, folder, vendor):
     disk.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", disk)
     try:
-        host = hosts()
+        host = hosts(env={"MUSTERD_HEALTH_DISK_FREE_MB": "0"})
         host.state = disk / "host"
         host.start()
         host.install(vendor)

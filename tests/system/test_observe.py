@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One id leads from a user's screen to the host; slow requests, metrics, health of the host itself."""
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from harness import PRODUCT, ROOT, Clock, Machine, needs_faketime, run, wait_for
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for mounts")
+
+
+def metrics(host):
+    return run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
+
+
+def number(host, name):
+    """Value of a metric without labels."""
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", metrics(host), re.M).group(1))
+
+
+def health(host):
+    return {row["code"]: row for row in host.status()["health"]}
+
+
+def log_lines(host, text):
+    return [line for line in host.log.read_text().splitlines() if text in line]
+
+
+def machine(folder, host, vendor, name="pc"):
+    return Machine(folder, name, vendor.products, "--host", f"127.0.0.1:{host.port}")
+
+
+# --- one id ---
+
+def test_from_the_users_screen_to_the_hosts_line(hosts, folder, vendor):
+    host = hosts().start()
+    host.install(vendor, threshold=2)
+    pc = machine(folder, host, vendor)
+    shown = pc("activate", PRODUCT)
+    request = re.search("^reference: ([0-9a-f]{16})$", shown.stderr, re.M).group(1)
+    lines = log_lines(host, request)
+    assert len(lines) == 1 and "code=THRESHOLD_NOT_MET" in lines[0], host.log.read_text()
+    assert f"device={pc.id}" in lines[0] and f"product={PRODUCT}" in lines[0]
+    # It is in what is kept, too: somebody else may look at it later.
+    assert pc.status()["last_error"]["correlation"] == request
+    assert f"reference: {request}" in pc("status", PRODUCT).stdout
+    error = pc.refused("THRESHOLD_NOT_MET", "activate", PRODUCT)
+    assert error["correlation"] != request and len(log_lines(host, error["correlation"])) == 1
+
+
+def test_the_audit_log_has_the_same_id(hosts, folder, vendor):
+    host = hosts().start()
+    host.install(vendor)
+    pc = machine(folder, host, vendor)
+    pc.done("activate", PRODUCT)
+    line = log_lines(host, "musterd: info: granted ")[0]
+    request = re.search("request=([0-9a-f]{16})", line).group(1)
+    rows = [row for row in host.items("audit", "list") if request in json.dumps(row)]
+    assert [row["action"] for row in rows] == ["activation.granted"]
+
+
+def test_a_refusal_at_the_api_has_a_line(hosts):
+    host = hosts().start()
+    status, problem = host.api("POST", "/v1/changes", {"changes": [{"do": "user.remove", "user": "nobody@x"}]})
+    assert status >= 400 or not problem["items"][0]["ok"]
+    status, problem = host.api("POST", "/v1/install", None)
+    assert status >= 400 and problem["request_id"]
+
+
+# --- slow requests ---
+
+def test_slow_requests_say_where_the_time_went(hosts, folder, vendor):
+    host = hosts("[log]\nslow_request_ms = 1\n").start()
+    host.install(vendor)  # certificates and licenses take more than a millisecond to verify and sync
+    line = wait_for(lambda: log_lines(host, " operation=install "), what="a slow request")[0]
+    parts = re.search(r"request=[0-9a-f]{16} .*duration_us=(\d+) queue_us=(\d+) store_us=(\d+) signing_us=(\d+)", line)
+    whole, *rest = map(int, parts.groups())
+    assert whole == sum(rest) and "slow request" in line
+    assert number(host, "muster_slow_requests_total") >= 1
+    host.extra = "[log]\nslow_request_ms = 0\n"
+    host.write_config()
+    host.process.send_signal(1)
+    wait_for(lambda: "configuration reloaded" in host.log.read_text())
+    before = number(host, "muster_slow_requests_total")
+    machine(folder, host, vendor).done("activate", PRODUCT)
+    assert number(host, "muster_slow_requests_total") == before
+
+
+# --- metrics ---
+
+def test_durations_add_up(hosts, folder, vendor):
+    host = hosts().start()
+    host.install(vendor)
+    for name in range(3):
+        machine(folder, host, vendor, name).done("activate", PRODUCT)
+    text = metrics(host)
+    label = 'operation="activate"'
+    assert f"muster_request_duration_seconds_count{{{label}}} 3\n" in text
+    counts = [int(n) for n in re.findall(rf'muster_request_duration_seconds_bucket{{{label},le="[^"]+"}} (\d+)', text)]
+    assert counts == sorted(counts) and counts[-1] == 3 and len(counts) == 14
+    assert number(host, "muster_store_transaction_duration_seconds_count") == number(host, "muster_store_batches_total")
+    assert number(host, "muster_loop_lag_seconds_count") > 0
+    assert number(host, "process_resident_memory_bytes") > 1e6
+    assert 0 < number(host, "process_open_fds") < number(host, "process_max_fds")
+    assert number(host, "muster_store_size_bytes") >= 1024
+    assert number(host, "muster_last_contact_timestamp_seconds") >= number(host, "muster_start_time_seconds")
+    assert number(host, "muster_config_last_reload_successful") == 1
+    assert number(host, "muster_worker_queue_length") == 0
+
+
+def test_requests_at_the_sockets_are_counted_by_class(hosts):
+    host = hosts().start()
+    host.api("GET", "/v1/nothing")
+    text = metrics(host)
+    assert 'muster_http_requests_total{class="4xx"} 1' in text
+    assert 'muster_http_requests_total{class="5xx"} 0' in text
+
+
+def test_a_refused_reload_shows(hosts):
+    host = hosts().start()
+    host.extra = "[policy]\nrenew_minutes = never\n"
+    host.write_config()
+    host.process.send_signal(1)
+    wait_for(lambda: "not reloaded" in host.log.read_text())
+    assert number(host, "muster_config_last_reload_successful") == 0
+
+
+# --- health of the host ---
+
+def test_backups(hosts, folder, vendor):
+    host = hosts().start()
+    assert "BACKUP_OLD" not in health(host)  # nothing to save yet
+    host.install(vendor)
+    assert "BACKUP_OLD" not in health(host)  # not today
+
+
+@needs_faketime
+def test_backups_that_are_missing_or_old(hosts, folder, vendor):
+    clock = Clock(folder)
+    host = hosts("[backup]\nwarn_days = 7\n")
+    host.env = {k: v for k, v in clock.env.items() if not k.startswith("MUSTERD_")}
+    host.start()
+    host.install(vendor)
+    clock.set("+8d")
+    host.wake()
+    row = health(host)["BACKUP_OLD"]
+    assert row["severity"] == "warning" and "no backup was ever made" in row["message"]
+    assert "musterctl backup FILE" in row["remedy"]
+    host.ctl("backup", folder / "a.backup", env=clock.env)
+    assert "BACKUP_OLD" not in health(host)
+    clock.set("+16d")
+    host.wake()
+    assert "8 days ago" in health(host)["BACKUP_OLD"]["message"] or "7 days ago" in health(host)["BACKUP_OLD"]["message"]
+
+
+@needs_faketime
+def test_the_clock_is_set_back(hosts, folder):
+    clock = Clock(folder)
+    clock.env["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+    host = hosts(env=clock.env).start()
+    clock.set("-3600s")
+    wait_for(lambda: "the clock was set" in host.log.read_text(), what="a line about the clock")
+    assert re.search(r"the clock was set seconds=-3(599|60[0-9])", host.log.read_text())
+    assert "CLOCK_SET_BACK" in health(host)
+    assert 'direction="back"} 3' in metrics(host)
+
+
+@ROOT_ONLY
+def test_a_disk_that_fills_up(hosts, folder):
+    state = folder / "host"
+    state.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=40m,mode=700", "none", state)
+    try:
+        host = hosts().start()
+        row = health(host)["DISK_LOW"]
+        assert row["severity"] == "error" and "MiB free of 40 MiB" in row["message"]
+        assert host.api("GET", "/v1/health")[0] in (200, 503)
+        host.extra = "[health]\ndisk_free_mb = 8\n"
+        host.write_config()
+        host.process.send_signal(1)
+        wait_for(lambda: "configuration reloaded" in host.log.read_text())
+        assert "DISK_LOW" not in health(host)
+        host.stop()
+    finally:
+        subprocess.run(["umount", "-l", state], check=False)
+
+
+@needs_faketime
+def test_nobody_calls(hosts, folder, vendor):
+    clock = Clock(folder)
+    host = hosts()
+    host.env = {k: v for k, v in clock.env.items() if not k.startswith("MUSTERD_")}
+    host.start()
+    host.install(vendor)
+    for name in range(5):
+        pc = machine(folder, host, vendor, name)
+        pc.env = clock.env
+        pc.done("activate", PRODUCT)
+    assert "NO_CONTACT" not in health(host)
+    clock.set("+3d")
+    host.wake()
+    row = health(host)["NO_CONTACT"]
+    assert "none of 5 devices" in row["message"] and "musterctl dns check" in row["remedy"]
+
+
+def test_the_count_comes_near_the_threshold(hosts, folder, vendor):
+    host = hosts().start()
+    host.install(vendor, threshold=2)
+    for name in range(2):
+        machine(folder, host, vendor, name)("activate", PRODUCT)
+    row = health(host)["THRESHOLD_NEAR"]
+    assert row["severity"] == "info" and "counts 2; below 2" in row["message"]
+    assert host.status()["state"] == "ok"  # nothing to be done today
+    assert host.ctl("status").returncode == 0
+
+
+# --- what is shipped for Prometheus and Grafana ---
+
+MONITORING = ROOT / "packaging/monitoring"
+
+
+def busy_metrics(hosts, folder, vendor):
+    """All metrics of a host that has granted, refused, and met a fault; labels of a metric exist when it has happened."""
+    host = hosts("[log]\nslow_request_ms = 1\n").start()
+    host.install(vendor, threshold=2)
+    for name in range(3):
+        machine(folder, host, vendor, name)("activate", PRODUCT)
+    with socket.create_connection(("127.0.0.1", host.port), timeout=20) as wrong:
+        wrong.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        wrong.recv(100)
+    return metrics(host)
+
+
+def families(text):
+    return set(re.findall(r"^# TYPE (\S+) ", text, re.M))
+
+
+def used_in(text):
+    """Names of metrics in expressions, a histogram's by its family."""
+    names = set(re.findall(r"\b((?:muster|process)_[a-z_]+)\b", text))
+    return {re.sub("_(bucket|sum|count)$", "", name) for name in names} - {"muster_dns"}
+
+
+def dashboard_expressions():
+    board = json.loads((MONITORING / "muster-dashboard.json").read_text())
+    return board, [t["expr"] for p in board["panels"] for t in p["targets"]]
+
+
+def test_alerts_and_dashboard_use_what_exists(hosts, folder, vendor):
+    text = busy_metrics(hosts, folder, vendor)
+    exist = families(text)
+    rules = (MONITORING / "musterd.rules.yml").read_text()
+    expressions = "\n".join(re.findall(r"expr: (?:>-\n\s+)?(.*)", rules))
+    _, board = dashboard_expressions()
+    for where in (expressions, "\n".join(board)):
+        assert len(used_in(where)) >= 10
+        assert used_in(where) <= exist, used_in(where) - exist
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=30)
+    assert checked.returncode == 0 and not checked.stdout, checked.stdout + checked.stderr
+    for name in exist:
+        assert re.search(rf"^# HELP {name} \S+", text, re.M), name
+
+
+def test_labels_are_bounded(hosts, folder, vendor):
+    text = busy_metrics(hosts, folder, vendor)
+    labels = set(re.findall(r'[{,]([a-z_]+)="', text))
+    assert labels <= {"class", "direction", "domain", "grant", "le", "license", "operation", "outcome", "product", "reason",
+                      "severity", "verdict", "version"}, labels
+
+
+def test_alert_rules():
+    run("promtool", "check", "rules", MONITORING / "musterd.rules.yml")
+    run("promtool", "test", "rules", "musterd.rules.test.yml", cwd=MONITORING)
+    alerts = re.findall("alert: (.*)", (MONITORING / "musterd.rules.yml").read_text())
+    tested = (MONITORING / "musterd.rules.test.yml").read_text()
+    for alert in alerts:
+        assert f"name: {alert} fires" in tested and f"name: {alert} quiet" in tested
+
+
+def test_dashboard_is_bound_to_its_data_source():
+    board, expressions = dashboard_expressions()
+    assert {v["name"] for v in board["templating"]["list"]} == {"datasource", "instance"}
+    assert all(p["datasource"]["uid"] == "${datasource}" for p in board["panels"])
+    assert all("$instance" in e for e in expressions)

@@ -14,6 +14,7 @@
 #include "limit.h"
 #include "log.h"
 #include "replay.h"
+#include "status.h"
 #include "stream.h"
 #include "watch.h"
 
@@ -252,7 +253,8 @@ int admin_start(const struct admin_settings *settings, int fd, bool status_only,
 	a->settings = *settings;
 	a->status_only = status_only;
 	a->started = clock_wall(&settings->clock);
-	int error = store_reader(settings->store, &a->reader);
+	a->doctor = doctor_new(settings->counters);
+	int error = a->doctor ? store_reader(settings->store, &a->reader) : E_NO_MEMORY;
 	if (!error) {
 		a->daemon = MHD_start_daemon(
 			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
@@ -274,11 +276,13 @@ void admin_stop(struct admin *a)
 {
 	if (!a)
 		return;
+	doctor_stop(a->doctor);
 	if (a->reader)
 		store_interrupt(a->reader); /* a long check would keep the thread beyond the promise of a
 					       quick stop */
 	if (a->daemon)
 		MHD_stop_daemon(a->daemon);
+	doctor_free(a->doctor);
 	store_close(a->reader);
 	catalog_free(&a->catalog);
 	free(a);

@@ -17,6 +17,7 @@
 #define PAGE_MAX 1000
 #define PAGE_USUAL 100
 
+struct doctor;
 struct watch_order;
 
 /* One socket's server. */
@@ -24,6 +25,7 @@ struct admin {
 	struct admin_settings settings;
 	struct MHD_Daemon *daemon;
 	struct store *reader;
+	struct doctor *doctor;
 	struct catalog catalog; /* this thread's own */
 	unsigned long long generation;
 	bool status_only;

@@ -63,6 +63,15 @@ static void check_backup(struct overview *o, const struct health_limits *l, int6
 		     (now - since) / DAY_SECONDS);
 }
 
+static void check_integrity(struct overview *o, const struct counters *c, health_finding *tell)
+{
+	int code = (int)atomic_load(&c->check_failed);
+	char text[RFC3339_TEXT];
+	if (code)
+		tell(o, code, SEVERITY_ERROR, "the check of the store at %s found: %s",
+		     rfc3339_write(atomic_load(&c->check_at), text), error_text(code));
+}
+
 static void check_clock(struct overview *o, const struct counters *c, int64_t now, health_finding *tell)
 {
 	int64_t at = atomic_load(&c->clock_back_at);
@@ -92,6 +101,7 @@ void health_host(struct overview *o, const struct health_limits *l, const struct
 	check_disk(o, l, tell);
 	check_wal(o, l, tell);
 	check_backup(o, l, now, tell);
+	check_integrity(o, c, tell);
 	check_clock(o, c, now, tell);
 	check_idle(o, l, started, now, tell);
 }

@@ -56,6 +56,14 @@ json_t *overview_product(const struct overview *, const struct product *);
 /* The health items as a JSON array. */
 json_t *overview_health(const struct overview *);
 
+/*
+ * The deep checks of one socket. doctor_stop ends a check under way and lets no other begin, before the
+ * socket's thread ends; doctor_free after that. NULL is allowed for both.
+ */
+struct doctor *doctor_new(struct counters *);
+void doctor_stop(struct doctor *);
+void doctor_free(struct doctor *);
+
 const char *severity_name(enum severity);
 
 #endif

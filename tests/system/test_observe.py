@@ -4,11 +4,12 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 
 import pytest
 
-from harness import PRODUCT, ROOT, Clock, Machine, needs_faketime, run, wait_for
+from harness import BUILD, PRODUCT, ROOT, Clock, Machine, needs_faketime, run, wait_for
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for mounts")
 
@@ -216,6 +217,57 @@ def test_the_count_comes_near_the_threshold(hosts, folder, vendor):
     assert row["severity"] == "info" and "counts 2; below 2" in row["message"]
     assert host.status()["state"] == "ok"  # nothing to be done today
     assert host.ctl("status").returncode == 0
+
+
+# --- the doctor ---
+
+def fill(host, megabytes):
+    """Make the database large, so that its check takes a while."""
+    with sqlite3.connect(host.state / "muster.db") as db:
+        db.execute("CREATE TABLE filler (a BLOB)")
+        db.executemany("INSERT INTO filler VALUES (randomblob(900))", [()] * (megabytes * 1100))
+
+
+def test_the_socket_serves_while_the_doctor_checks(hosts, folder, vendor):
+    host = hosts().start()
+    host.install(vendor)
+    host.stop()
+    fill(host, 60)
+    host.start()
+    doctor = subprocess.Popen([str(BUILD / "musterctl"), "--socket", str(host.socket), "--json", "doctor"], stdout=subprocess.PIPE)
+    served = 0
+    while doctor.poll() is None and served < 5:
+        assert host.api("GET", "/v1/status")[0] == 200
+        served += doctor.poll() is None
+    checks = json.loads(doctor.communicate(timeout=60)[0])
+    assert served >= 1 and checks["ok"], (served, checks)
+    assert number(host, "muster_store_check_timestamp_seconds") > 0 and number(host, "muster_store_check_failed") == 0
+
+
+def test_a_stop_ends_the_doctor(hosts, folder, vendor):
+    host = hosts().start()
+    host.stop()
+    fill(host, 60)
+    host.start()
+    doctor = subprocess.Popen([str(BUILD / "musterctl"), "--socket", str(host.socket), "doctor"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    assert host.stop() == 0
+    doctor.wait(timeout=20)
+
+
+def test_what_the_doctor_found_stays_in_health(hosts, folder, vendor):
+    host = hosts().start()
+    host.install(vendor)
+    machine(folder, host, vendor).done("activate", PRODUCT)
+    host.stop()
+    with sqlite3.connect(host.state / "muster.db") as db:
+        db.execute("UPDATE bucket SET n = n + 1")
+    host.start()
+    assert "COUNT_BROKEN" not in health(host)
+    found = host.json("doctor", check=False)
+    assert [c["check"] for c in found["checks"] if not c["ok"]] == ["counts"]
+    assert health(host)["COUNT_BROKEN"]["severity"] == "error"
+    assert host.api("GET", "/v1/health")[0] == 503
 
 
 # --- what is shipped for Prometheus and Grafana ---

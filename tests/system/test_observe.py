@@ -338,3 +338,12 @@ def test_dashboard_is_bound_to_its_data_source():
     assert {v["name"] for v in board["templating"]["list"]} == {"datasource", "instance"}
     assert all(p["datasource"]["uid"] == "${datasource}" for p in board["panels"])
     assert all("$instance" in e for e in expressions)
+
+
+def test_every_metric_is_documented(hosts, folder, vendor):
+    """METRICS.md has a row for each metric, with its type and help as they are served, and none besides."""
+    text = busy_metrics(hosts, folder, vendor)
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.M))
+    rows = re.findall(r"^\| `(\S+)` \| (\w+) \| (.*) \|$", (MONITORING / "METRICS.md").read_text(), re.M)
+    assert sorted(rows) == sorted((name, kinds[name], helps[name]) for name in kinds)

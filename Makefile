@@ -93,7 +93,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-check test-programs run test check bench bench-models fuzz sanitize lint unit install uninstall clean help
+.PHONY: all deps deps-check test-programs run test check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG)
 
@@ -230,6 +230,10 @@ bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 bench-models: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py models
 
+# Only what a long list costs those who are served beside it.
+bench-listing: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py listing
+
 # --- first contact ---
 
 run:
@@ -289,6 +293,7 @@ help:
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'
 	@echo 'bench-models  only users, groups and seats; writes $(O)/bench-models.json'
+	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
 
 -include $(shell test -d $(O) && find $(O) -name '*.d')

@@ -40,6 +40,7 @@ test cmd:named-checkzone bind9-utils
 test cmd:dig bind9-dnsutils
 test cmd:curl curl
 test cmd:ip iproute2
+test cmd:jq jq
 test cmd:sqlite3 sqlite3
 test cmd:promtool prometheus
 test cmd:faketime faketime

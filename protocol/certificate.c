@@ -137,6 +137,8 @@ int host_request_sign(const struct host_request *request, const uint8_t host_sec
 		return E_NO_MEMORY;
 	json_object_set_new(claims, "host", write_host(request->sign, request->fixed, request->name));
 	claims_set_bytes(claims, "ledger", request->ledger, LEDGER_ID);
+	if (request->replaces[0])
+		claims_set_text(claims, "replaces", request->replaces);
 	int error = token_sign(claims, host_secret, request->head.iss, ret_token);
 	json_decref(claims);
 	return error;
@@ -147,6 +149,7 @@ static void read_request(struct claims *c, json_t *claims, struct host_request *
 	read_host(c, claims, ret->sign, ret->fixed, ret->name);
 	claims_head(c, claims, &ret->head);
 	claims_bytes(c, claims, "ledger", ret->ledger, LEDGER_ID);
+	claims_text_opt(c, claims, "replaces", ret->replaces, sizeof(ret->replaces));
 }
 
 int host_request_open(const char *token, size_t n, struct host_request *ret, struct claims *fault)

@@ -32,6 +32,7 @@ struct host_request {
 	uint8_t fixed[NOISE_KEY];
 	char name[LIMIT_HOSTNAME + 1];
 	uint8_t ledger[LEDGER_ID];
+	char replaces[PASERK_ID_TEXT]; /* k4.pid of the host whose ledger it took over; "": none */
 };
 
 /* Sign. Errors as token_sign; E_TOO_LARGE: more than LIMIT_CERTIFICATE, because of too many products. */

@@ -15,10 +15,11 @@ const struct token_kind token_lease = {"muster.lease", "LEASE"};
 const struct token_kind token_host_request = {"muster.host-request", "HOST REQUEST"};
 const struct token_kind token_license_request = {"muster.license-request", "LICENSE REQUEST"};
 const struct token_kind token_revocations = {"muster.revocations", "REVOCATIONS"};
+const struct token_kind token_checkpoint = {"muster.checkpoint", "CHECKPOINT"};
 
 static const struct token_kind *const kinds[] = {
 	&token_license,      &token_product,         &token_certificate, &token_lease,
-	&token_host_request, &token_license_request, &token_revocations};
+	&token_host_request, &token_license_request, &token_revocations, &token_checkpoint};
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -89,6 +89,12 @@ static int open_key(struct daemon *d)
 	return error ? complain(error, path) : 0;
 }
 
+static int64_t wall(void)
+{
+	struct clock clock = clock_system();
+	return clock_wall(&clock);
+}
+
 static int open_store(struct daemon *d)
 {
 	char url[PATH_MAX];
@@ -109,7 +115,10 @@ static int open_store(struct daemon *d)
 	if (!error)
 		error = broker_open(&d->broker, d->store, d->key, &d->counters);
 	d->broker_open = !error;
-	return error ? complain(error, url) : 0;
+	if (error)
+		return complain(error, url);
+	broker_started(&d->broker, wall(), MUSTER_VERSION);
+	return 0;
 }
 
 static struct net_limits limits_of(const struct config *c)
@@ -395,8 +404,10 @@ static void stop(struct daemon *d)
 	}
 	dns_service_free(d->dns);
 	vault_stop(d->vault);
-	if (d->lane)
+	if (d->lane) {
 		lane_stop(d->lane);
+		broker_stopped(&d->broker, wall(), MUSTER_VERSION);
+	}
 	if (d->net)
 		net_close(d->net);
 	if (d->broker_open)

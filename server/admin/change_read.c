@@ -230,6 +230,25 @@ static int take_change(struct reading *r, size_t row, json_t *object, struct cha
 	return error ? error : check_needs(r, row, c);
 }
 
+/* A mistyped dry_run would change something. */
+static int check_members(struct reading *r, json_t *document)
+{
+	static const char *const known[] = {"changes", "dry_run", "confirm"};
+	const char *name;
+	json_t *value;
+	json_object_foreach (document, name, value) {
+		bool fits = false;
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			fits |= strcmp(name, known[i]) == 0 && (i == 0 || json_is_boolean(value));
+		if (fits)
+			continue;
+		snprintf(r->why, sizeof(r->why),
+			 "%.40s: beside changes there are dry_run and confirm, true or false", name);
+		return E_BAD_REQUEST;
+	}
+	return 0;
+}
+
 static int take_changes(struct reading *r, json_t *document)
 {
 	size_t i;
@@ -275,7 +294,9 @@ int change_read(const struct change_reader *reader, struct orders **ret, char wh
 	if (commas > (size_t)CHANGES_MAX * VALUES_A_CHANGE)
 		error = refuse(&r, 0, "too many values");
 	else
-		error = document ? take_changes(&r, document) : refuse_json(&r, &where);
+		error = document ? check_members(&r, document) : refuse_json(&r, &where);
+	if (!error)
+		error = take_changes(&r, document);
 	json_decref(document);
 	memcpy(why, r.why, CHANGE_WHY);
 	if (error)

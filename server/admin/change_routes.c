@@ -89,11 +89,14 @@ static const char *resource(const struct change *c, char path[16])
 static int tag_of(void *context, struct store *store, const struct change *c, char ret[CHANGE_TAG])
 {
 	const struct exchange *x = context;
+	struct admin borrower = *x->admin;
 	struct exchange look = *x;
 	char kind[16];
 	char path[32];
 	char allow[ROUTE_ALLOW];
 	const char *ignored;
+	borrower.reader = store;
+	look.admin = &borrower;
 	look.id = resource(c, kind);
 	look.status = 0;
 	look.reply = NULL;
@@ -107,10 +110,7 @@ static int tag_of(void *context, struct store *store, const struct change *c, ch
 	look.route = route_find("GET", path, false, &ignored, allow);
 	if (!look.id || !look.route)
 		return E_NOT_FOUND;
-	struct store *reader = x->admin->reader;
-	x->admin->reader = store;
 	look.route->handle(&look);
-	x->admin->reader = reader;
 	free(look.reply);
 	if (look.status == MHD_HTTP_OK)
 		snprintf(ret, CHANGE_TAG, "%s", look.tag);

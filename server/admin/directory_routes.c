@@ -191,23 +191,15 @@ static json_t *group_row(const struct record *r)
 	return item;
 }
 
-static int count_row(const struct row *row, void *context)
-{
-	(void)row;
-	++*(int64_t *)context;
-	return 0;
-}
-
 static int add_circle(const struct row *row, void *context)
 {
 	struct page *p = context;
 	struct record member = {.kind = RECORD_MEMBERSHIP, .u.membership.circle = row->u.record.num};
-	struct listing members = {.kind = LIST_RECORD, .like = &member, .by = BY(membership, circle)};
 	int64_t n = 0;
 	if (!page_take(p, row))
 		return 1;
 	json_t *item = group_row(&row->u.record);
-	int error = store_page(p->x->admin->reader, &members, count_row, &n);
+	int error = store_count(p->x->admin->reader, &member, BY(membership, circle), &n);
 	json_set_number(item, "members", n);
 	json_array_append_new(p->items, item);
 	return error;
@@ -473,13 +465,20 @@ static int add_proposal(const struct row *row, void *context)
 	return 0;
 }
 
+/* A device that is proposed for no group is a row, too. */
+static bool wants_proposal(const struct page *p, const struct row *row)
+{
+	(void)p;
+	return row->u.proposal.circle != 0;
+}
+
 void proposal_list(struct exchange *x)
 {
 	struct listing l = {.kind = LIST_PROPOSALS};
 	if (exchange_page(x, &l))
 		exchange_problem(x, E_BAD_REQUEST, PAGE_WRONG);
 	else
-		page_reply(x, &l, add_proposal);
+		page_reply_filtered(x, &l, add_proposal, wants_proposal, NULL);
 }
 
 static int add_enrol_key(const struct row *row, void *context)

@@ -7,48 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "audit.h"
 #include "error.h"
 #include "status.h"
-
-/* --- the audit chain --- */
-
-struct chain_check {
-	struct audit_chain chain;
-	int64_t bad; /* seq of the first row that does not follow; 0: none */
-};
-
-static int check_link(const struct row *row, void *context)
-{
-	struct chain_check *c = context;
-	if (audit_follows(&c->chain, row->u.audit.seq, &row->u.audit.audit, row->u.audit.hash))
-		return 0;
-	c->bad = row->u.audit.seq;
-	return 1;
-}
-
-void audit_verify(struct exchange *x)
-{
-	struct listing all = {.kind = LIST_AUDIT};
-	struct chain_check c = {0};
-	int error = store_page(x->admin->reader, &all, check_link, &c);
-	if (error < 0) {
-		exchange_problem(x, error, NULL);
-		return;
-	}
-	json_t *reply =
-		json_pack("{s:i, s:I, s:b}", "schema", 1, "rows", (json_int_t)c.chain.rows, "ok", c.bad == 0);
-	if (c.bad) {
-		const struct error_row *row = error_row(E_AUDIT_BROKEN);
-		json_set_number(reply, "bad_seq", c.bad);
-		json_object_set_new(reply, "error",
-				    json_pack("{s:s, s:s, s:s, s:{}}", "code", row->name, "text", row->text,
-					      "remedy", row->remedy, "numbers"));
-	}
-	exchange_json(x, MHD_HTTP_OK, reply);
-}
-
-/* --- doctor --- */
 
 /* What store_check may find, as checks with names. */
 static const struct {
@@ -71,6 +31,8 @@ struct findings {
 static void take_finding(int code, const char *text, void *context)
 {
 	struct findings *f = context;
+	if (code == E_AUDIT_CHECKPOINT)
+		code = E_AUDIT_BROKEN; /* one check for rows and checkpoints */
 	for (size_t i = 0; i < STORE_CHECKS; i++)
 		if (store_checks[i].code == code && !f->text[i][0])
 			snprintf(f->text[i], sizeof(f->text[i]), "%s", text);

@@ -50,7 +50,7 @@ struct exchange {
 		const char *key;
 		const char *value;
 	} fixed;               /* a parameter that takes the place of the request's */
-	bool borrowed;         /* the catalog is not loaded again: another thread's handle is in use */
+	bool borrowed;         /* the catalog is not loaded again: it belongs to who lent it */
 	char tag[ANSWER_TAG];  /* ETag of the answer; "": none */
 	struct replay *replay; /* of the caller's Idempotency-Key; owned; NULL: none */
 	struct stream *stream; /* NULL: the answer is one document */

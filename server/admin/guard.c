@@ -112,6 +112,58 @@ static const char *header(const struct exchange *x, const char *name)
 	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
+struct members {
+	const char *name; /* that is looked for */
+	bool found;
+	char *why; /* gets the names of all */
+};
+
+static void look_at_member(const struct answer_field *f, void *context)
+{
+	struct members *m = context;
+	size_t n = strlen(m->why);
+	m->found |= strcmp(f->key, m->name) == 0;
+	snprintf(m->why + n, WHY_TEXT - n, " %s", f->key);
+}
+
+/* The JSON of a body must be an object with no members but those of answers.def. What it holds may be secret.
+ */
+static bool json_passes(struct exchange *x)
+{
+	char why[WHY_TEXT] = "";
+	json_error_t where;
+	const char *name;
+	json_t *value;
+	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, &where);
+	if (!body)
+		snprintf(why, sizeof(why), "line %d, column %d: %.120s", where.line, where.column,
+			 where.text);
+	else if (!json_is_object(body))
+		snprintf(why, sizeof(why), "the body is a JSON object");
+	json_object_foreach (body, name, value) {
+		char all[WHY_TEXT] = "";
+		struct members members = {name, false, all};
+		answer_each(x->route->takes, look_at_member, &members);
+		if (!members.found)
+			snprintf(why, sizeof(why), "the body has no member '%.40s'; it takes%.200s", name,
+				 all);
+		if (json_is_string(value))
+			sodium_memzero((char *)(uintptr_t)json_string_value(value),
+				       json_string_length(value));
+	}
+	json_decref(body);
+	if (why[0])
+		exchange_problem(x, E_BAD_REQUEST, why);
+	return !why[0];
+}
+
+/* Those of changes are many, and read by change_read; a file is no JSON. */
+static bool is_plain_json(const struct exchange *x)
+{
+	return *x->route->takes && strcmp(x->route->takes, "file") != 0 &&
+	       strcmp(x->route->takes, "changes") != 0 && x->body.used;
+}
+
 static bool body_passes(struct exchange *x)
 {
 	const char *type = header(x, "Content-Type");
@@ -122,7 +174,7 @@ static bool body_passes(struct exchange *x)
 	else if (packed && strcasecmp(packed, "identity") != 0)
 		exchange_problem(x, E_MEDIA_TYPE, "send it without Content-Encoding");
 	else
-		return true;
+		return !is_plain_json(x) || json_passes(x);
 	return false;
 }
 

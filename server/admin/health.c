@@ -94,6 +94,15 @@ static bool host_revoked(const struct overview *o, const char *vendor)
 	return r && revocations_host(r, o->host);
 }
 
+/* Was the ledger another host's, with a certificate for this license? */
+static bool has_former(const struct catalog *c, const char *license)
+{
+	for (size_t i = 0; i < c->n_certificates; i++)
+		if (c->certificates[i].former && strcmp(c->certificates[i].certificate.license, license) == 0)
+			return true;
+	return false;
+}
+
 static void check_licenses(struct overview *o, int64_t now)
 {
 	for (size_t i = 0; i < o->catalog->n_licenses; i++) {
@@ -104,11 +113,17 @@ static void check_licenses(struct overview *o, int64_t now)
 			    l->license.id);
 		if (!l->certificate)
 			add(o, E_NOT_CERTIFIED, SEVERITY_ERROR,
-			    "this host holds no certificate for license %s", l->license.id);
+			    has_former(o->catalog, l->license.id)
+				    ? "the certificate for license %s is the former host's; run 'musterctl "
+				      "host replace'"
+				    : "this host holds no certificate for license %s",
+			    l->license.id);
 		check_end(o, E_LICENSE_ENDED, "license", l->license.id, l->license.exp, now);
 	}
 	for (size_t i = 0; i < o->catalog->n_certificates; i++) {
 		const struct catalog_certificate *c = &o->catalog->certificates[i];
+		if (c->former)
+			continue;
 		check_end(o, E_CERTIFICATE_EXPIRED, "certificate for license", c->certificate.license,
 			  c->certificate.exp, now);
 		if (host_revoked(o, c->vendor))
@@ -240,6 +255,10 @@ static void check_all(struct overview *o, const struct admin_settings *settings,
 	int error = atomic_load(&broker->store_error);
 	if (error)
 		add(o, error, SEVERITY_ERROR, "the last change could not be stored: %s", error_text(error));
+	int64_t retired = atomic_load(&broker->retired);
+	char since[RFC3339_TEXT];
+	if (retired)
+		add(o, E_HOST_RETIRED, SEVERITY_WARNING, "retired since %s", rfc3339_write(retired, since));
 	if (o->catalog->n_certificates == 0)
 		add(o, E_NOT_CERTIFIED, SEVERITY_ERROR, "no vendor has certified this host yet");
 	if (o->catalog->n_licenses == 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host itself: its keys, its certificates, its request for one. */
 #include <microhttpd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +32,8 @@ static json_t *certificate_row(const struct catalog_certificate *c, int64_t now)
 	json_set_time(row, "not_before", cert->nbf);
 	json_set_time(row, "expires", cert->exp);
 	json_set_text(row, "state",
-		      now >= cert->exp                    ? "ended"
+		      c->former                           ? "former"
+		      : now >= cert->exp                  ? "ended"
 		      : now >= cert->exp - ENDING_SECONDS ? "ending"
 							  : "ok");
 	return row;
@@ -63,6 +63,28 @@ void host_show(struct exchange *x)
 				"ledger", ledger, "certificates", certificates));
 }
 
+/* The host whose ledger this was before; NULL: nobody's. */
+static const struct certificate *find_former(const struct catalog *catalog)
+{
+	for (size_t i = 0; i < catalog->n_certificates; i++)
+		if (catalog->certificates[i].former)
+			return &catalog->certificates[i].certificate;
+	return NULL;
+}
+
+static int name_former(struct exchange *x, struct host_request *request)
+{
+	const struct catalog *catalog;
+	const char *wish = exchange_query(x, "replace");
+	if (!wish || strcmp(wish, "true") != 0)
+		return 0;
+	int error = exchange_catalog(x, &catalog);
+	const struct certificate *former = error ? NULL : find_former(catalog);
+	if (former)
+		paserk_pid_write(former->sign, request->replaces);
+	return error || former ? error : E_NOTHING_TO_REPLACE;
+}
+
 void host_request(struct exchange *x)
 {
 	const struct broker *b = x->admin->settings.broker;
@@ -76,7 +98,9 @@ void host_request(struct exchange *x)
 	memcpy(request.fixed, b->key->fixed.public, NOISE_KEY);
 	memcpy(request.ledger, b->ledger, LEDGER_ID);
 	strncpy(request.name, x->admin->settings.name, LIMIT_HOSTNAME);
-	int error = host_request_sign(&request, b->key->sign, &token);
+	int error = name_former(x, &request);
+	if (!error)
+		error = host_request_sign(&request, b->key->sign, &token);
 	if (!error)
 		error = armour_write(token_host_request.label, token, &text);
 	free(token);
@@ -108,6 +132,36 @@ static void reply_installed(struct exchange *x, const struct job *job)
 	}
 	exchange_problem(x, error ? error : E_INTERNAL, NULL);
 }
+
+/* --- retiring --- */
+
+static void event(struct exchange *x, enum host_event what)
+{
+	struct job *job = job_new(JOB_HOST, 0);
+	if (!job) {
+		exchange_problem(x, E_NO_MEMORY, NULL);
+		return;
+	}
+	job->event = what;
+	if (exchange_call(x, job) == 0) {
+		json_t *answer = json_pack("{s:i, s:b}", "schema", 1, "retired", what == HOST_RETIRED);
+		json_set_time(answer, "since", job->event_time);
+		exchange_json(x, MHD_HTTP_OK, answer);
+	}
+	job_free(job);
+}
+
+void host_retire(struct exchange *x)
+{
+	event(x, HOST_RETIRED);
+}
+
+void host_return(struct exchange *x)
+{
+	event(x, HOST_RETURNED);
+}
+
+/* --- files --- */
 
 /* The body as a NUL-ended text in a job of this kind; NULL after a problem was replied. */
 static struct job *body_job(struct exchange *x, enum job_kind kind)
@@ -365,16 +419,11 @@ static int fill_request(struct exchange *x, const struct overview *o, json_t *bo
 void license_request(struct exchange *x)
 {
 	struct license_request *r = calloc(1, sizeof(*r));
-	json_error_t where;
-	char why[160] = "license, and wants[] of grant and a quantity above what it has";
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, &where);
+	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
 	struct overview *o = NULL;
 	char *token = NULL;
 	char *text = NULL;
 	int error = r ? body ? 0 : E_BAD_REQUEST : E_NO_MEMORY;
-	if (!body && x->body.used)
-		snprintf(why, sizeof(why), "line %d, column %d: %.100s", where.line, where.column,
-			 where.text);
 	if (!error)
 		error = overview_gather(x, &o);
 	if (!error)
@@ -384,7 +433,7 @@ void license_request(struct exchange *x)
 	if (!error)
 		error = armour_write(token_license_request.label, token, &text);
 	if (error)
-		exchange_problem(x, error, why);
+		exchange_problem(x, error, "license, and wants[] of grant and a quantity above what it has");
 	else
 		exchange_text(x, "text/plain; charset=utf-8", text);
 	free(token);

@@ -13,6 +13,18 @@
 
 #define NAME_TEXT 64
 
+/* Words with a separator between as a list. */
+static json_t *words_of(const char *text, const char *separator)
+{
+	json_t *words = json_array();
+	while (*text) {
+		size_t n = strcspn(text, separator);
+		json_array_append_new(words, json_stringn(text, n));
+		text += n + (text[n] != 0);
+	}
+	return words;
+}
+
 static json_t *reference(const char *object)
 {
 	char text[NAME_TEXT + 24];
@@ -149,6 +161,26 @@ static json_t *schemas(void)
 	return all;
 }
 
+/* What each change needs to be: its role, and the commands that order it. */
+static json_t *change_rows(void)
+{
+	static const struct {
+		const char *name;
+		enum role role;
+		const char *verbs;
+	} all[] = {
+#define CHANGE(id, name, role, function, needs, verbs) {name, ROLE_##role, verbs},
+#include "changes.def"
+#undef CHANGE
+	};
+	json_t *object = json_object();
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		json_object_set_new(object, all[i].name,
+				    json_pack("{s:s, s:o}", "role", role_name(all[i].role), "musterctl",
+					      words_of(all[i].verbs, ",")));
+	return object;
+}
+
 /* --- routes --- */
 
 static json_t *query_schema(const struct query *q)
@@ -157,10 +189,13 @@ static json_t *query_schema(const struct query *q)
 		return json_pack("{s:s}", "type", "integer");
 	if (!strchr(q->type, '|'))
 		return json_pack("{s:s}", "type", "string");
-	json_t *words = json_array();
-	for (const char *at = q->type; *at; at += strcspn(at, "|"), at += *at == '|')
-		json_array_append_new(words, json_stringn(at, strcspn(at, "|")));
-	return json_pack("{s:s, s:o}", "type", "string", "enum", words);
+	return json_pack("{s:s, s:o}", "type", "string", "enum", words_of(q->type, "|"));
+}
+
+static void add_header(json_t *all, const char *name, const char *meaning)
+{
+	json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:{s:s}}", "name", name, "in", "header",
+					     "description", meaning, "schema", "type", "string"));
 }
 
 static json_t *parameters(const struct route *route)
@@ -171,6 +206,11 @@ static json_t *parameters(const struct route *route)
 	if (strchr(route->path, '*'))
 		json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "id", "in", "path",
 						     "required", 1, "schema", "type", "string"));
+	if (strcmp(route->method, "POST") == 0)
+		add_header(all, "Idempotency-Key",
+			   "the same one only to repeat the same request: it is done once");
+	if (strcmp(route->takes, "changes") == 0)
+		add_header(all, "If-Match", "the ETag that the resource of a single change must have");
 	for (size_t i = 0; i < n; i++)
 		if (query_find(route, queries[i].name) == &queries[i])
 			json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:o}", "name", queries[i].name,
@@ -212,12 +252,11 @@ static json_t *operation(const struct route *route)
 	json_t *answers =
 		json_pack("{s:{s:s, s:o}, s:o}", changes && *route->takes == 'f' ? "201" : "200",
 			  "description", route->summary, "content", content(route), "default", problem);
-	json_t *verbs = json_array();
-	for (const char *at = route->verbs; *at; at += strcspn(at, ","), at += *at == ',')
-		json_array_append_new(verbs, json_stringn(at, strcspn(at, ",")));
 	json_t *all = json_pack("{s:s, s:o, s:o, s:s, s:b, s:o}", "summary", route->summary, "parameters",
 				parameters(route), "responses", answers, "x-role", role_name(route->role),
-				"x-status-socket", route->open, "x-musterctl", verbs);
+				"x-status-socket", route->open, "x-musterctl", words_of(route->verbs, ","));
+	if (strcmp(route->takes, "changes") == 0)
+		json_object_set_new(all, "x-changes", change_rows());
 	if (*route->takes)
 		json_object_set_new(all, "requestBody", body(route));
 	return all;
@@ -250,9 +289,9 @@ static json_t *paths(void)
 void openapi_show(struct exchange *x)
 {
 	exchange_json(x, MHD_HTTP_OK,
-		      json_pack("{s:s, s:i, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:o, s:{s:o}}",
-				"openapi", "3.1.0", "schema", 1, "info", "title", "Muster management API",
-				"version", MUSTER_VERSION, "description",
+		      json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:o, s:{s:o}}",
+				"openapi", "3.1.0", "info", "title", "Muster management API", "version",
+				MUSTER_VERSION, "description",
 				"HTTP on the Unix socket of musterd; the caller's groups are its role.",
 				"license", "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url",
 				"http://localhost", "description",

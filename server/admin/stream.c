@@ -31,6 +31,28 @@ struct stream {
 	int64_t left; /* rows, when limit was given; else -1 */
 };
 
+/* Of the forms that are accepted the one that is named first; weights are not looked at. */
+static enum stream_format first_accepted(const char *accept)
+{
+	static const struct {
+		const char *name;
+		enum stream_format format;
+	} forms[] = {{"text/csv", STREAM_CSV},
+		     {"ndjson", STREAM_NDJSON},
+		     {"application/json", STREAM_NONE},
+		     {"*/*", STREAM_NONE}};
+	enum stream_format format = STREAM_NONE;
+	const char *first = NULL;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const char *at = strstr(accept, forms[i].name);
+		if (!at || (first && first < at))
+			continue;
+		first = at;
+		format = forms[i].format;
+	}
+	return format;
+}
+
 enum stream_format stream_wanted(const struct exchange *x)
 {
 	const char *format = exchange_query(x, "format");
@@ -41,9 +63,7 @@ enum stream_format stream_wanted(const struct exchange *x)
 		return strcmp(format, "csv") == 0      ? STREAM_CSV
 		       : strcmp(format, "ndjson") == 0 ? STREAM_NDJSON
 						       : STREAM_NONE;
-	if (accept && strstr(accept, "text/csv"))
-		return STREAM_CSV;
-	return accept && strstr(accept, "ndjson") ? STREAM_NDJSON : STREAM_NONE;
+	return accept ? first_accepted(accept) : STREAM_NONE;
 }
 
 /* --- text --- */

@@ -74,7 +74,7 @@ static void take_text(json_t *object, const char *key, char *out, size_t room)
 	snprintf(out, room, "%s", text ? text : "");
 }
 
-static int parse(const char *text, struct archive_info *ret)
+int archive_parse(const char *text, struct archive_info *ret)
 {
 	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	const char *time = json_string_value(json_object_get(object, "time"));
@@ -97,7 +97,7 @@ int archive_read(struct store *store, struct archive_info *ret, char **ret_keys)
 	*ret = (struct archive_info){0};
 	int error = store_page(store, &meta, take_meta, &s);
 	if (!error)
-		error = s.info ? parse(s.info, ret) : E_BACKUP_DAMAGED;
+		error = s.info ? archive_parse(s.info, ret) : E_BACKUP_DAMAGED;
 	if (!error)
 		error = store_file_facts(store, &ret->file);
 	ret->has_key = s.keys != NULL;

@@ -38,6 +38,9 @@ int archive_sealed(const char *path, int64_t *ret_n);
  * (may be NULL itself). E_BACKUP_DAMAGED: it has none; errors of the store. */
 int archive_read(struct store *, struct archive_info *ret, char **ret_keys);
 
+/* The info out of its text; what is in the database is left alone. E_BACKUP_DAMAGED. */
+int archive_parse(const char *text, struct archive_info *ret);
+
 /* The info for people's programs; NULL without memory. */
 json_t *archive_json(const struct archive_info *);
 

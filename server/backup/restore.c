@@ -264,7 +264,9 @@ static int put_key(struct restoring *p)
 /* Root restores for the daemon's user. */
 static void give_to_owner(const struct restoring *p)
 {
-	const char *const all[] = {p->order->database, p->kept, p->key_path, p->kept_key};
+	char lock[PATH_MAX];
+	snprintf(lock, sizeof(lock), "%s/lock", p->order->folder);
+	const char *const all[] = {p->order->database, p->kept, p->key_path, p->kept_key, lock};
 	struct stat st;
 	if (geteuid() != 0 || stat(p->order->folder, &st))
 		return;

@@ -40,7 +40,7 @@ struct log_field {
 };
 
 #define LOG_FIELDS_MAX 16
-#define LOG_VALUE_MAX 512 /* bytes; what is longer is cut */
+#define LOG_VALUE_MAX 768 /* bytes; what is longer is cut */
 
 #define LOG_TEXT(id, value) ((struct log_field){.key = LOG_KEY_##id, .text = (value)})
 #define LOG_NUMBER(id, value)                                                                                \

@@ -144,6 +144,7 @@ int broker_audit(struct broker *b, int64_t now, const char *actor, const char *a
 	struct effect effect = {
 		.kind = EFFECT_AUDIT, .at = now, .u.audit = {now, actor, action, object, text}};
 	int error = store_apply(b->store, &effect);
+	b->seal.new_rows++;
 	free(text);
 	return error;
 }
@@ -366,6 +367,7 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 		error = store_begin(b->store);
 	if (error)
 		return error;
+	error = seal_make(b, now);
 	for (size_t i = 0; i < n && !error; i++)
 		error = run_one(b, jobs[i], now);
 	if (!error)
@@ -374,6 +376,7 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 		error = store_commit(b->store);
 	else
 		store_rollback(b->store);
+	seal_end(b, now, !error);
 	notes_transaction(b->counters, jobs, n, begin);
 	if (error)
 		b->catalog_stale = b->replays_counted = false; /* nothing was changed */

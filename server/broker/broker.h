@@ -54,6 +54,20 @@ struct tries {
 /* So that a repeated request does not count as another try. */
 #define TRIED_MAX 1024
 
+/* The audit log's checkpoints: how far they reach, and the one that goes with the batch at hand. */
+struct seal {
+	bool on;           /* the host has started */
+	bool soon;         /* one is due, however few rows are new */
+	bool making;       /* with this batch */
+	int64_t seq;       /* the last row covered; 0: none */
+	int64_t at;        /* when that was signed */
+	size_t rows;       /* durable ones that are not covered */
+	size_t new_rows;   /* of this batch */
+	char *token;       /* of this batch; owned */
+	int64_t pending;   /* the row that it covers */
+	char hash[44 + 1]; /* and its hash, as text */
+};
+
 struct broker {
 	struct store *store;
 	const struct host_key *key;
@@ -83,10 +97,11 @@ struct broker {
 	struct tries shows[TRIES_MAX];      /* leases that devices showed */
 	uint64_t tried[TRIED_MAX];          /* request tokens whose wrong sign-in code was counted */
 	struct losers losers;               /* of the orders at hand */
-	unsigned long long swept;           /* generation whose waiting seats were all tried; 0: not all */
-	int64_t seat_cursor;                /* of the sweeper's walk through all seats */
-	int64_t device_cursor;              /* and through all devices */
-	int64_t replays;                    /* answers that are remembered, and their bytes, */
+	struct seal seal;
+	unsigned long long swept; /* generation whose waiting seats were all tried; 0: not all */
+	int64_t seat_cursor;      /* of the sweeper's walk through all seats */
+	int64_t device_cursor;    /* and through all devices */
+	int64_t replays;          /* answers that are remembered, and their bytes, */
 	int64_t replay_bytes;
 	bool replays_counted; /* once they were counted */
 };
@@ -95,6 +110,11 @@ struct broker {
  * none. Errors of the store. */
 int broker_open(struct broker *, struct store *, const struct host_key *, struct counters *);
 void broker_close(struct broker *);
+
+/* While no lane runs: audit that the host has started or stops, and sign the audit log up to there. From the
+ * start on, batches sign it again when enough is new. Failures are logged: serving goes before. */
+void broker_started(struct broker *, int64_t now, const char *version);
+void broker_stopped(struct broker *, int64_t now, const char *version);
 
 /*
  * Run a batch at one instant: every job has its outcome afterwards, and what was granted is durable and
@@ -110,6 +130,10 @@ int64_t broker_meta_number(const struct row *);
 /* Make one change inside the batch's transaction. */
 int broker_audit(struct broker *, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail /* taken over; NULL is out of memory */);
+
+/* At a batch's begin: sign what is durable, when it is time. At its end: tell the log, or forget it. */
+int seal_make(struct broker *, int64_t now);
+void seal_end(struct broker *, int64_t now, bool durable);
 
 /* Put a number into the ledger's meta table. */
 int broker_note(struct broker *, const char *meta, int64_t number);

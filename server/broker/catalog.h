@@ -13,8 +13,6 @@
 
 struct store;
 
-#define LEDGER_KEY "ledger" /* meta key of the ledger id */
-
 /* A vendor's certificate of this host. */
 struct catalog_certificate {
 	struct certificate certificate;

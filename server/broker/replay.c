@@ -132,7 +132,8 @@ static int count_all(struct broker *b)
 	return error;
 }
 
-static int put_sealed(struct broker *b, struct job *job, int64_t now, int64_t num, size_t n)
+/* As the last record, so that the oldest stand first. */
+static int put_sealed(struct broker *b, struct job *job, int64_t now, size_t n)
 {
 	struct replay *r = job->replay;
 	size_t room = NONCE + n + TAG;
@@ -143,7 +144,6 @@ static int put_sealed(struct broker *b, struct job *job, int64_t now, int64_t nu
 	crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE, NULL, (const uint8_t *)r->text, n,
 						   r->request, REPLAY_HASH, NULL, sealed, r->seal);
 	struct record record = {.kind = RECORD_REPLAY,
-				.num = num,
 				.u.replay = {.name = {r->name, REPLAY_HASH},
 					     .request = {r->request, REPLAY_HASH},
 					     .at = now,
@@ -158,9 +158,13 @@ static int put_sealed(struct broker *b, struct job *job, int64_t now, int64_t nu
 int replay_keep(struct broker *b, struct job *job, int64_t now)
 {
 	struct search s = {.r = job->replay, .now = now};
-	int error = count_all(b);
+	int error = look(b->store, &s);
+	if (!error && s.num) { /* one of a day before */
+		error = store_drop(b->store, RECORD_REPLAY, s.num);
+		b->replays_counted = false;
+	}
 	if (!error)
-		error = look(b->store, &s); /* one of a day before goes away */
+		error = count_all(b);
 	if (error)
 		return error;
 	job->replay->text = write_answer(job);
@@ -172,7 +176,7 @@ int replay_keep(struct broker *b, struct job *job, int64_t now)
 	else if (b->replays >= REPLAYS_MAX || b->replay_bytes + (int64_t)n > REPLAY_BYTES_MAX)
 		job->code = E_BUSY;
 	else
-		return put_sealed(b, job, now, s.num, n);
+		return put_sealed(b, job, now, n);
 	snprintf(job->fault, sizeof(job->fault), "%s",
 		 job->code == E_BUSY
 			 ? "too many answers are remembered: take no Idempotency-Key, or wait"

@@ -189,10 +189,9 @@ static int print_backup(const struct invocation *inv, json_t *info, const char *
 	return 0;
 }
 
-int backup_run(struct invocation *inv)
+int backup_to(struct invocation *inv, const char *path, json_t **ret_info)
 {
 	struct reply reply;
-	const char *path = inv->args[0];
 	int code = begin(inv);
 	if (!code)
 		code = wait_until_ready(inv, &reply);
@@ -202,8 +201,19 @@ int backup_run(struct invocation *inv)
 	if (!code)
 		say_done(inv);
 	if (!code)
-		code = print_backup(inv, json_object_get(reply.json, "backup"), path);
+		*ret_info = json_incref(json_object_get(reply.json, "backup"));
 	reply_fini(&reply);
+	return code;
+}
+
+int backup_run(struct invocation *inv)
+{
+	json_t *info;
+	int code = backup_to(inv, inv->args[0], &info);
+	if (code)
+		return code;
+	code = print_backup(inv, info, inv->args[0]);
+	json_decref(info);
 	return code;
 }
 
@@ -214,7 +224,7 @@ int backup_verify_run(struct invocation *inv)
 	static char option[] = "--verify-backup";
 	char *argv[] = {NULL, option, inv->args[0], NULL};
 	json_t *answer;
-	int code = daemon_run(inv, argv, NULL, 0, &answer);
+	int code = daemon_run(inv, "verifying the backup", argv, NULL, 0, &answer);
 	if (code)
 		return code;
 	if (invocation_has(inv, "json")) {

@@ -19,6 +19,8 @@ int license_show_run(struct invocation *);
 int license_request_more_run(struct invocation *);
 int install_run(struct invocation *);      /* install.c */
 int host_request_run(struct invocation *); /* host.c */
+int host_replace_run(struct invocation *);
+int host_retire_run(struct invocation *); /* retire.c */
 int host_install_run(struct invocation *);
 int host_show_run(struct invocation *);
 int device_list_run(struct invocation *); /* device.c */
@@ -68,14 +70,16 @@ int activation_list_run(struct invocation *); /* activation.c */
 int activation_release_run(struct invocation *);
 int audit_list_run(struct invocation *); /* audit.c */
 int audit_verify_run(struct invocation *);
-int config_show_run(struct invocation *); /* config.c */
+int audit_export_run(struct invocation *); /* audit_file.c */
+int config_show_run(struct invocation *);  /* config.c */
 int config_check_run(struct invocation *);
 int dns_show_run(struct invocation *); /* dns.c */
 int dns_records_run(struct invocation *);
 int dns_publish_run(struct invocation *);
 int dns_withdraw_run(struct invocation *);
 int dns_check_run(struct invocation *);
-int backup_run(struct invocation *); /* backup.c */
+int backup_to(struct invocation *, const char *path, json_t **ret_info); /* 0, or the exit code */
+int backup_run(struct invocation *);                                     /* backup.c */
 int backup_verify_run(struct invocation *);
 int restore_run(struct invocation *); /* restore.c */
 int doctor_run(struct invocation *);  /* doctor.c */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "buffer.h"
 #include "failure.h"
+#include "progress.h"
 
 #define DAEMON "musterd"
 #define ANSWER_MAX 65536
@@ -50,16 +52,26 @@ static int spawn(char **argv, int in[2], int out[2], pid_t *ret)
 	return error;
 }
 
-static void read_all(int fd, struct buffer *to)
+static void read_all(int fd, const char *what, struct buffer *to)
 {
 	char piece[4096];
-	ssize_t n;
-	while ((n = read(fd, piece, sizeof(piece))) > 0 || (n < 0 && errno == EINTR))
+	ssize_t n = 1;
+	struct progress p;
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	progress_begin(&p, what);
+	while (n > 0 || (n < 0 && errno == EINTR)) {
+		progress_show(&p);
+		if (poll(&wait, 1, 1000) == 0)
+			continue;
+		n = read(fd, piece, sizeof(piece));
 		if (n > 0 && buffer_append(to, piece, (size_t)n))
-			return;
+			break;
+	}
+	progress_end(&p);
 }
 
-static int exchange(char **argv, const char *input, size_t input_n, struct buffer *answer, int *ret_exit)
+static int exchange(const char *what, char **argv, const char *input, size_t input_n, struct buffer *answer,
+		    int *ret_exit)
 {
 	int in[2];
 	int out[2];
@@ -80,7 +92,7 @@ static int exchange(char **argv, const char *input, size_t input_n, struct buffe
 	close(out[1]);
 	close(in[1]);
 	if (!error)
-		read_all(out[0], answer);
+		read_all(out[0], what, answer);
 	close(out[0]);
 	while (!error && waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -109,13 +121,13 @@ static int take_answer(const struct invocation *inv, const struct buffer *answer
 	return code;
 }
 
-int daemon_run(const struct invocation *inv, char **argv, const char *input, size_t input_n,
+int daemon_run(const struct invocation *inv, const char *what, char **argv, const char *input, size_t input_n,
 	       json_t **ret_json)
 {
 	struct buffer answer;
 	int exit_code = 1;
 	buffer_init(&answer, ANSWER_MAX);
-	int number = exchange(argv, input, input_n, &answer, &exit_code);
+	int number = exchange(what, argv, input, input_n, &answer, &exit_code);
 	int code = number ? failure_say(inv, number == ENOENT ? E_NOT_FOUND : E_IO, "musterd: %s",
 					strerror(number))
 			  : take_answer(inv, &answer, exit_code, ret_json);

@@ -12,10 +12,11 @@
 const char *daemon_find(char out[PATH_MAX]);
 
 /*
- * Run it with these arguments (argv[0] is filled in; NULL ends them), an input (NULL: none), and take the one
- * JSON document that it prints. *ret_json: the caller's. Returns 0, or the exit code after telling why it did
- * not run, or what it refused.
+ * Run it, saying on a terminal what for, with these arguments (argv[0] is filled in; NULL ends them), an
+ * input (NULL: none), and take the one JSON document that it prints. *ret_json: the caller's. Returns 0, or
+ * the exit code after telling why it did not run, or what it refused.
  */
-int daemon_run(const struct invocation *, char **argv, const char *input, size_t input_n, json_t **ret_json);
+int daemon_run(const struct invocation *, const char *what, char **argv, const char *input, size_t input_n,
+	       json_t **ret_json);
 
 #endif

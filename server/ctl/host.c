@@ -26,6 +26,12 @@ int host_request_run(struct invocation *inv)
 	return signed_text_run(inv, &req, &token_host_request);
 }
 
+int host_replace_run(struct invocation *inv)
+{
+	struct request req = {.path = "/v1/host/request", .query = {{"replace", "true"}}, .plain = true};
+	return signed_text_run(inv, &req, &token_host_request);
+}
+
 /* --- install --- */
 
 int host_print_installed(json_t *certificate)

@@ -9,7 +9,7 @@
 #include "command.h"
 #include "print.h"
 
-#define LISTING_FILTERS 4
+#define LISTING_FILTERS 8
 
 /* The options that every list takes. */
 #define LISTING_OPTIONS                                                                                      \

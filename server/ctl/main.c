@@ -39,6 +39,22 @@ static const struct command_option activation_options[] = {
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option audit_options[] = {
+	{"since", "T", "only at or after a date or an RFC 3339 time", 0},
+	{"until", "T", "only before it", 0},
+	{"actor", "A", "only by actors like this: uid:0, 'device:*', host", 0},
+	{"action", "A", "only actions like this: 'license.*'", 0},
+	{"object", "O", "only about objects like this", 0},
+	{"device", "ID", "only by or about this device; the first 6 or more characters of its id do", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option audit_verify_options[] = {
+	{"log", "FILE", "compare with the checkpoints in the daemon's log, or in output of journalctl; - for standard input", 0},
+	{"journal", NULL, "compare with the checkpoints in this machine's journal", 0},
+	{"key", "KEY", "of an export: believe this host's k4.public... key and no others; may be repeated", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option wait_options[] = {
 	{"until", "STATE", "what to wait for: ready", 0},
 	{"timeout", "S", "give up after so many seconds (30)", 0},
@@ -118,6 +134,13 @@ static const struct command_option enrol_key_options[] = {
 static const struct command_option backup_options[] = {
 	{"with-key", NULL, "put the host's keys into it, under a passphrase", 0},
 	{"passphrase", "-|@FILE", "the passphrase: - for standard input, or @FILE; else it is asked for", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option retire_options[] = {
+	{"undo", NULL, "serve again", 0},
+	{"with-key", NULL, "put the host's keys into the backup, under a passphrase", 0},
+	{"passphrase", "-|@FILE", "the passphrase: - for standard input, or @FILE; else it is asked for", 0},
+	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option restore_options[] = {
@@ -235,6 +258,10 @@ static const struct command commands[] = {
 	{"host request", "", 0, 0, "write the request that a vendor certifies", request_options, host_request_run},
 	{"host install", "FILE", 1, 1, "install a vendor's certificate of this host", install_options,
 	 host_install_run},
+	{"host replace", "", 0, 0, "make a request for a host in another's place, after a restore without its key",
+	 request_options, host_replace_run},
+	{"host retire", "[FILE]", 0, 1, "serve nobody any more, leave DNS, and make the last backup", retire_options,
+	 host_retire_run},
 	{"host show", "", 0, 0, "show this host's keys and certificates", NULL, host_show_run},
 	{"device list", "", 0, 0, "list the devices", list_options, device_list_run},
 	{"device show", "DEVICE", 1, 1, "show a device; the first 6 or more characters of its id do", NULL,
@@ -300,8 +327,11 @@ static const struct command commands[] = {
 	 subscription_options, subscription_takeover_run},
 	{"activation list", "", 0, 0, "list the activations", activation_options, activation_list_run},
 	{"activation release", "", 0, 0, "give back what a device holds", release_options, activation_release_run},
-	{"audit list", "", 0, 0, "list what was done, oldest first", list_options, audit_list_run},
-	{"audit verify", "", 0, 0, "check that nobody changed the audit log", NULL, audit_verify_run},
+	{"audit list", "", 0, 0, "list what was done, oldest first", audit_options, audit_list_run},
+	{"audit verify", "[FILE]", 0, 1, "check that nobody changed the audit log, or an export of it",
+	 audit_verify_options, audit_verify_run},
+	{"audit export", "", 0, 0, "write the whole audit log with its checkpoints, as JSON lines", request_options,
+	 audit_export_run},
 	{"backup", "FILE", 1, 1, "back up the running host into a file, and verify it", backup_options, backup_run},
 	{"backup verify", "FILE", 1, 1, "tell whether a backup is good; works offline", NULL, backup_verify_run},
 	{"restore", "FILE", 1, 1, "put a backup in place; the daemon must be stopped", restore_options, restore_run},

@@ -14,7 +14,7 @@
 #include "command.h"
 #include "failure.h"
 
-#define REQUEST_QUERY 8
+#define REQUEST_QUERY 12
 #define REQUEST_TIMEOUT_MS 10000L
 #define REQUEST_LONG_TIMEOUT_MS 600000L /* for what walks through the whole database */
 #define REQUEST_ANSWER_MAX ((size_t)64 << 20)

@@ -83,7 +83,8 @@ int restore_run(struct invocation *inv)
 		argv[n++] = with_key;
 	int code = keys ? passphrase_read(inv, false, &passphrase) : 0;
 	if (!code)
-		code = daemon_run(inv, argv, passphrase, passphrase ? strlen(passphrase) : 0, &answer);
+		code = daemon_run(inv, "verifying and restoring the backup", argv, passphrase,
+				  passphrase ? strlen(passphrase) : 0, &answer);
 	passphrase_free(passphrase);
 	if (code)
 		return code;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "lease.h"
 #include "limit.h"
 #include "model.h"
@@ -20,7 +21,6 @@
 #define RATCHET 16
 #define CANDIDATES_MAX 16 /* grants that are looked at for one product */
 #define ANSWER_MAX 768    /* bytes of a remembered answer */
-#define AUDIT_HASH 32
 
 /* Who may hold a seat, and be a member of a group; the numbers stand in the store. */
 enum member_kind { MEMBER_USER, MEMBER_DEVICE, MEMBER_GROUP };
@@ -203,15 +203,6 @@ struct verdict {
 	int notices[LIMIT_NOTICES]; /* codes worth telling; 0 ends */
 };
 
-/* One row of the audit log. Texts borrowed. */
-struct audit {
-	int64_t at;
-	const char *actor;  /* "device:ID", "uid:N" or "host" */
-	const char *action; /* dotted: "activation.granted" */
-	const char *object;
-	const char *detail; /* a JSON object */
-};
-
 /* A change of the store. */
 enum effect_kind {
 	EFFECT_DEVICE,  /* a new device, or new names of a known one */
@@ -230,6 +221,7 @@ enum effect_kind {
 	EFFECT_TALLY,
 	EFFECT_EXPIRE, /* daily counters before a day */
 	EFFECT_AUDIT,
+	EFFECT_PRUNE, /* the oldest audit rows up to one, so many at once */
 };
 
 struct effect {
@@ -283,6 +275,10 @@ struct effect {
 			int64_t n;
 		} tally;
 		struct audit audit;
+		struct {
+			int64_t through; /* the last one's seq */
+			int64_t limit;
+		} prune;
 	} u;
 };
 

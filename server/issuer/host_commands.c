@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base64url.h"
+#include "certified.h"
 #include "commands.h"
 #include "document.h"
 #include "issued.h"
@@ -26,6 +27,7 @@ struct certifying {
 	struct ledger_license row;
 	struct certificate certificate;
 	struct ledger_others others;
+	struct ledger_host former; /* whose ledger the host took over, when the request says so */
 	char *token;
 };
 
@@ -138,6 +140,38 @@ static int sign_certificate(struct certifying *c, struct failure *f)
 	return error ? document_refused(f, error, c->request.name, "", c->vendor.public, fault.where) : 0;
 }
 
+/* --- a host in another's place --- */
+
+/* Its place goes over to this one. Only with the same ledger: what the old host counted, the new one goes on
+ * with. */
+static int take_over(const struct invocation *inv, struct certifying *c, struct failure *f)
+{
+	const char *license = c->issued.license.id;
+	int64_t at;
+	int error = ledger_host_replaced(c->vendor.ledger, license, c->request.sign, &at);
+	if (error)
+		return ledger_explain(c->vendor.ledger, error, f);
+	if (at && !c->request.replaces[0]) {
+		failure_set(f, E_HOST_LIMIT, "host '%s' was replaced by another for license '%s'",
+			    c->request.name, license);
+		return failure_remedy(f, "Ask for a request of the host that serves now, or one made with "
+					 "'musterctl host replace' after restoring its backup.");
+	}
+	if (!c->request.replaces[0])
+		return 0;
+	if (certified_find(&c->vendor, c->request.replaces, license, &c->former, f))
+		return f->code;
+	if (memcmp(c->former.ledger, c->request.ledger, LEDGER_ID) != 0 ||
+	    memcmp(c->former.sign, c->request.sign, PASETO_PUBLIC) == 0) {
+		failure_set(f, E_LEDGER_MISMATCH, "host '%s' does not keep the ledger of host '%s'",
+			    c->request.name, c->former.name);
+		return failure_remedy(f, "Restore a backup of the old host on the new one first.");
+	}
+	error = ledger_host_replace(c->vendor.ledger, license, c->former.sign, c->request.sign,
+				    issuer_now(inv));
+	return error ? ledger_explain(c->vendor.ledger, error, f) : 0;
+}
+
 /* --- how many hosts --- */
 
 static int refuse_host(struct certifying *c, int64_t used, const char *remedy, struct failure *f)
@@ -227,13 +261,28 @@ static void note_certificate(const struct invocation *inv, const struct certific
 		rfc3339_write(certificate->exp, until));
 }
 
+static void note_former(const struct invocation *inv, const struct ledger_host *former)
+{
+	char until[RFC3339_TEXT];
+	FILE *notes = former->name[0] ? document_notes(inv) : NULL;
+	if (!notes)
+		return;
+	fputs("in place of host ", notes);
+	print_safe(notes, former->name);
+	fprintf(notes,
+		", whose certificate holds until %s; if somebody may have its keys, revoke it:\n"
+		"  muster-issuer host revoke, then muster-issuer revocations\n",
+		rfc3339_write(former->exp, until));
+}
+
 /* From here on the ledger is locked, so that two runs at once cannot both take the last place. */
 static int certify_locked(const struct invocation *inv, struct certifying *c, struct failure *f)
 {
 	int error = ledger_begin(c->vendor.ledger);
 	if (error)
 		return ledger_explain(c->vendor.ledger, error, f);
-	if (check_limit(inv, c, f) || make_certificate(inv, c, f) || sign_certificate(c, f))
+	if (take_over(inv, c, f) || check_limit(inv, c, f) || make_certificate(inv, c, f) ||
+	    sign_certificate(c, f))
 		return f->code;
 	json_t *summary = certificate_json(&c->certificate, c->row.serial);
 	if (keep_and_give(inv, c, summary, f)) {
@@ -241,6 +290,7 @@ static int certify_locked(const struct invocation *inv, struct certifying *c, st
 		return f->code;
 	}
 	note_certificate(inv, &c->certificate);
+	note_former(inv, &c->former);
 	document_end(inv, summary);
 	return 0;
 }

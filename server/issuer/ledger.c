@@ -10,7 +10,7 @@
 #include "ledger_statement.h"
 
 #define APPLICATION 0x4d535449 /* "MSTI" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_MS 5000
 
 /* Migrations, forward only: the n-th makes version n of version n - 1. Facts only; nothing here can be
@@ -96,6 +96,14 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"	issued INTEGER NOT NULL,"
 	"	token TEXT NOT NULL"
 	") STRICT;",
+
+	"CREATE TABLE replaced_host (" /* whose ledger another host took over: both count as one */
+	"	license TEXT NOT NULL REFERENCES license (id),"
+	"	sign BLOB NOT NULL CHECK (length(sign) = 32),"
+	"	by BLOB NOT NULL CHECK (length(by) = 32),"
+	"	at INTEGER NOT NULL,"
+	"	PRIMARY KEY (license, sign)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 int ledger_explain(const struct ledger *ledger, int error, struct failure *f)

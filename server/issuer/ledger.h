@@ -118,6 +118,11 @@ int ledger_license_each(struct ledger *, int (*visit)(const struct ledger_licens
 int ledger_host_add(struct ledger *, const struct certificate *, int64_t serial, const char *token);
 int ledger_host_others(struct ledger *, const char *license, const uint8_t sign[PASETO_PUBLIC], int64_t now,
 		       struct ledger_others *ret);
+/* A host's place went over to another with the same ledger. replaced: when; 0: it did not. */
+int ledger_host_replace(struct ledger *, const char *license, const uint8_t sign[PASETO_PUBLIC],
+			const uint8_t by[PASETO_PUBLIC], int64_t now);
+int ledger_host_replaced(struct ledger *, const char *license, const uint8_t sign[PASETO_PUBLIC],
+			 int64_t *ret_at);
 int ledger_host_each(struct ledger *, int (*visit)(const struct ledger_host *, void *), void *);
 
 /* Keys. salt: that of a grant's keys, made when there is none yet. by_code: what was typed, its bare

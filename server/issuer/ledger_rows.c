@@ -208,6 +208,28 @@ int ledger_host_others(struct ledger *ledger, const char *license, const uint8_t
 	return statement_finish(s, result);
 }
 
+int ledger_host_replace(struct ledger *ledger, const char *license, const uint8_t sign[PASETO_PUBLIC],
+			const uint8_t by[PASETO_PUBLIC], int64_t now)
+{
+	sqlite3_stmt *s = statement(ledger, HOST_REPLACE);
+	bind_text(s, 1, license);
+	bind_bytes(s, 2, sign, PASETO_PUBLIC);
+	bind_bytes(s, 3, by, PASETO_PUBLIC);
+	sqlite3_bind_int64(s, 4, now);
+	return statement_finish(s, statement_step(ledger, s));
+}
+
+int ledger_host_replaced(struct ledger *ledger, const char *license, const uint8_t sign[PASETO_PUBLIC],
+			 int64_t *ret_at)
+{
+	sqlite3_stmt *s = statement(ledger, HOST_REPLACED);
+	bind_text(s, 1, license);
+	bind_bytes(s, 2, sign, PASETO_PUBLIC);
+	int result = statement_step(ledger, s);
+	*ret_at = result == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+	return statement_finish(s, result);
+}
+
 static void read_host(sqlite3_stmt *s, struct ledger_host *ret)
 {
 	*ret = (struct ledger_host){

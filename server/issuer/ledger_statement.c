@@ -32,7 +32,11 @@ static const char *const statements[STATEMENTS] = {
 		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[HOST_OTHERS] = "SELECT count(DISTINCT sign), count(DISTINCT CASE WHEN exp > ?3 THEN sign END)"
 			" FROM certificate WHERE license = ?1 AND sign <> ?2"
-			" AND sign NOT IN (SELECT sign FROM revoked_host)",
+			" AND sign NOT IN (SELECT sign FROM revoked_host)"
+			" AND sign NOT IN (SELECT sign FROM replaced_host WHERE license = ?1)",
+	[HOST_REPLACE] = "INSERT INTO replaced_host (license, sign, by, at) VALUES (?1, ?2, ?3, ?4)"
+			 " ON CONFLICT DO UPDATE SET by = ?3, at = ?4",
+	[HOST_REPLACED] = "SELECT at FROM replaced_host WHERE license = ?1 AND sign = ?2",
 	[HOST_EACH] =
 		"SELECT c.sign, c.ledger, c.name, c.license, l.org, c.jti, c.serial, c.issued, c.exp, g.n,"
 		" v.at, v.reason"

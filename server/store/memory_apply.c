@@ -336,6 +336,21 @@ static int expire(struct memory *m, const struct effect *e)
 	return error;
 }
 
+static int prune(struct memory *m, const struct effect *e)
+{
+	const struct rows *rows = &m->tables[T_AUDIT];
+	int64_t left = e->u.prune.limit;
+	int error = 0;
+	for (size_t i = 0; i < rows->used && rows->all[i].key[0] <= e->u.prune.through && left && !error;
+	     i++) {
+		if (rows->all[i].dead)
+			continue;
+		error = bury(m, T_AUDIT, &rows->all[i]);
+		left--;
+	}
+	return error;
+}
+
 static int put_signed(struct memory *m, const struct effect *e)
 {
 	bool license = e->kind == EFFECT_LICENSE;
@@ -405,6 +420,8 @@ int memory_apply(struct store *store, const struct effect *e)
 		row.key[1] = e->grant;
 		row.text[0] = borrow(e->u.tally.what);
 		return add(m, T_DAILY, row, e->u.tally.n);
+	case EFFECT_PRUNE:
+		return prune(m, e);
 	default:
 		return put_audit(m, e);
 	}

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit.h"
 #include "day.h"
 #include "error.h"
 #include "memory_handle.h"
@@ -322,6 +321,26 @@ static int list(struct memory *m, enum table t, const struct listing *l, row_fun
 	return stopped;
 }
 
+static int count(struct memory *m, const struct listing *l, row_function *callback, void *context)
+{
+	struct row row = {0};
+	for (size_t i = 0; i < m->tables[T_RECORD].used; i++)
+		row.u.count +=
+			!m->tables[T_RECORD].all[i].dead && like(&m->tables[T_RECORD].all[i].record, l);
+	return callback(&row, context);
+}
+
+static int show_audit_end(struct memory *m, row_function *callback, void *context)
+{
+	struct row row = {0};
+	const struct rows *rows = &m->tables[T_AUDIT];
+	if (!rows->used || rows->all[rows->used - 1].dead)
+		return 0;
+	row.cursor[0] = rows->all[rows->used - 1].key[0];
+	show_audit(&rows->all[rows->used - 1], NULL, &row);
+	return callback(&row, context);
+}
+
 int memory_page(struct store *store, const struct listing *l, row_function *callback, void *context)
 {
 	static const enum table tables[] = {
@@ -334,8 +353,10 @@ int memory_page(struct store *store, const struct listing *l, row_function *call
 	bool walks = l->kind == LIST_SOURCES || l->kind == LIST_HOLDERS || l->kind == LIST_TAGGED ||
 		     l->kind == LIST_PROPOSALS || l->kind == LIST_STALE;
 	read_lock(store);
-	int result =
-		walks ? memory_walk(m, l, callback, context) : list(m, tables[l->kind], l, callback, context);
+	int result = l->kind == LIST_COUNT       ? count(m, l, callback, context)
+		     : l->kind == LIST_AUDIT_END ? show_audit_end(m, callback, context)
+		     : walks                     ? memory_walk(m, l, callback, context)
+						 : list(m, tables[l->kind], l, callback, context);
 	read_unlock(store);
 	return result;
 }
@@ -397,20 +418,11 @@ static int64_t recount_any(struct memory *m, const struct item *bucket)
 int memory_check(struct store *store, int64_t now, finding_function *finding, void *context)
 {
 	struct memory *m = memory_of(store);
-	struct audit_chain chain = {0};
 	(void)now;
 	read_lock(store);
 	for (size_t i = 0; i < m->tables[T_BUCKET].used; i++)
 		if (recount_any(m, &m->tables[T_BUCKET].all[i]) != m->tables[T_BUCKET].all[i].number[0])
 			finding(E_COUNT_BROKEN, "a kept count differs from a recount", context);
-	for (size_t i = 0; i < m->tables[T_AUDIT].used; i++) {
-		struct row row = {0};
-		show_audit(&m->tables[T_AUDIT].all[i], NULL, &row);
-		if (!audit_follows(&chain, row.u.audit.seq, &row.u.audit.audit, row.u.audit.hash)) {
-			finding(E_AUDIT_BROKEN, "an audit row does not fit the one before", context);
-			break;
-		}
-	}
 	read_unlock(store);
 	return 0;
 }

@@ -226,6 +226,7 @@ static int propose(struct memory *m, const struct item *d, const struct listing 
 	const struct record *r;
 	size_t at = 0;
 	int stopped = 0;
+	bool proposed = d->key[0] <= l->after[0];
 	while (!stopped && *left > 0 && (r = memory_record(m, RECORD_CIRCLE, &at))) {
 		const struct record_circle *c = &r->u.circle;
 		bool behind = d->key[0] > l->after[0] || (d->key[0] == l->after[0] && r->num > l->after[1]);
@@ -236,7 +237,13 @@ static int propose(struct memory *m, const struct item *d, const struct listing 
 			.cursor = {d->key[0], r->num},
 			.u.proposal = {d->key[0], d->bytes, d->text[2], r->num, c->name, c->pattern}};
 		stopped = callback(&row, context);
+		proposed = true;
 		--*left;
+	}
+	if (!proposed && --*left >= 0) {
+		struct row row = {.cursor = {d->key[0]},
+				  .u.proposal = {d->key[0], d->bytes, d->text[2], 0, "", ""}};
+		stopped = callback(&row, context);
 	}
 	return stopped;
 }

@@ -268,6 +268,16 @@ static int apply_audit(struct sqlite_store *s, const struct effect *e)
 	return error;
 }
 
+static int apply_prune(struct sqlite_store *s, const struct effect *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(s, STMT_AUDIT_PRUNE);
+	if (!stmt)
+		return sqlite_error(s);
+	sqlite3_bind_int64(stmt, 1, e->u.prune.through);
+	sqlite3_bind_int64(stmt, 2, e->u.prune.limit);
+	return sqlite_run(s, stmt);
+}
+
 int sqlite_apply(struct store *store, const struct effect *e)
 {
 	static int (*const appliers[])(struct sqlite_store *, const struct effect *) = {
@@ -279,6 +289,7 @@ int sqlite_apply(struct store *store, const struct effect *e)
 		[EFFECT_SEAT] = apply_seat,          [EFFECT_PUT] = apply_put,
 		[EFFECT_DROP] = apply_drop,          [EFFECT_TALLY] = apply_tally,
 		[EFFECT_EXPIRE] = apply_expire,      [EFFECT_AUDIT] = apply_audit,
+		[EFFECT_PRUNE] = apply_prune,
 	};
 	return appliers[e->kind]((struct sqlite_store *)store, e);
 }

@@ -20,6 +20,7 @@ enum statement {
 struct record_finder {
 	enum record_kind kind;
 	uint32_t by;
+	bool counts;
 	sqlite3_stmt *stmt;
 };
 

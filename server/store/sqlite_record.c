@@ -82,18 +82,19 @@ static sqlite3_stmt *prepare_put(struct sqlite_store *s, enum record_kind kind)
 	return prepare(s, sql);
 }
 
-static sqlite3_stmt *prepare_find(struct sqlite_store *s, enum record_kind kind, uint32_t by)
+/* counts: of ?1 and ?2, cursor and limit, nothing is left. */
+static sqlite3_stmt *prepare_find(struct sqlite_store *s, enum record_kind kind, uint32_t by, bool counts)
 {
 	char sql[SQL_ROOM];
 	char part[64];
 	size_t n;
 	const struct record_field *fields = record_fields(kind, &n);
-	snprintf(sql, sizeof(sql), "SELECT num");
-	for (size_t i = 0; i < n; i++) {
+	snprintf(sql, sizeof(sql), "SELECT %s", counts ? "count(*)" : "num");
+	for (size_t i = 0; i < n && !counts; i++) {
 		snprintf(part, sizeof(part), ", %s", fields[i].name);
 		add(sql, part);
 	}
-	snprintf(part, sizeof(part), " FROM %s WHERE num > ?1", record_name(kind));
+	snprintf(part, sizeof(part), " FROM %s WHERE %s", record_name(kind), counts ? "1" : "num > ?1");
 	add(sql, part);
 	for (size_t i = 0; i < n; i++) {
 		if (!(by & 1u << i))
@@ -101,7 +102,8 @@ static sqlite3_stmt *prepare_find(struct sqlite_store *s, enum record_kind kind,
 		snprintf(part, sizeof(part), " AND %s = ?%zu", fields[i].name, i + 3);
 		add(sql, part);
 	}
-	add(sql, " ORDER BY num LIMIT ?2");
+	if (!counts)
+		add(sql, " ORDER BY num LIMIT ?2");
 	return prepare(s, sql);
 }
 
@@ -116,17 +118,17 @@ static struct record_finder *finder_place(struct sqlite_store *s)
 	return &s->finders[s->finder_turn];
 }
 
-static sqlite3_stmt *finder(struct sqlite_store *s, enum record_kind kind, uint32_t by)
+static sqlite3_stmt *finder(struct sqlite_store *s, enum record_kind kind, uint32_t by, bool counts)
 {
 	for (size_t i = 0; i < s->n_finders; i++)
-		if (s->finders[i].kind == kind && s->finders[i].by == by)
+		if (s->finders[i].kind == kind && s->finders[i].by == by && s->finders[i].counts == counts)
 			return s->finders[i].stmt;
-	sqlite3_stmt *stmt = prepare_find(s, kind, by);
+	sqlite3_stmt *stmt = prepare_find(s, kind, by, counts);
 	if (!stmt)
 		return NULL;
 	struct record_finder *place = finder_place(s);
 	sqlite3_finalize(place->stmt);
-	*place = (struct record_finder){kind, by, stmt};
+	*place = (struct record_finder){kind, by, counts, stmt};
 	return stmt;
 }
 
@@ -179,7 +181,8 @@ int sqlite_record_page(struct sqlite_store *s, const struct listing *l, row_func
 {
 	size_t n;
 	const struct record_field *fields = record_fields(l->like->kind, &n);
-	sqlite3_stmt *stmt = finder(s, l->like->kind, l->by);
+	bool counts = l->kind == LIST_COUNT;
+	sqlite3_stmt *stmt = finder(s, l->like->kind, l->by, counts);
 	int result = SQLITE_DONE;
 	int stopped = 0;
 	if (!stmt)
@@ -191,8 +194,12 @@ int sqlite_record_page(struct sqlite_store *s, const struct listing *l, row_func
 			bind_field(stmt, (int)i + 3, l->like, &fields[i]);
 	while (!stopped && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct row row = {0};
-		sqlite_record_read(stmt, 0, l->like->kind, &row.u.record);
-		row.cursor[0] = row.u.record.num;
+		if (counts) {
+			row.u.count = sqlite3_column_int64(stmt, 0);
+		} else {
+			sqlite_record_read(stmt, 0, l->like->kind, &row.u.record);
+			row.cursor[0] = row.u.record.num;
+		}
 		stopped = callback(&row, context);
 	}
 	int error = stopped ? stopped : result == SQLITE_DONE ? 0 : sqlite_error(s);

@@ -74,7 +74,13 @@ int store_page(struct store *store, const struct listing *listing, row_function 
 
 int store_check(struct store *store, int64_t now, finding_function *finding, void *context)
 {
-	return store->ops->check(store, now, finding, context);
+	struct audit_check audit = {.ledger = NULL};
+	int error = store->ops->check(store, now, finding, context);
+	if (!error)
+		error = store_audit(store, &audit);
+	if (!error && audit.code)
+		finding(audit.code, audit.what, context);
+	return error;
 }
 
 static int copy_first(const struct row *row, void *context)
@@ -101,6 +107,19 @@ int store_find_num(struct store *store, const struct record *like, uint32_t by, 
 	*ret = 0;
 	int found = store_page(store, &one, note_num, ret);
 	return found < 0 ? found : 0;
+}
+
+static int take_count(const struct row *row, void *context)
+{
+	*(int64_t *)context = row->u.count;
+	return 0;
+}
+
+int store_count(struct store *store, const struct record *like, uint32_t by, int64_t *ret)
+{
+	struct listing l = {.kind = LIST_COUNT, .like = like, .by = by};
+	*ret = 0;
+	return store_page(store, &l, take_count, ret);
 }
 
 int store_get(struct store *store, enum record_kind kind, int64_t num, struct record_copy *ret)

@@ -14,6 +14,7 @@
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 
+#include "audit_check.h"
 #include "bucket.h"
 #include "facts.h"
 
@@ -27,6 +28,7 @@ enum listing_kind {
 	LIST_AUDIT,
 	LIST_DAILY,
 	LIST_RECORD,  /* records like an example */
+	LIST_COUNT,   /* one row: how many records are like it */
 	LIST_SOURCES, /* assignments that reach a holder: its own first, then those of groups above, by name
 		       */
 	LIST_HOLDERS, /* users or devices in a group, however deep; each once */
@@ -35,8 +37,10 @@ enum listing_kind {
 	LIST_USER_DEVICES, /* what one user holds, on which devices; the one used least recently first */
 	LIST_TAGGED, /* devices that have one of some parts, for one grant; those with the most of them first
 		      */
-	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it */
+	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it; a
+			   device that is proposed for no group is one row with circle 0 */
 	LIST_STALE,     /* devices never licensed and silent since an instant */
+	LIST_AUDIT_END, /* the last row of the audit log */
 };
 
 /* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave;
@@ -53,7 +57,7 @@ struct listing {
 	const char *state;      /* LIST_ACTIVATION: active, ended, counted, released, pending */
 	int64_t expires_before; /* LIST_ACTIVATION */
 	int64_t user;           /* LIST_ACTIVATION, LIST_USER_DEVICES: only this user's; 0: no such filter */
-	const struct record *like; /* LIST_RECORD: kind, and the fields that `by` names */
+	const struct record *like; /* LIST_RECORD, LIST_COUNT: kind, and the fields that `by` names */
 	uint32_t by;
 	enum member_kind kind_of; /* LIST_SOURCES: kind of the holder, or MEMBER_GROUP for a group itself */
 	int64_t holder;           /* LIST_SOURCES: its number; LIST_HOLDERS: the group's */
@@ -129,6 +133,7 @@ struct row {
 			int64_t n;
 		} daily;
 		struct record record; /* LIST_RECORD, LIST_WAITING, LIST_NEWEST */
+		int64_t count;        /* LIST_COUNT */
 		struct {
 			struct record record;
 			const char *group; /* through which; "": the holder's own */
@@ -229,12 +234,21 @@ int store_page(struct store *, const struct listing *, row_function *, void *con
  */
 int store_check(struct store *, int64_t now, finding_function *, void *context);
 
+/*
+ * Show the audit log and its checkpoints to a check, of which the ledger and the hosts that have served it
+ * are set here; memory stays flat. Returns 0 whatever was found (ret->code), or an error of the store.
+ */
+int store_audit(struct store *, struct audit_check *ret);
+
 /* The first record like the example in the fields that `by` names. ret: a copy of its own. E_NOT_FOUND;
  * E_TOO_LARGE. */
 int store_find(struct store *, const struct record *like, uint32_t by, struct record_copy *ret);
 
 /* The same record's number alone, 0 for none. */
 int store_find_num(struct store *, const struct record *like, uint32_t by, int64_t *ret);
+
+/* How many records are like the example, without reading them. */
+int store_count(struct store *, const struct record *like, uint32_t by, int64_t *ret);
 
 /* The record of this number. As store_find. */
 int store_get(struct store *, enum record_kind, int64_t num, struct record_copy *ret);
@@ -267,6 +281,10 @@ int64_t store_tag(const uint8_t id[DEVICE_ID]);
 
 /* The state of an activation as listings name it. */
 const char *store_holding_state(const struct holding *, int64_t now);
+
+/* What the meta table says of the ledger itself: its id, and hosts that have signed its audit log. */
+#define LEDGER_KEY "ledger"
+#define SIGNER_KEY "signer." /* and the key's k4.pid */
 
 /* Backends. */
 int store_sqlite_open(const char *path, struct store **ret);

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure a real host on this machine: print a table against the budgets, write bench.json. BENCHMARKS.md defines all.
 
-Usage: bench.py [models]        MUSTER_BUILD names the build folder; models: only what users, groups and seats cost. Ends
-by itself in under ten minutes. The exit code tells only whether the work itself went well: a budget that is not met is
-printed, not punished.
+Usage: bench.py [models|listing]        MUSTER_BUILD names the build folder; models: only what users, groups and seats cost;
+listing: only what a long list costs those who are served beside it. Ends by itself in under ten minutes. The exit code tells
+only whether the work itself went well: a budget that is not met is printed, not punished.
 """
 import http.client
 import json
@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -136,11 +137,11 @@ class Host:
     def status_ms(self):
         return self.get_ms(["/v1/status"] * STATUS_TIMES, self.status_socket)
 
-    def rss_kib(self):
+    def rss_kib(self, name="VmRSS"):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1])
-        raise Failed("no VmRSS")
+        raise Failed(f"no {name}")
 
     def load(self, mode, clients, most, *more):
         """A timed window against this host. The generator reads the host's CPU clock at its two ends."""
@@ -445,6 +446,87 @@ def work_models(figures, ratios, sockets):
     measure_models(few, many, figures, ratios)
 
 
+# --- a long list beside activations ---
+
+
+def list_once(host):
+    """All activations as CSV, read by curl as fast as they come; every one must be in it. Seconds that it took."""
+    out, begin = FOLDER / "listing.csv", time.monotonic()
+    run("curl", "-sS", "--fail", "--unix-socket", host.socket, "-o", out, "http://localhost/v1/activations?format=csv")
+    seconds = time.monotonic() - begin
+    with open(out, "rb") as file:
+        rows = sum(1 for _ in file) - 1
+    out.unlink()
+    if rows < MILLION:
+        raise Failed(f"the list has {rows} rows of {MILLION}")
+    return seconds
+
+
+class Lists:
+    """Lists without a pause, in the background."""
+
+    def __init__(self, host):
+        self.wanted, self.fault, self.seconds = True, None, []
+        self.thread = threading.Thread(target=self.work, args=[host], daemon=True)
+        self.thread.start()
+
+    def work(self, host):
+        try:
+            while self.wanted:
+                self.seconds.append(list_once(host))
+        except (Failed, subprocess.TimeoutExpired) as fault:
+            self.fault = fault
+
+    def stop(self):
+        self.wanted = False
+        self.thread.join(COMMAND_SECONDS)
+        if self.fault or not self.seconds:
+            raise Failed(f"the lists beside the window failed: {self.fault}")
+
+
+def measure_listing(host, figures, ratios):
+    """The host's memory while it lists alone; then windows of activations without and with a list, in turns."""
+    clear = pathlib.Path(f"/proc/{host.process.pid}/clear_refs")
+    list_once(host)  # whatever is allocated once
+    clear.write_text("5")  # the peak begins again
+    before = host.rss_kib()
+    figures["listing_s"] = list_once(host)
+    figures["listing_rss_growth_kib"] = host.rss_kib("VmHWM") - before
+    say(f"  list of {MILLION} activations alone: {figures['listing_s']:.1f} s, "
+        f"{figures['listing_rss_growth_kib']} KiB more at its peak")
+
+    def pair():
+        runs = [host.load("fresh", 64, FIRST_MOST[64])]
+        show("activate, 64 clients", runs[-1])
+        lists = Lists(host)
+        runs.append(host.load("fresh", 64, FIRST_MOST[64]))
+        lists.stop()
+        show("  the same beside a list", runs[-1])
+        return runs
+
+    chosen, _ = quietest(pair)
+    figures["listing_p99_ms"] = median([runs[1] for runs in chosen], "p99_ms")
+    figures["listing_p99_ms_without"] = median([runs[0] for runs in chosen], "p99_ms")
+    figures["listing_activations_per_s"] = median([runs[1] for runs in chosen], "ops_per_s")
+    ratios["listing_p99_over_none"] = statistics.median(b["p99_ms"] / a["p99_ms"] for a, b in chosen)
+
+
+def listing_budgets(figures, ratios):
+    """What issue 4 asks."""
+    return [("p99 of activations beside a list over none", ratios["listing_p99_over_none"], "most", 2),
+            ("MiB more while 1,000,000 rows are listed", figures["listing_rss_growth_kib"] / 1024, "most", 20)]
+
+
+def work_listing(figures, ratios, sockets):
+    figures["machine"] = machine()
+    _, million = set_up(sockets)
+    fill(million, MILLION)
+    million.start()
+    measure_listing(million, figures, ratios)
+    million.check()
+    million.stop()
+
+
 # --- the whole ---
 
 
@@ -507,7 +589,7 @@ def budgets(figures, ratios):
 
 
 NOT_MEASURED = ["FastAPI, pgbench and Kea beside it", "10,000,000 devices", "20,000 connections",
-                "fairness of listings", "libmuster"]
+                "long lists (make bench-listing)", "libmuster"]
 
 
 def held_against(lines):
@@ -557,8 +639,8 @@ def late(number, frame):
 
 def main():
     figures, ratios = {}, {}
-    only_models = sys.argv[1:] == ["models"]
-    if sys.argv[1:] and not only_models:
+    only = sys.argv[1] if len(sys.argv) > 1 else ""
+    if only not in ("", "models", "listing"):
         say(__doc__)
         return 64
     begin = time.monotonic()
@@ -569,9 +651,12 @@ def main():
     FOLDER.mkdir(parents=True, mode=0o700)
     sockets = pathlib.Path(tempfile.mkdtemp(prefix="muster-"))  # short: a socket's path holds about 100 characters
     try:
-        if only_models:
+        if only == "models":
             work_models(figures, ratios, sockets)
             rows = held_against(models_budgets(ratios))
+        elif only == "listing":
+            work_listing(figures, ratios, sockets)
+            rows = held_against(listing_budgets(figures, ratios))
         else:
             work(figures, ratios, sockets)
             rows = table(figures, ratios)
@@ -587,8 +672,8 @@ def main():
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     figures["seconds"] = time.monotonic() - begin
     document = {"schema": 1, "ratios": ratios, "figures": figures, "budgets": rows,
-                "not_measured": [] if only_models else NOT_MEASURED, "limits_raised": LIMITS}
-    path = BUILD / ("bench-models.json" if only_models else "bench.json")
+                "not_measured": [] if only else NOT_MEASURED, "limits_raised": LIMITS}
+    path = BUILD / (f"bench-{only}.json" if only else "bench.json")
     path.write_text(json.dumps(rounded(document), indent=1) + "\n")
     say(f"\n{path} written after {figures['seconds']:.0f} s")
     return 0

@@ -66,6 +66,8 @@ static void test_every_kind_is_kept_and_found_by_every_field(void **state)
 				assert_string_equal(here.all[0], wanted);
 				assert_int_equal(store_find_num(store, &like, by, &num), 0);
 				assert_int_equal(num, i);
+				assert_int_equal(store_count(store, &like, by, &num), 0);
+				assert_int_equal(num, list_like(&like, by));
 			}
 		}
 		struct record other = sample((enum record_kind)kind, 9);
@@ -75,6 +77,10 @@ static void test_every_kind_is_kept_and_found_by_every_field(void **state)
 		assert_int_equal(store_find_num(store, &other, 1, &num), 0);
 		assert_int_equal(num, 0);
 		assert_int_equal(list_like(&other, 0), 3);
+		assert_int_equal(store_count(store, &other, 0, &num), 0);
+		assert_int_equal(num, 3);
+		assert_int_equal(store_count(store, &other, 1, &num), 0);
+		assert_int_equal(num, 0);
 	}
 }
 

@@ -19,6 +19,7 @@
 
 #include "certificate.h"
 #include "channel.h"
+#include "checkpoint.h"
 #include "error.h"
 #include "lease.h"
 #include "license.h"
@@ -559,6 +560,7 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	struct host_request request;
 	static struct license_request more;
 	struct revocations list;
+	struct checkpoint point;
 	char *token = NULL;
 	(void)state;
 	tokens_load(&t);
@@ -585,6 +587,9 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	assert_int_equal(revocations_open(text, strlen(text), t.vendor, &list, NULL), 0);
 	expect_token(&t, "revocations", revocations_sign(&list, t.vendor_secret, &token), &token);
 	revocations_fini(&list);
+	text = token_of(&t, "checkpoint");
+	assert_int_equal(checkpoint_open(text, strlen(text), &point, NULL), 0);
+	expect_token(&t, "checkpoint", checkpoint_sign(&point, t.host_secret, &token), &token);
 	json_decref(t.document);
 }
 

@@ -102,6 +102,15 @@ def tsig_key_seeds():
     yield "braces", b"key { } { ; } ;"
 
 
+def backup_seeds():
+    """What a backup says of itself, whole and with something missing."""
+    info = {"time": "2026-11-26T07:42:36Z", "host": "k4.pid.x", "name": "alpha", "version": "0.1.0", "ledger": "A" * 22,
+            "database": 3, "audit": 17, "audit_hash": "A" * 43, "devices": 2, "activations": 1, "key": False}
+    rows = {"whole": info, "no-time": {**info, "time": None}, "short-ledger": {**info, "ledger": "AAAA"},
+            "numbers": {**info, "host": 7, "name": [], "time": 5}, "empty": {}}
+    return [(name, json.dumps(row).encode()) for name, row in rows.items()] + [("cut", json.dumps(info).encode()[:40])]
+
+
 def keycode_seeds():
     """Keys and codes of right check characters (ISO/IEC 7064 MOD 27,26), as people type them."""
     alphabet = "346789ABCDEFGHJKMNPQRTVWXY"
@@ -264,7 +273,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         messages = list(message_seeds(ind.protobuf_module(folder)))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
-            "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "tsig_key": tsig_key_seeds(), "change": change_seeds(),
+            "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "tsig_key": tsig_key_seeds(),
+            "backup": backup_seeds(), "change": change_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})
     sets["license_request"] = claims_seeds("license-request")

@@ -36,7 +36,7 @@ POLICY = {"threshold": 25, "window_days": 30, "lease_days": 180, "renew_minutes"
 
 KEY_SALT = bytes(range(16))
 KEYS = [bare + key_check(bare) for bare in ("346789ABCDEFGHJKMNPQRTVW", "XYXYXYXYXYXYXYXYXYXYXYXY")]
-HOST_KINDS = ("lease", "host-request", "license-request")  # signed by the host
+HOST_KINDS = ("lease", "host-request", "license-request", "checkpoint")  # signed by the host
 
 CLAIMS = {
     "product": {**head("product", VENDOR_PID, "AAAAAAAAAAAAAAAAAAAAAA"), "product": PRODUCT, "grace_days": 30, "prompt_days": 25,
@@ -70,6 +70,8 @@ CLAIMS = {
     "license-request": {**head("license-request", HOST_PID, "FFFFFFFFFFFFFFFFFFFFFA"), "license": "fjord-1", "serial": 1,
                         "org": "fjord", "vendor": VENDOR_PID, "reason": "Forty new machines in \u00c5lesund",
                         "wants": [{"grant": "cad-pool", "quantity": 90, "has": 50, "used": 48}]},
+    "checkpoint": {**head("checkpoint", HOST_PID, "HHHHHHHHHHHHHHHHHHHHHA"), "sign": k4_public(public_of(HOST)), "ledger": b64(LEDGER),
+                   "seq": 120, "hash": b64(bytes(range(32))), "previous": 96},
     "revocations": {**head("revocations", VENDOR_PID, "GGGGGGGGGGGGGGGGGGGGGA"), "number": 3, "hosts": [HOST_PID],
                     "licenses": ["lagoon-1", "lagoon-2"], "keys": [b64(key_hash(KEY_SALT, KEYS[1])), b64(bytes(range(32)))]},
 }

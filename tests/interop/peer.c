@@ -11,6 +11,7 @@
 
 #include "certificate.h"
 #include "channel.h"
+#include "checkpoint.h"
 #include "error.h"
 #include "lease.h"
 #include "license.h"
@@ -249,6 +250,7 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 	static struct lease lease;
 	static struct host_request request;
 	static struct license_request more;
+	struct checkpoint point;
 	struct revocations list = {.number = 0};
 	int error = E_USAGE;
 	if (strcmp(kind, "license") == 0 && (error = license_open(token, n, public, &license, NULL)) == 0)
@@ -269,6 +271,8 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 	if (strcmp(kind, "revocations") == 0 &&
 	    (error = revocations_open(token, n, public, &list, NULL)) == 0)
 		error = revocations_sign(&list, secret, ret);
+	if (strcmp(kind, "checkpoint") == 0 && (error = checkpoint_open(token, n, &point, NULL)) == 0)
+		error = checkpoint_sign(&point, secret, ret);
 	license_fini(&license);
 	revocations_fini(&list);
 	return error;

@@ -127,7 +127,8 @@ def test_bounds_of_fields():
 # --- tokens ---
 
 KINDS = {"license": "License", "product": "Product file", "certificate": "Host certificate", "lease": "Lease",
-         "host-request": "Host request", "license-request": "License request", "revocations": "Revocation list"}
+         "host-request": "Host request", "license-request": "License request", "revocations": "Revocation list",
+         "checkpoint": "Checkpoint"}
 
 
 def claims_in(text):

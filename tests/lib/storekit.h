@@ -195,6 +195,16 @@ static inline void print_record(const struct record *r, char *out, size_t room)
 	}
 }
 
+/* Those of no table alone. */
+static inline void write_walk(enum listing_kind kind, const struct row *row, char *out)
+{
+	if (kind == LIST_COUNT)
+		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.count);
+	else
+		snprintf(out, ROW_TEXT, "%lld %s %s %s", (long long)row->u.proposal.device,
+			 row->u.proposal.hostname, row->u.proposal.group, row->u.proposal.pattern);
+}
+
 static inline int keep(const struct row *row, void *context)
 {
 	struct texts *t = context;
@@ -238,6 +248,7 @@ static inline int keep(const struct row *row, void *context)
 			 (long long)row->u.activation.grant, row->u.activation.state, held);
 		break;
 	case LIST_AUDIT:
+	case LIST_AUDIT_END:
 		hex(row->u.audit.hash, AUDIT_HASH, bytes);
 		snprintf(out, ROW_TEXT, "%lld %lld %s %s %s %s %s", (long long)row->u.audit.seq,
 			 (long long)row->u.audit.audit.at, row->u.audit.audit.actor,
@@ -269,9 +280,9 @@ static inline int keep(const struct row *row, void *context)
 	case LIST_STALE:
 		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.device_num);
 		break;
+	case LIST_COUNT:
 	case LIST_PROPOSALS:
-		snprintf(out, ROW_TEXT, "%lld %s %s %s", (long long)row->u.proposal.device,
-			 row->u.proposal.hostname, row->u.proposal.group, row->u.proposal.pattern);
+		write_walk(t->kind, row, out);
 		break;
 	}
 	t->n++;

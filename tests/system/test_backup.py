@@ -3,14 +3,17 @@
 import hashlib
 import json
 import os
+import pwd
 import random
+import re
 import shutil
 import sqlite3
 import stat
+import subprocess
 import threading
 import time
 
-from harness import PRODUCT, ROOT, needs_root, program, run, wait_for
+from harness import BUILD, PRODUCT, ROOT, needs_root, program, run, wait_for
 from wire import Client, unbase64
 
 
@@ -387,3 +390,169 @@ def p99(host, vendor, goes_on=None):
     wait_for(lambda: len(load.seconds) > 100 and not (goes_on and goes_on() and len(load.seconds) < 2000), seconds=50, what="load")
     end([load])
     return sorted(load.seconds)[int(len(load.seconds) * 0.99)]
+
+
+@needs_root
+def test_root_restores_for_the_daemons_user(host, hosts):
+    host.json("backup", host.dir / "b", "--with-key", "--passphrase", passphrase(host.dir))
+    nobody = pwd.getpwnam("nobody")
+    fresh = hosts(state="fresh")
+    fresh.state.mkdir(mode=0o700)
+    os.chown(fresh.state, nobody.pw_uid, nobody.pw_gid)
+    for _ in range(2):
+        restore(fresh, host.dir / "b", "--force", "--passphrase", passphrase(host.dir))
+    for path in fresh.state.iterdir():
+        assert path.stat().st_uid == nobody.pw_uid and stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert len(list(fresh.state.glob("muster.db.before-restore-*"))) == 1
+
+
+# --- another host in its place ---
+
+class Site:
+    """The machine of a runbook: a folder, a musterd that `systemctl` starts and stops, and its commands."""
+
+    def __init__(self, host, vendor):
+        self.host = host
+        self.env = {"PATH": f"{host.dir}/bin:{BUILD}:{os.environ['PATH']}", "MUSTERCTL_SOCKET": str(host.socket)}
+        (host.dir / "bin").mkdir(exist_ok=True)
+        (host.dir / "backups").mkdir(exist_ok=True)
+        passphrase(host.dir)
+        host.write_config()
+        # What stands in for the machine: its service manager, and the places that programs look at by themselves.
+        self.script("systemctl", 'echo "$1" > systemctl.wish; while [ -e systemctl.wish ]; do sleep 0.05; done')
+        self.script("musterctl", f'if [ "$1" = restore ]; then set -- "$@" --config {host.config}; fi\n'
+                                 f'exec {program("musterctl")} "$@"')
+        self.script("muster-issuer", f'exec {program("muster-issuer")} "$@" --dir {vendor.dir}')
+
+    def script(self, name, text):
+        path = self.host.dir / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def __call__(self, name):
+        """Run a block of the runbook as it stands."""
+        text = (ROOT / "packaging/RUNBOOK.md").read_text()
+        block = re.search(rf"<!-- runbook: {name} -->\n```sh\n(.*?)```", text, re.S).group(1)
+        with open(self.host.dir / "block.log", "w") as log:
+            shell = subprocess.Popen(["sh", "-euxc", block], cwd=self.host.dir, env={**os.environ, **self.env}, stdout=log,
+                                     stderr=log)
+            wish, limit = self.host.dir / "systemctl.wish", time.monotonic() + 60
+            while shell.poll() is None and time.monotonic() < limit:
+                if wish.exists() and wish.read_text():
+                    self.host.start() if wish.read_text().strip() == "start" else self.host.stop()
+                    wish.unlink()
+                time.sleep(0.02)
+            if shell.poll() is None:
+                shell.kill()
+        assert shell.wait() == 0, (self.host.dir / "block.log").read_text()
+
+
+def test_the_runbook_with_the_key(host, hosts, vendor, machines):
+    own = machines(host, "own")
+    own.done("activate", PRODUCT)
+    site = Site(host, vendor)
+    site("backup")
+    other = machines(host, "other")
+    other.done("activate", PRODUCT)
+    site("retire")
+    good = run(program("musterctl"), "--json", "backup", "verify", host.dir / "backups/latest")
+    identity = json.loads(good.stdout)["backup"]["host"]
+    fresh = hosts(state="fresh")
+    Site(fresh, vendor)("with the key")
+    assert fresh.json("host", "show")["id"] == identity and fresh.count() == 2
+    for machine in (own, other):
+        move(machine, fresh)
+        machine.done("renew", PRODUCT)
+    assert "activation.adopted" not in [row["action"] for row in fresh.items("audit", "list")]  # the last backup had it all
+
+
+def test_the_runbook_without_the_key(host, hosts, vendor, machines):
+    """A third host would be one too many; the one in another's place is not."""
+    own, later = machines(host, "own", "later")
+    own.done("activate", PRODUCT)
+    host.json("backup", host.dir / "b")
+    later.done("activate", PRODUCT)
+    own.done("renew", PRODUCT)
+    serial = own.status()["serial"]
+    host.kill()
+    fresh = hosts(state="fresh")
+    site = Site(fresh, vendor)
+    shutil.move(host.dir / "b", fresh.dir / "backups/latest")
+    site("without the key")
+    assert "NOT_CERTIFIED" in [f["code"] for f in fresh.status()["health"]]
+    move(own, fresh)
+    own.refused("NO_HOST", "renew", PRODUCT)  # nothing is served under the old certificate
+    for number in (1, 2):  # the vendor may be asked again
+        site("the vendor")
+    site("certified")
+    fresh.refused("NOTHING_TO_REPLACE", "host", "replace", "-o", fresh.dir / "again")
+    for machine in (own, later):
+        move(machine, fresh)
+        machine.done("renew", PRODUCT)
+    assert own.status()["serial"] == serial + 1 and fresh.count() == 2
+    fresh.healthy()
+    assert fresh.json("audit", "verify")["ok"]
+    second = hosts(state="second").start()
+    second.ctl("host", "request", "-o", second.dir / "second.request")
+    vendor("host", "certify", second.dir / "second.request", "--license", fresh.dir / "fjord.license", "-o", second.dir / "c2")
+    third = hosts(state="third").start()
+    third.ctl("host", "request", "-o", third.dir / "third.request")
+    done = vendor("host", "certify", third.dir / "third.request", "--license", fresh.dir / "fjord.license", "-o", third.dir / "c3",
+                  check=False)
+    assert done.stderr.startswith("HOST_LIMIT: ")
+    third.refused("NOTHING_TO_REPLACE", "host", "replace", "-o", third.dir / "c4")
+
+
+def test_a_replaced_host_has_no_place_of_its_own(host, hosts, vendor):
+    host.json("backup", host.dir / "b")
+    request = host.dir / "old.request"
+    host.ctl("host", "request", "-o", request)
+    fresh = hosts(state="fresh")
+    restore(fresh, host.dir / "b")
+    fresh.start()
+    fresh.ctl("host", "replace", "-o", fresh.dir / "new.request")
+    certify = ["--license", host.dir / "fjord.license", "-o", host.dir / "c"]
+    vendor("host", "certify", fresh.dir / "new.request", *certify)
+    done = vendor("host", "certify", request, *certify, check=False)
+    assert done.stderr.startswith("HOST_LIMIT: ") and "replaced" in done.stderr
+    # A ledger that is not the old host's is no replacement.
+    lone = hosts(state="lone").start()
+    with sqlite3.connect(fresh.state / "muster.db") as db:
+        assert db.execute("SELECT count(*) FROM certificate").fetchone() == (1,)
+    lone.refused("NOTHING_TO_REPLACE", "host", "replace", "-o", host.dir / "x")
+
+
+def test_a_retired_host_sends_its_machines_on_and_may_come_back(host, hosts, vendor, machines):
+    second = hosts(state="second").start()
+    second.certify(vendor, host.dir / "fjord.license")
+    second.ctl("install", host.dir / "fjord.license")
+    machine = machines(host, "m")
+    machine.options += ["--host", f"127.0.0.1:{second.port}"]
+    machine.done("activate", PRODUCT)
+    assert host.count() == 1
+    assert host.ctl("host", "retire", host.dir / "last", check=False).returncode == 64  # nobody confirmed it
+    told = host.json("host", "retire", host.dir / "last", "--yes")
+    assert told["retired"] and told["backup"]["activations"] == 1
+    assert [f["code"] for f in host.status()["health"]] == ["HOST_RETIRED"]
+    other = machines(host, "n")
+    error = other("activate", PRODUCT, "--json")
+    assert "HOST_RETIRED" in error.stdout + error.stderr
+    host.refused("HOST_RETIRED", "user", "add", "kari")
+    other.options += ["--host", f"127.0.0.1:{second.port}"]
+    other.done("activate", PRODUCT)  # at once, by the next
+    assert second.count() == 1
+    host.stop()
+    host.start()
+    assert [f["code"] for f in host.status()["health"]] == ["HOST_RETIRED"]  # a restart is no return
+    host.ctl("host", "retire", host.dir / "last", "--yes")  # again does no harm
+    host.ctl("host", "retire", "--undo")
+    assert host.status()["state"] == "ok"
+    lone = machines(host, "l")
+    lone.done("activate", PRODUCT)
+    actions = [row["action"] for row in host.items("audit", "list")]
+    assert actions.count("host.retired") == 1 and actions.count("host.returned") == 1
+    # A retired host's last backup serves where it is restored.
+    fresh = hosts(state="fresh")
+    restore(fresh, host.dir / "last")
+    fresh.start()
+    assert "HOST_RETIRED" not in [f["code"] for f in fresh.status()["health"]]

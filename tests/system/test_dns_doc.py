@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from bind import NAMED, ZONE
+from bind import ZONE, named
 from harness import BUILD, ROOT, Machine, needs_root, run, wait_for
 from test_dns_watch import network  # noqa: F401 (a fixture)
 
@@ -30,11 +30,11 @@ options {{ directory "{folder}"; listen-on {{ 127.0.0.1; }}; listen-on-v6 {{ non
 controls {{ }};
 """)
     with open(folder / "named.log", "ab") as log:
-        named = subprocess.Popen([*network, NAMED, "-g", "-c", "named.conf", "-n", "1"], stdout=log, stderr=log, cwd=folder)
+        server = subprocess.Popen([*network, named(folder), "-g", "-c", "named.conf", "-n", "1"], stdout=log, stderr=log, cwd=folder)
     try:
         dig = [*network, "dig", "@127.0.0.1", "+tries=1", "+time=1", "+short"]
-        wait_for(lambda: run(*dig, "SOA", "fjord.test", check=False).stdout or named.poll() is not None, what="named")
-        assert named.poll() is None, (folder / "named.log").read_text()
+        wait_for(lambda: run(*dig, "SOA", "fjord.test", check=False).stdout or server.poll() is not None, what="named")
+        assert server.poll() is None, (folder / "named.log").read_text()
         host = hosts(config=blocks("ini")[0], wrapper=network).start()
         host.install(vendor)
         wait_for(lambda: "one.fjord.test" in run(*dig, "SRV", "_muster._tcp.fjord.test").stdout, what="the record")
@@ -46,8 +46,8 @@ controls {{ }};
         assert "withdrawn one.fjord.test" in shell(goes).stdout
         assert run(*dig, "SRV", "_muster._tcp.fjord.test").stdout == ""
     finally:
-        named.terminate()
-        named.wait(timeout=20)
+        server.terminate()
+        server.wait(timeout=20)
 
 
 @pytest.mark.parametrize("verdict", re.findall(r'^VERDICT\(\w+, "(\w+)"', (ROOT / "server/dns/verdict.def").read_text(), re.M))

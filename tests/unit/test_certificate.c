@@ -253,6 +253,7 @@ static char *request_token(const uint8_t secret[PASETO_SECRET])
 		.head = {.iat = 1700000000, .jti = "j"}, .fixed = {7}, .name = "h", .ledger = {1}};
 	char *token = NULL;
 	paserk_pid_write(host, request.head.iss);
+	strcpy(request.replaces, "k4.pid.another");
 	memcpy(request.sign, host, sizeof(host));
 	assert_int_equal(host_request_sign(&request, secret, &token), 0);
 	return token;
@@ -268,6 +269,7 @@ static void test_a_request_survives(void **state)
 	assert_int_equal(back.fixed[0], 7);
 	assert_int_equal(back.ledger[0], 1);
 	assert_string_equal(back.name, "h");
+	assert_string_equal(back.replaces, "k4.pid.another");
 	assert_int_equal(back.head.iat, 1700000000);
 	free(token);
 }

@@ -547,6 +547,60 @@ static void test_another_key_needs_a_certificate_of_its_own(void **state)
 	host_key_free(other);
 }
 
+/* --- the host as a whole --- */
+
+static int event(enum host_event what)
+{
+	struct job *job = job_new(JOB_HOST, 0);
+	assert_non_null(job);
+	job->event = what;
+	job->event_time = now - 60;
+	strcpy(job->actor, "uid:0");
+	return run_and_free(job);
+}
+
+/* Nothing changes any more, also after a restart; and comes back as it was. */
+static void test_a_retired_host_serves_nobody(void **state)
+{
+	struct machine m = machine(1);
+	(void)state;
+	license_host(1);
+	assert_int_equal(ask(&m, JOB_ACTIVATE, NULL), 0);
+	assert_int_equal(event(HOST_RETIRED), 0);
+	assert_int_equal(atomic_load(&broker.retired), now);
+	int64_t rows = audits(NULL);
+	now += 60;
+	assert_int_equal(event(HOST_RETIRED), 0); /* once is enough */
+	assert_int_equal(ask(&m, JOB_RENEW, NULL), E_HOST_RETIRED);
+	assert_int_equal(ask(&m, JOB_POLICY, NULL), E_HOST_RETIRED);
+	assert_int_equal(order(ADD_USER("ann")), E_HOST_RETIRED);
+	assert_int_equal(install_license(fixture_volume(&vendor, 2, 1)), E_HOST_RETIRED);
+	assert_int_equal(run_and_free(install_job(JOB_SWEEP, NULL)), 0);
+	assert_int_equal(audits(NULL), rows);
+	if (strcmp(flaky.inner->ops->name, sqlite_name) == 0)
+		restart();
+	assert_int_equal(ask(&m, JOB_RENEW, NULL), E_HOST_RETIRED);
+	assert_int_equal(event(HOST_BACKED_UP), 0);
+	assert_int_equal(event(HOST_RETURNED), 0);
+	assert_int_equal(ask(&m, JOB_RENEW, NULL), 0);
+	assert_int_equal(audits("host.retired"), 1);
+	assert_int_equal(audits("host.returned"), 1);
+	assert_int_equal(audits("backup.made"), 1);
+	assert_sound();
+}
+
+/* What could not be stored is not in force. */
+static void test_retiring_is_durable_or_nothing(void **state)
+{
+	struct machine m = machine(1);
+	(void)state;
+	license_host(1);
+	flaky.error = E_STORE_FULL;
+	flaky.commits_to_fail = 1;
+	assert_int_equal(event(HOST_RETIRED), E_STORE_FULL);
+	assert_int_equal(ask(&m, JOB_ACTIVATE, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +612,8 @@ int main(void)
 		BOTH(test_tries_are_limited),
 		BOTH(test_users_leases),
 		BOTH(test_another_key_needs_a_certificate_of_its_own),
+		BOTH(test_a_retired_host_serves_nobody),
+		BOTH(test_retiring_is_durable_or_nothing),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -34,10 +34,3 @@ void audit_hash(const uint8_t previous[AUDIT_HASH], int64_t seq, const struct au
 	add_text(&state, row->detail);
 	crypto_generichash_final(&state, ret, AUDIT_HASH);
 }
-
-bool audit_follows(struct audit_chain *chain, int64_t seq, const struct audit *row,
-		   const uint8_t hash[AUDIT_HASH])
-{
-	audit_hash(chain->hash, ++chain->rows, row, chain->hash);
-	return seq == chain->rows && memcmp(chain->hash, hash, AUDIT_HASH) == 0;
-}

@@ -85,5 +85,5 @@ int main(void)
 		cmocka_unit_test(test_every_field_is_covered),
 		cmocka_unit_test(test_text_cannot_move_between_fields),
 	};
-	return cmocka_run_group_tests_name("server/domain/audit", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("protocol/audit", tests, NULL, NULL);
 }

@@ -485,9 +485,8 @@ class Lists:
 
 
 def measure_listing(host, figures, ratios):
-    """The host's memory while it lists alone; then windows of activations without and with a list, in turns."""
+    """The memory of a host just started while it lists alone; then windows of activations without and with a list, in turns."""
     clear = pathlib.Path(f"/proc/{host.process.pid}/clear_refs")
-    list_once(host)  # whatever is allocated once
     clear.write_text("5")  # the peak begins again
     before = host.rss_kib()
     figures["listing_s"] = list_once(host)

@@ -110,8 +110,8 @@ def test_bash(daemon):  # noqa: F811
     assert bash("musterctl", "musterctl activation list --user=a", **env) == ["anna@fjord"]
     assert "--key" in bash("muster", "muster activate acme --k")
     assert bash("muster-issuer", "muster-issuer product add-") == ["add-plan"]
-    assert bash("musterctl", "musterctl explain THRESH") == ["THRESHOLD_NOT_MET"]
-    assert bash("muster", "muster explain THRESH") == ["THRESHOLD_NOT_MET"]
+    assert bash("musterctl", "musterctl explain THRESHOLD_NO") == ["THRESHOLD_NOT_MET"]
+    assert bash("muster", "muster explain THRESHOLD_NO") == ["THRESHOLD_NOT_MET"]
 
 
 def test_bash_files(folder):  # noqa: F811

@@ -33,6 +33,7 @@ void job_free(struct job *job)
 		free(job->lines[i].certificate);
 	}
 	orders_free(job->orders);
+	free(job->why);
 	sodium_memzero(job->signin_code, sizeof(job->signin_code));
 	free(job->text);
 	free(job->covering);

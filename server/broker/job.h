@@ -14,6 +14,7 @@
 #include "ratchet.h"
 
 struct orders;
+struct why;
 struct replay;
 
 #define CORRELATION_TEXT 17
@@ -83,6 +84,7 @@ struct job {
 	bool shows;                         /* it can show its leases when it is asked */
 	bool dry_run;                       /* only say what the answer would be */
 	bool reset;                         /* dry_run: as if the device held nothing */
+	struct why *why;                    /* dry_run: how the answer came about; NULL: not asked. Owned */
 	char signin_code[KEYCODE_CODE + 1]; /* bare; "": none */
 	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */

@@ -7,6 +7,7 @@
 
 #include "bucket.h"
 #include "error.h"
+#include "why.h"
 
 const struct candidate *work_chosen(const struct work *w, size_t i)
 {
@@ -84,6 +85,7 @@ static int decide(struct work *w)
 		.may_enrol = w->job->may_enrol,
 		.renew_minutes = atomic_load(&w->b->renew_minutes),
 		.retry_minutes = atomic_load(&w->b->retry_minutes),
+		.trace = w->job->why ? &w->job->why->trace : NULL,
 	};
 	int error = 0;
 	for (size_t i = 0; i < w->job->n_lines && !error; i++) {
@@ -150,7 +152,8 @@ static int run_dry(struct work *w)
 {
 	if (w->job->reset)
 		pretend_reset(w);
-	return decide(w);
+	int error = decide(w);
+	return error || !w->job->why ? error : work_why(w);
 }
 
 /* A device that is ahead of the record is asked for its leases, if it can show them, before anything is

@@ -40,6 +40,13 @@ int work_apply(struct work *, struct effect);
 /* request_facts.c: all that is known of the device and of every line. */
 int work_load(struct work *);
 
+/* What the machine looked like when it was activated for a grant; without parts when that is not on record.
+ */
+int work_load_hardware(struct work *, int64_t device, int64_t grant, struct hardware *ret);
+
+/* request_why.c: copy what the dry run has looked at into the job. */
+int work_why(struct work *);
+
 /* request_once.c: give the last answer again (false: there is none to this request), note a ratchet that does
  * not fit, turn it and remember the answer. */
 bool work_repeat(struct work *);

@@ -36,7 +36,7 @@ static int take_twin(const struct row *row, void *context)
 	return 1;
 }
 
-static int load_hardware(struct work *w, int64_t device, int64_t grant, struct hardware *ret)
+int work_load_hardware(struct work *w, int64_t device, int64_t grant, struct hardware *ret)
 {
 	struct record_copy found;
 	struct record like = {.kind = RECORD_HARDWARE,
@@ -62,7 +62,7 @@ static int find_twin(struct work *w, const struct hardware *machine, struct cand
 	for (size_t i = 0; i < t.n && error >= 0 && !bucket_leased(&c->twin.holding, w->now); i++) {
 		struct hardware other;
 		struct listing held = {.kind = LIST_ACTIVATION, .device = t.devices[i], .now = w->now};
-		error = load_hardware(w, t.devices[i], c->grant, &other);
+		error = work_load_hardware(w, t.devices[i], c->grant, &other);
 		if (!error && other.n && likeness_twin(&other, machine, c->policy.hardware_percent))
 			error = store_page(w->b->store, &held, take_twin, &t);
 	}
@@ -78,7 +78,7 @@ static int load_machines(struct work *w, struct line_facts *line)
 		if (c->model != MODEL_POOL || !line->machine.n)
 			continue;
 		if (c->holding.state == HOLDING_ACTIVE)
-			error = load_hardware(w, w->device.device, c->grant, &c->hardware);
+			error = work_load_hardware(w, w->device.device, c->grant, &c->hardware);
 		else
 			error = find_twin(w, &line->machine, c);
 	}

@@ -83,5 +83,6 @@ int backup_run(struct invocation *);                                     /* back
 int backup_verify_run(struct invocation *);
 int restore_run(struct invocation *); /* restore.c */
 int doctor_run(struct invocation *);  /* doctor.c */
+int why_run(struct invocation *);     /* why.c */
 
 #endif

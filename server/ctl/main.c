@@ -60,6 +60,10 @@ static const struct command_option wait_options[] = {
 	{"timeout", "S", "give up after so many seconds (30)", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option why_options[] = {
+	{"user", "USER", "as if this user were signed in; else who signed in there last", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option request_options[] = {
 	SIGNED_TEXT_OPTION,
 	{NULL, NULL, NULL, 0}};
@@ -347,6 +351,8 @@ static const struct command commands[] = {
 	{"dns check", "", 0, 0, "call every host that DNS names: dead, wrong or rogue ones show", dns_list_options,
 	 dns_check_run},
 	{"doctor", "", 0, 0, "let the daemon examine itself", NULL, doctor_run},
+	{"why", "DEVICE [PRODUCT]", 1, 2, "show by which rules a device is refused or served, and what to do", why_options,
+	 why_run},
 	EXPLAIN_COMMAND,
 	COMPLETION_COMMAND,
 	{NULL, NULL, 0, 0, NULL, NULL, NULL}};

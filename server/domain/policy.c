@@ -152,6 +152,13 @@ static void leave(const struct question *q, struct verdict *v, enum then then)
 	v->holding.contacted = q->now;
 }
 
+static void note(const struct question *q, const struct verdict *v, int rule, bool counts)
+{
+	struct policy_trace *t = q->terms->trace;
+	if (t && t->n < CANDIDATES_MAX)
+		t->steps[t->n++] = (struct policy_step){v->chosen, rule, v->code, v->numbers, counts};
+}
+
 /* Decide one candidate; true when it grants, or refuses and yet keeps the device in its books. */
 static bool decide_candidate(const struct question *q, struct verdict *v)
 {
@@ -175,10 +182,12 @@ static bool decide_candidate(const struct question *q, struct verdict *v)
 				leave(q, v, rules[i].then);
 			else
 				v->holding.units = c->holding.units;
+			note(q, v, (int)i, rules[i].then != NOTHING);
 			return rules[i].then != NOTHING;
 		}
 	}
 	give(q, v);
+	note(q, v, -1, true);
 	return true;
 }
 

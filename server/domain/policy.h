@@ -8,11 +8,25 @@
 
 #include "facts.h"
 
+/* How a decision came about, for whoever asks why: the candidates in the order in which they were looked at.
+ */
+struct policy_trace {
+	size_t n;
+	struct policy_step {
+		int candidate; /* its index */
+		int rule;      /* of policy_rules, the one that refused; -1: none, this grant serves */
+		int code;      /* 0, or why not */
+		struct numbers numbers;
+		bool counts; /* refused, and yet kept in its books */
+	} steps[CANDIDATES_MAX];
+};
+
 /* What the host's own settings add to a decision. */
 struct policy_terms {
 	bool may_enrol;         /* the source may bring in a new device now */
 	uint32_t renew_minutes; /* [policy] renew_minutes; 0: the grant's */
 	uint32_t retry_minutes;
+	struct policy_trace *trace; /* filled in, zeroed before; NULL: nobody asks */
 };
 
 /* Decide one product for one device. */

@@ -35,7 +35,7 @@ class Site:
                          {"do": "enrol_key.add", "group": "lab"},
                          {"do": "assign", "device": self.machine.id, "product": PRODUCT})
         self.machine.done("activate", PRODUCT)
-        self.names = {"licenses": "fjord-1", "devices": self.machine.id, "users": "kari", "groups": "sales",
+        self.names = {"licenses": "fjord-1", "devices": self.machine.id, "why": self.machine.id, "users": "kari", "groups": "sales",
                       "subscriptions": "users", "products": PRODUCT}
 
     def path(self, path):

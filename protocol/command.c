@@ -10,6 +10,7 @@
 
 #define EXIT_WRONG_USAGE 64
 #define ROWS_MAX 256
+#define GROUP_TEXT 96 /* the first words of a command's path */
 
 static const struct command_option always[] = {{"help", NULL, "show this help", 'h'},
 					       {"version", NULL, "show the version", 0},
@@ -31,12 +32,22 @@ static void print_options(const char *title, const struct command_option *option
 	}
 }
 
-static void print_program(const struct program *program)
+/* Does the path begin with these words, and go on? */
+static bool goes_on(const char *path, const char *group)
 {
-	printf("%s: %s\n\nUsage: %s [options] COMMAND ...\n\nCommands:\n", program->name, program->about,
-	       program->name);
+	size_t n = strlen(group);
+	return strncmp(path, group, n) == 0 && (n == 0 || path[n] == ' ');
+}
+
+/* All commands, or those that begin with a group's words. */
+static void print_program(const struct program *program, const char *group)
+{
+	printf("%s: %s\n\nUsage: %s%s%s [options] COMMAND ...\n\nCommands:\n", program->name, program->about,
+	       program->name, *group ? " " : "", group);
 	for (const struct command *c = program->commands; c->path; c++) {
 		char left[96];
+		if (!goes_on(c->path, group))
+			continue;
 		snprintf(left, sizeof(left), "%s%s%s", c->path, *c->args ? " " : "", c->args);
 		printf("  %-38s %s\n", left, c->help);
 	}
@@ -201,6 +212,47 @@ void command_find(struct invocation *inv)
 	inv->n_args -= best;
 }
 
+/* As many first words as commands begin with: "license" of "license lst". */
+static void find_group(const struct invocation *inv, char out[GROUP_TEXT])
+{
+	char longer[GROUP_TEXT];
+	bool found = true;
+	out[0] = 0;
+	for (int i = 0; i < inv->n_args && found; i++) {
+		snprintf(longer, sizeof(longer), "%s%s%s", out, i ? " " : "", inv->args[i]);
+		found = false;
+		for (const struct command *c = inv->program->commands; c->path && !found; c++)
+			found = *longer && goes_on(c->path, longer);
+		if (found)
+			strcpy(out, longer);
+	}
+}
+
+/* No command: what is missing, or what could have been meant. */
+static int complain(const struct invocation *inv)
+{
+	char group[GROUP_TEXT];
+	char words[256] = "";
+	char last_word[64];
+	find_group(inv, group);
+	if (!inv->n_args)
+		return command_usage(inv, "a command is needed");
+	if (!*group)
+		return command_usage(inv, "'%s' is not a command", inv->args[0]);
+	/* Commands of one beginning stand together. */
+	const char *last = "";
+	for (const struct command *c = inv->program->commands; c->path; c++) {
+		const char *rest = c->path + strlen(group) + 1;
+		size_t n = strlen(words);
+		if (!goes_on(c->path, group) || (*last && goes_on(rest, last)) || strcmp(rest, last) == 0)
+			continue;
+		snprintf(last_word, sizeof(last_word), "%.*s", (int)strcspn(rest, " "), rest);
+		last = last_word;
+		snprintf(words + n, sizeof(words) - n, "%s%s", n ? ", " : "", last);
+	}
+	return command_usage(inv, "'%s' is not a whole command, it goes on with one of: %s", group, words);
+}
+
 static bool belongs(const struct command_option *options, const char *name)
 {
 	for (; options && options->name; options++)
@@ -270,17 +322,16 @@ int command_main(const struct program *program, int argc, char **argv, void *con
 		return 0;
 	}
 	if (invocation_has(&inv, "help")) {
+		char group[GROUP_TEXT];
+		find_group(&inv, group);
 		if (inv.command)
 			print_command(program, inv.command);
 		else
-			print_program(program);
+			print_program(program, group);
 		return 0;
 	}
-	if (!inv.command) {
-		if (inv.n_args)
-			return command_usage(&inv, "'%s' is not a command", inv.args[0]);
-		return command_usage(&inv, "a command is needed");
-	}
+	if (!inv.command)
+		return complain(&inv);
 	code = check(&inv);
 	return code ? code : inv.command->run(&inv);
 }

@@ -51,6 +51,9 @@ static const struct command commands[] = {
 	{"license", "", 0, 0, "about licenses", NULL, record},
 	{"license install", "FILE", 1, 1, "install a license", NULL, record},
 	{"license list", "", 0, 0, "list licenses", list_options, record},
+	{"user add", "NAME", 1, 1, "add a user", NULL, record},
+	{"user key make", "NAME", 1, 1, "make a key", NULL, record},
+	{"user key list", "", 0, 0, "list the keys", NULL, record},
 	{"why", "DEVICE PRODUCT", 2, 2, "tell why", NULL, record},
 	{"verify", "FILE...", 1, 3, "verify files", NULL, record},
 	{NULL, NULL, 0, 0, NULL, NULL, NULL},
@@ -183,6 +186,10 @@ static void test_wrong_lines(void **state)
 	expect_usage("statu", "'statu' is not a command");
 	expect_usage("Status", "'Status' is not a command");
 	expect_usage("list license", "'list' is not a command");
+	expect_usage("use", "'use' is not a command");
+	expect_usage("user", "'user' is not a whole command, it goes on with one of: add, key; see");
+	expect_usage("user key nosuch",
+		     "'user key' is not a whole command, it goes on with one of: make, list; see");
 	expect_usage("status extra", "does not take 'extra'");
 	expect_usage("license install", "needs FILE");
 	expect_usage("license install a b", "does not take 'b'");
@@ -232,6 +239,20 @@ static void test_help_and_version(void **state)
 	assert_non_null(strstr(out_text, "--json"));
 	assert_null(strstr(out_text, "license install"));
 	assert_string_equal(err_text, "");
+}
+
+static void test_help_of_a_group(void **state)
+{
+	(void)state;
+	assert_int_equal(run("user --help"), 0);
+	assert_non_null(strstr(out_text, "Usage: musterx user [options] COMMAND"));
+	assert_non_null(strstr(out_text, "user key make NAME"));
+	assert_null(strstr(out_text, "license"));
+	assert_int_equal(run("user key nosuch --help"), 0);
+	assert_non_null(strstr(out_text, "user key list"));
+	assert_null(strstr(out_text, "user add"));
+	assert_int_equal(run("nosuch --help"), 0);
+	assert_non_null(strstr(out_text, "license install"));
 }
 
 static void test_help_fits_the_screen(void **state)
@@ -292,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_lines),
 		cmocka_unit_test(test_too_many_options),
 		cmocka_unit_test(test_help_and_version),
+		cmocka_unit_test(test_help_of_a_group),
 		cmocka_unit_test(test_help_fits_the_screen),
 		cmocka_unit_test(test_manual_from_the_table),
 		cmocka_unit_test(test_the_exit_code_is_the_verbs),

@@ -60,7 +60,7 @@ static int write_all(int fd, const char *bytes, size_t n)
 	return 0;
 }
 
-static int sync_folder(const char *path)
+int file_sync_folder(const char *path)
 {
 	char copy[PATH_MAX];
 	snprintf(copy, sizeof(copy), "%s", path);
@@ -108,5 +108,5 @@ int file_replace(const char *path, const void *bytes, size_t n, unsigned mode)
 		errno = saved;
 		return error;
 	}
-	return sync_folder(path);
+	return file_sync_folder(path);
 }

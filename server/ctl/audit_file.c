@@ -2,18 +2,16 @@
 #include "audit_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "audit_check.h"
 #include "base64url.h"
 #include "commands.h"
 #include "failure.h"
 #include "listing.h"
+#include "outfile.h"
 #include "print.h"
 #include "progress.h"
 #include "request.h"
@@ -278,32 +276,14 @@ static int export_all(const struct invocation *inv, struct exporting *e)
 	return 0;
 }
 
-/* A file is whole or not there: it gets its name when it is on disk. */
-static int finish(const struct invocation *inv, FILE *file, const char *part, const char *path)
-{
-	bool bad = fflush(file) || ferror(file) || fsync(fileno(file));
-	bad |= fclose(file) != 0;
-	if (!bad && rename(part, path) == 0)
-		return 0;
-	int code = failure_say(inv, E_IO, "%s: %s", path, strerror(errno));
-	unlink(part);
-	return code;
-}
-
 static int export_to(const struct invocation *inv, const char *path, struct exporting *e)
 {
-	char part[4096];
-	int n = snprintf(part, sizeof(part), "%s.part", path);
-	int fd = n < (int)sizeof(part) ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-	e->file = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!e->file)
-		return failure_say(inv, E_CANNOT_CREATE, "%s: %s", path, strerror(errno));
-	int code = export_all(inv, e);
-	if (!code)
-		return finish(inv, e->file, part, path);
-	fclose(e->file);
-	unlink(part);
-	return code;
+	struct outfile out;
+	int code = outfile_open(inv, &out, path);
+	if (code)
+		return code;
+	e->file = out.file;
+	return outfile_close(inv, &out, export_all(inv, e));
 }
 
 int audit_export_run(struct invocation *inv)

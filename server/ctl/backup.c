@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* musterctl backup: the daemon makes and verifies the file, since only its user may read the database; here
  * it becomes the caller's. */
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "daemon.h"
+#include "outfile.h"
 #include "passphrase.h"
 #include "print.h"
 #include "progress.h"
@@ -111,20 +107,7 @@ static int wait_until_ready(struct invocation *inv, struct reply *reply)
 
 /* --- taking it over --- */
 
-static int sync_file(FILE *file, const char *part, const char *path)
-{
-	char folder[PATH_MAX];
-	snprintf(folder, sizeof(folder), "%s", path);
-	if (fflush(file) || fsync(fileno(file)) || rename(part, path))
-		return errno;
-	int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = fd < 0 || fsync(fd) ? errno : 0;
-	if (fd >= 0)
-		close(fd);
-	return error;
-}
-
-static int fetch_into(struct invocation *inv, FILE *file, const char *part, const char *path)
+static int fetch(struct invocation *inv, FILE *file)
 {
 	struct reply reply;
 	struct request req = {.path = PATH "/file",
@@ -132,32 +115,8 @@ static int fetch_into(struct invocation *inv, FILE *file, const char *part, cons
 			      .timeout_ms = REQUEST_LONG_TIMEOUT_MS,
 			      .progress = "fetching the backup"};
 	int code = request_run(inv, &req, &reply);
-	if (code)
-		return code;
-	reply_fini(&reply);
-	int number = sync_file(file, part, path);
-	return number ? failure_say(inv, E_IO, "%s: %s", path, strerror(number)) : 0;
-}
-
-/* Under another name until it is whole and on disk. */
-static int fetch(struct invocation *inv, const char *path)
-{
-	char part[PATH_MAX];
-	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-		return failure_say(inv, E_CANNOT_CREATE, "%s: the path is too long", path);
-	unlink(part);
-	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
-	if (!file) {
-		int code = failure_say(inv, E_CANNOT_CREATE, "%s: %s", part, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return code;
-	}
-	int code = fetch_into(inv, file, part, path);
-	fclose(file);
-	if (code)
-		unlink(part);
+	if (!code)
+		reply_fini(&reply);
 	return code;
 }
 
@@ -192,12 +151,16 @@ static int print_backup(const struct invocation *inv, json_t *info, const char *
 int backup_to(struct invocation *inv, const char *path, json_t **ret_info)
 {
 	struct reply reply;
-	int code = begin(inv);
+	struct outfile out;
+	int code = outfile_open(inv, &out, path); /* before the daemon has any work */
+	if (code)
+		return code;
+	code = begin(inv);
 	if (!code)
 		code = wait_until_ready(inv, &reply);
 	if (code)
-		return code;
-	code = fetch(inv, path);
+		return outfile_close(inv, &out, code);
+	code = outfile_close(inv, &out, fetch(inv, out.file));
 	if (!code)
 		say_done(inv);
 	if (!code)

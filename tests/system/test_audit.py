@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is done to the audit log on disk is found: by the chain, by its checkpoints, or by the daemon's log."""
 import json
+import os
 import re
 import shutil
 import sqlite3
+import stat
+import subprocess
 
 import pytest
 
@@ -235,3 +238,23 @@ def test_filters(busy):
     assert busy.items("audit", "list", "--device", "abcdef") == []
     assert busy.ctl("audit", "list", "--device", "abc", check=False).returncode != 0
     assert busy.ctl("audit", "list", "--csv").stdout.count("\n") == len(rows) + 1
+
+
+def test_an_export_writes_to_a_pipe_and_never_replaces_it(busy):
+    host, pipe, full = busy.start(), busy.dir / "pipe", busy.dir / "full"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)
+    try:
+        host.ctl("audit", "export", "-o", pipe)
+        assert '"rows":' in reader.communicate(timeout=20)[0].splitlines()[-1]
+    finally:
+        reader.kill()
+        reader.wait()
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    full.symlink_to("/dev/full")
+    host.refused("STORE_FULL", "audit", "export", "-o", full)
+    host.refused("STORE_FULL", "backup", full)
+    assert full.is_symlink() and stat.S_ISCHR(os.stat("/dev/full").st_mode)
+    host.refused("CANNOT_CREATE", "audit", "export", "-o", host.dir / "nowhere" / "file")
+    host.refused("CANNOT_CREATE", "backup", host.dir / "nowhere" / "file")
+    assert not [name for name in host.dir.iterdir() if name.name.startswith("full.")]

@@ -46,6 +46,11 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_n)
 	return 0;
 }
 
+int file_write_code(int reason)
+{
+	return reason == ENOSPC || reason == EDQUOT ? E_STORE_FULL : E_IO;
+}
+
 static int write_all(int fd, const char *bytes, size_t n)
 {
 	while (n) {
@@ -53,7 +58,7 @@ static int write_all(int fd, const char *bytes, size_t n)
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
-			return errno == ENOSPC || errno == EDQUOT ? E_STORE_FULL : E_IO;
+			return file_write_code(errno);
 		bytes += put;
 		n -= (size_t)put;
 	}

@@ -17,6 +17,9 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_n);
  */
 int file_replace(const char *path, const void *bytes, size_t n, unsigned mode);
 
+/* The code of a write that failed for this reason of the system: E_STORE_FULL or E_IO. */
+int file_write_code(int reason);
+
 /* Sync the folder that a file is in, so that its new name survives a power cut. E_IO. */
 int file_sync_folder(const char *path);
 

@@ -47,10 +47,8 @@ static int finish(struct outfile *out)
 
 int outfile_close(const struct invocation *inv, struct outfile *out, int code)
 {
-	if (!code && finish(out)) {
-		int error = errno == ENOSPC || errno == EDQUOT ? E_STORE_FULL : E_IO;
-		code = failure_say(inv, error, "%s: %s", out->path, strerror(errno));
-	}
+	if (!code && finish(out))
+		code = failure_say(inv, file_write_code(errno), "%s: %s", out->path, strerror(errno));
 	fclose(out->file);
 	if (code && !out->direct)
 		unlink(out->part);

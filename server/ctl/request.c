@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "file.h"
 #include "progress.h"
 
 #define SOCKET_DEFAULT "/run/muster/admin.sock"
@@ -101,10 +102,11 @@ static size_t take_bytes(char *bytes, size_t one, size_t n, void *context)
 	struct reply *r = t->reply;
 	long status = 0;
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-	int error = t->sink && status == 200 ? fwrite(bytes, one, n, t->sink) == n ? 0 : E_IO
-					     : buffer_append(&r->body, bytes, one * n);
+	bool sinks = t->sink && status == 200;
+	int error = sinks ? fwrite(bytes, one, n, t->sink) == n ? 0 : file_write_code(errno)
+			  : buffer_append(&r->body, bytes, one * n);
 	if (error)
-		failure_set(&r->failure, error, "%s", error == E_IO ? strerror(errno) : "the answer");
+		failure_set(&r->failure, error, "%s", sinks ? strerror(errno) : "the answer");
 	return error ? 0 : n;
 }
 
@@ -181,7 +183,7 @@ static int transfer_failed(CURL *curl, CURLcode result, const char *socket, stru
 	case CURLE_SEND_ERROR:
 		return failure_set(f, E_CLOSED, "%s", socket);
 	case CURLE_WRITE_ERROR:
-		return f->code == E_IO
+		return f->code == E_IO || f->code == E_STORE_FULL
 			       ? f->code
 			       : failure_set(f, f->code ? f->code : E_MALFORMED, "the answer of %s", socket);
 	case CURLE_OUT_OF_MEMORY:

@@ -169,7 +169,7 @@ static size_t list_kept(const char *dir, backup_name *all, size_t room)
 	DIR *d = opendir(dir);
 	for (struct dirent *e; d && n < room && (e = readdir(d)) != NULL;)
 		if (is_ours(e->d_name))
-			snprintf(all[n++], sizeof(all[0]), "%s", e->d_name);
+			strcpy(all[n++], e->d_name); /* its length was looked at */
 	if (d)
 		closedir(d);
 	qsort(all, n, sizeof(all[0]), by_name);

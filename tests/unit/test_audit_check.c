@@ -238,9 +238,9 @@ static void test_checkpoints_are_judged(void **state)
 	for (size_t i = 0; i < POINTS; i++) {
 		int64_t seq = (int64_t)(i + 1) * EVERY;
 		struct log log = whole();
+		size_t length = strlen(log.points[i].token);
 		log.points[i].at++;
 		assert_found(&log, E_AUDIT_CHECKPOINT, seq);
-		size_t length = strlen(log.points[i].token);
 		for (size_t at = 0; at < length; at += 7) {
 			log = whole();
 			log.points[i].token[at] ^= 1;

@@ -132,13 +132,23 @@ void status_show(struct exchange *x)
 		exchange_problem(x, error, NULL);
 		return;
 	}
+	error = overview_peaks(x, o);
+	if (error) {
+		free(o);
+		exchange_problem(x, error, NULL);
+		return;
+	}
 	const struct admin_settings *s = &x->admin->settings;
 	json_t *listeners = json_array();
 	json_t *grants = json_array();
 	for (size_t i = 0; i < s->n_listeners; i++)
 		json_array_append_new(listeners, json_string(s->listeners[i]));
-	for (size_t i = 0; i < o->n_grants; i++)
-		json_array_append_new(grants, overview_grant(&o->grants[i]));
+	for (size_t i = 0; i < o->n_grants; i++) {
+		json_t *row = overview_grant(&o->grants[i]);
+		json_set_number(row, "peak_today", o->grants[i].today.active);
+		json_set_number(row, "peak_30d", o->grants[i].month.active);
+		json_array_append_new(grants, row);
+	}
 	json_t *status = json_pack("{s:i, s:s, s:s, s:o, s:o}", "schema", 1, "state", o->state, "version",
 				   MUSTER_VERSION, "host", host_row(x, o->catalog), "listeners", listeners);
 	json_set_time(status, "started", x->admin->started);

@@ -18,6 +18,15 @@ struct grant_now {
 	int64_t active;  /* leases in force; of a pool: activations */
 	int64_t seats;   /* assigned */
 	int64_t waiting; /* for a seat of its product */
+	struct {
+		int64_t active;
+		int64_t count;
+		int64_t seats;
+	} today, month;  /* the most of today and of 30 days; after overview_peaks */
+	int64_t granted; /* in 30 days; after overview_peaks */
+	int64_t renewed;
+	int64_t released;
+	int64_t refused;
 	struct grant_marks marks;
 	struct grant_terms terms;
 };
@@ -46,6 +55,10 @@ struct overview {
 
 /* Gather. *ret: freed by the caller with free(). Errors of the store. */
 int overview_gather(struct exchange *, struct overview **ret);
+
+/* Add what the days tell of each grant: peaks and sums of PEAK_DAYS with today. Errors of the store. */
+#define PEAK_DAYS 30
+int overview_peaks(struct exchange *, struct overview *);
 
 /* A grant as a row of status and of the subscriptions: what it is, what comes next and what will be lost. */
 json_t *overview_grant(const struct grant_now *);

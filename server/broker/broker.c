@@ -103,6 +103,7 @@ static int load_catalog(struct broker *b)
 	catalog_free(&b->catalog);
 	b->catalog = fresh;
 	b->catalog_stale = false;
+	b->peaks.day = 0; /* new grants have a row from now on */
 	atomic_fetch_add(&b->generation, 1);
 	return 0;
 }
@@ -200,7 +201,14 @@ int broker_release(struct broker *b, int64_t now, const char *actor, const char 
 				.user = row->u.activation.user,
 				.at = now,
 				.u.holding = {row->u.activation.holding, after}};
+	/* At once, not with the batch's other counts: what is undone must not be counted. */
+	struct effect counted = {.kind = EFFECT_TALLY,
+				 .grant = row->u.activation.grant,
+				 .at = now,
+				 .u.tally = {"released", 1}};
 	int error = store_apply(b->store, &effect);
+	if (!error)
+		error = store_apply(b->store, &counted);
 	if (!error && known && g.grant->model == MODEL_POOL)
 		error = broker_drop_hardware(b, row->u.activation.num, row->u.activation.grant);
 	device_id_write(row->u.activation.id, id);
@@ -368,8 +376,12 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 	if (error)
 		return error;
 	error = seal_make(b, now);
+	if (!error)
+		error = peaks_begin(b, now);
 	for (size_t i = 0; i < n && !error; i++)
 		error = run_one(b, jobs[i], now);
+	if (!error)
+		error = peaks_flush(b, now);
 	if (!error)
 		error = flush_tallies(b, now);
 	if (!error)
@@ -378,8 +390,10 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 		store_rollback(b->store);
 	seal_end(b, now, !error);
 	notes_transaction(b->counters, jobs, n, begin);
-	if (error)
+	if (error) {
 		b->catalog_stale = b->replays_counted = false; /* nothing was changed */
+		b->peaks.day = 0;
+	}
 	for (size_t i = 0; error && i < b->n_told_now; i++)
 		b->told[b->told_now[i]].day = 0; /* nor told */
 	return error;

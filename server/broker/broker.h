@@ -29,6 +29,15 @@ struct store;
 #define META_RETIRED "retired"    /* seconds; 0: not */
 #define META_BACKUP "backup.last" /* seconds of the last good backup */
 
+/* The most that was in force of each grant today, as the store has it (peaks.c). */
+#define RISEN_MAX 256
+struct peaks {
+	int32_t day;              /* 0: the next batch writes a row for every grant */
+	bool all;                 /* more grants have risen than there is room for */
+	int64_t risen[RISEN_MAX]; /* grants of which more is held than before, in this batch */
+	size_t n;
+};
+
 struct tally {
 	const char *what;
 	int64_t grant;
@@ -86,6 +95,7 @@ struct broker {
 	struct counters *counters;
 	struct tally tallies[TALLIES_MAX];
 	size_t n_tallies;
+	struct peaks peaks;
 	struct told told[TOLD_MAX];
 	size_t told_now[TOLD_BATCH]; /* slots that this batch has set */
 	size_t n_told_now;
@@ -152,6 +162,27 @@ bool broker_told_today(struct broker *, const uint8_t device[DEVICE_ID], int64_t
  * under pressure. */
 struct tries *broker_tries(struct broker *, struct tries table[TRIES_MAX], const char *who, int64_t now,
 			   int64_t seconds);
+
+/*
+ * Peaks of the day (peaks.c). A change of a holding, or of a grant's seats, that makes its count, its leases
+ * or its seats more is noted; at the end of the batch the counts of what was noted are written where they are
+ * the most of the day. A batch that is the first of its day begins with a row for every grant, so that days
+ * without changes have one and what stood at midnight counts.
+ */
+void peaks_note(struct broker *, int64_t grant);
+void peaks_note_holding(struct broker *, const struct candidate *, const struct holding *after, int64_t now);
+int peaks_begin(struct broker *, int64_t now);
+int peaks_flush(struct broker *, int64_t now);
+
+/* A refusal, to the one row of its device, user, product and code; a stranger's, who leaves no trace, to the
+ * row of device 0 (denials.c). */
+struct refusal {
+	int64_t device; /* 0: a stranger */
+	int64_t user;   /* 0: the device's own request, or unknown */
+	const char *product;
+	int code;
+};
+int broker_deny(struct broker *, const struct refusal *, int64_t now);
 
 /* Count an event of the day; flushed once a batch. */
 void broker_tally(struct broker *, const char *what, int64_t grant);

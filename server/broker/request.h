@@ -62,6 +62,9 @@ bool work_changes(const struct work *, size_t line);
 int work_store_device(struct work *);
 int work_store_line(struct work *, size_t line);
 
+/* Count a refusal: for the day, and for whoever was refused. grant: 0 for none. */
+int work_deny(struct work *, size_t line, int code, int64_t grant);
+
 /* What the holder has of the product's other grants ends; the machine's parts, as a pool will know it by. */
 int work_end_former(struct work *, size_t line, const struct candidate *);
 int work_store_hardware(struct work *, size_t line, const struct candidate *);

@@ -162,6 +162,7 @@ static int store_adopted(struct work *w, const struct candidate *c, const struct
 	int64_t user = of_user ? w->lines[0].person.user : 0;
 	struct holding after = adopted(c, &s->lease, w->now);
 	w->stores = true;
+	peaks_note_holding(w->b, c, &after, w->now);
 	int error = work_store_device(w);
 	if (!error && of_user)
 		error = signin_bind(w->b, w->job, w->device.device, user, w->now);

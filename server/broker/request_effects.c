@@ -61,6 +61,16 @@ static json_t *detail(const struct work *w, size_t i)
 	return object;
 }
 
+int work_deny(struct work *w, size_t i, int code, int64_t grant)
+{
+	struct refusal refusal = {.device = w->device.known ? w->device.device : 0,
+				  .user = w->device.known ? w->lines[i].person.user : 0,
+				  .product = w->job->lines[i].product,
+				  .code = code};
+	broker_tally(w->b, error_name(code), grant);
+	return broker_deny(w->b, &refusal, w->now);
+}
+
 /* Audit rows are for changes of state and for refusals that are new; what repeats is only tallied
  * (DESIGN 6.2). */
 static int record(struct work *w, size_t i)
@@ -70,8 +80,10 @@ static int record(struct work *w, size_t i)
 	int64_t grant = c ? c->grant : 0;
 	char actor[DEVICE_ID_TEXT + 8] = "device:";
 	strcat(actor, w->id);
-	if (v->code == 0 && work_gives_back(w))
+	if (v->code == 0 && work_gives_back(w)) {
+		broker_tally(w->b, "released", grant);
 		return broker_audit(w->b, w->now, actor, "activation.released", w->id, detail(w, i));
+	}
 	if (v->code == 0 && v->renewal) {
 		broker_tally(w->b, "renewed", grant);
 		return 0;
@@ -80,7 +92,9 @@ static int record(struct work *w, size_t i)
 		broker_tally(w->b, "granted", grant);
 		return broker_audit(w->b, w->now, actor, "activation.granted", w->id, detail(w, i));
 	}
-	broker_tally(w->b, error_name(v->code), grant);
+	int error = work_deny(w, i, v->code, grant);
+	if (error)
+		return error;
 	if (work_changes(w, i) && c->holding.state == HOLDING_NONE)
 		return broker_audit(w->b, w->now, actor, "activation.refused", w->id, detail(w, i));
 	return 0;
@@ -185,11 +199,13 @@ int work_store_line(struct work *w, size_t i)
 	int error = 0;
 	if (c && v->code == 0)
 		error = store_others(w, i, c);
-	if (!error && work_changes(w, i))
+	if (!error && work_changes(w, i)) {
+		peaks_note_holding(w->b, c, &v->holding, w->now);
 		error = work_apply(w, (struct effect){.kind = EFFECT_HOLDING,
 						      .grant = c->grant,
 						      .user = v->of_user ? w->lines[i].person.user : 0,
 						      .u.holding = {c->holding, v->holding}});
+	}
 	if (!error && c)
 		error = store_marks(w, c, v);
 	return error ? error : record(w, i);

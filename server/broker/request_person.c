@@ -11,10 +11,10 @@ static int answer_alone(struct work *w, int code, const struct numbers *numbers)
 {
 	w->job->lines[0].answer = (struct answer_line){.code = code, .numbers = *numbers};
 	int error = work_store_device(w);
+	if (!error && code)
+		error = work_deny(w, 0, code, 0);
 	if (error || !w->device.known)
 		return error;
-	if (code)
-		broker_tally(w->b, error_name(code), 0);
 	return work_turn(w);
 }
 

@@ -359,6 +359,8 @@ static int settle(struct broker *b, int64_t now, struct holder h, const char *pr
 	seat->since = same ? before->since : now;
 	struct effect effect = {.kind = EFFECT_SEAT, .at = now, .u.seat = {before->entitlement, &after}};
 	error = store_apply(b->store, &effect);
+	if (seat->entitlement && seat->entitlement != before->entitlement)
+		peaks_note(b, seat->entitlement);
 	settled->changed = true;
 	count_effect(b, product, before, seat);
 	if (!error && before->entitlement && !seat->entitlement)

@@ -68,6 +68,11 @@ int subscription_cancel_run(struct invocation *);
 int subscription_takeover_run(struct invocation *);
 int activation_list_run(struct invocation *); /* activation.c */
 int activation_release_run(struct invocation *);
+int report_usage_run(struct invocation *); /* report.c */
+int report_expiring_run(struct invocation *);
+int report_compliance_run(struct invocation *);
+int report_denials_run(struct invocation *);
+int report_clones_run(struct invocation *);
 int audit_list_run(struct invocation *); /* audit.c */
 int audit_verify_run(struct invocation *);
 int audit_export_run(struct invocation *); /* audit_file.c */

@@ -49,6 +49,40 @@ static const struct command_option audit_options[] = {
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option usage_options[] = {
+	{"product", "PRODUCT", "only of this product", 0},
+	{"since", "T", "day by day from this date on: up to 400 days are kept", 0},
+	{"until", "T", "day by day before this date", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option expiring_options[] = {
+	{"within", "DAYS", "whose lease ends within so many days (30)", 0},
+	{"silent", "DAYS", "and who has not called for so many (14)", 0},
+	{"product", "PRODUCT", "only of this product", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option compliance_options[] = {
+	{"product", "PRODUCT", "only of this product", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option denial_options[] = {
+	{"product", "PRODUCT", "only of this product", 0},
+	{"code", "CODE", "only for this reason", 0},
+	{"device", "DEVICE", "only of this device", 0},
+	{"user", "USER", "only of this user", 0},
+	{"since", "T", "only what happened at or after a date or an RFC 3339 time", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option clone_options[] = {
+	{"since", "T", "only at or after a date or an RFC 3339 time", 0},
+	{"device", "DEVICE", "only of this device", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option audit_verify_options[] = {
 	{"log", "FILE", "compare with the checkpoints in the daemon's log, or in output of journalctl; - for standard input", 0},
 	{"journal", NULL, "compare with the checkpoints in this machine's journal", 0},
@@ -331,6 +365,13 @@ static const struct command commands[] = {
 	 subscription_options, subscription_takeover_run},
 	{"activation list", "", 0, 0, "list the activations", activation_options, activation_list_run},
 	{"activation release", "", 0, 0, "give back what a device holds", release_options, activation_release_run},
+	{"report usage", "", 0, 0, "how much of each grant is used: now, at most today and in 30 days; or day by day",
+	 usage_options, report_usage_run},
+	{"report expiring", "", 0, 0, "whose lease ends soon, and has not called", expiring_options, report_expiring_run},
+	{"report compliance", "", 0, 0, "what was bought, assigned and used; ends with 2 when it is too much",
+	 compliance_options, report_compliance_run},
+	{"report denials", "", 0, 0, "who was refused what, why, and how often", denial_options, report_denials_run},
+	{"report clones", "", 0, 0, "devices whose state may be in use twice", clone_options, report_clones_run},
 	{"audit list", "", 0, 0, "list what was done, oldest first", audit_options, audit_list_run},
 	{"audit verify", "[FILE]", 0, 1, "check that nobody changed the audit log, or an export of it",
 	 audit_verify_options, audit_verify_run},

@@ -219,7 +219,8 @@ enum effect_kind {
 	EFFECT_PUT,  /* a record: new when its num is 0, which is then set */
 	EFFECT_DROP, /* a record, by kind and num */
 	EFFECT_TALLY,
-	EFFECT_EXPIRE, /* daily counters before a day */
+	EFFECT_PEAK,   /* like a tally, but the most of the day is kept, not the sum */
+	EFFECT_EXPIRE, /* daily counters before a day, and denials that were not repeated since */
 	EFFECT_AUDIT,
 	EFFECT_PRUNE, /* the oldest audit rows up to one, so many at once */
 };

@@ -313,7 +313,8 @@ static bool is_of_device(const struct item *i, enum table t, int64_t device)
 	const struct record *r = &i->record;
 	return (r->kind == RECORD_BINDING && r->u.binding.device == device) ||
 	       (r->kind == RECORD_HARDWARE && r->u.hardware.device == device) ||
-	       (r->kind == RECORD_HARDWARETAG && r->u.hardwaretag.device == device);
+	       (r->kind == RECORD_HARDWARETAG && r->u.hardwaretag.device == device) ||
+	       (r->kind == RECORD_DENIAL && r->u.denial.device == device);
 }
 
 static int forget(struct memory *m, const struct effect *e)
@@ -333,6 +334,12 @@ static int expire(struct memory *m, const struct effect *e)
 	for (size_t i = 0; i < m->tables[T_DAILY].used && !error; i++)
 		if (!m->tables[T_DAILY].all[i].dead && m->tables[T_DAILY].all[i].key[0] < day_of(e->at))
 			error = bury(m, T_DAILY, &m->tables[T_DAILY].all[i]);
+	for (size_t i = 0; i < m->tables[T_RECORD].used && !error; i++) {
+		const struct item *r = &m->tables[T_RECORD].all[i];
+		if (!r->dead && r->record.kind == RECORD_DENIAL &&
+		    day_of(r->record.u.denial.latest) < day_of(e->at))
+			error = bury(m, T_RECORD, r);
+	}
 	return error;
 }
 
@@ -349,6 +356,15 @@ static int prune(struct memory *m, const struct effect *e)
 		left--;
 	}
 	return error;
+}
+
+static int put_daily(struct memory *m, const struct effect *e)
+{
+	struct item row = {.key = {day_of(e->at), e->grant}};
+	row.text[0] = borrow(e->u.tally.what);
+	const struct item *old = e->kind == EFFECT_PEAK ? memory_find(m, T_DAILY, &row) : NULL;
+	int64_t more = old ? e->u.tally.n - old->number[0] : e->u.tally.n;
+	return more > 0 || !old ? add(m, T_DAILY, row, more) : 0;
 }
 
 static int put_signed(struct memory *m, const struct effect *e)
@@ -416,10 +432,8 @@ int memory_apply(struct store *store, const struct effect *e)
 		row.n = e->u.meta.n;
 		return memory_put(m, T_META, &row);
 	case EFFECT_TALLY:
-		row.key[0] = day_of(e->at);
-		row.key[1] = e->grant;
-		row.text[0] = borrow(e->u.tally.what);
-		return add(m, T_DAILY, row, e->u.tally.n);
+	case EFFECT_PEAK:
+		return put_daily(m, e);
 	case EFFECT_PRUNE:
 		return prune(m, e);
 	default:

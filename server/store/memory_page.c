@@ -351,7 +351,7 @@ int memory_page(struct store *store, const struct listing *l, row_function *call
 	};
 	struct memory *m = memory_of(store);
 	bool walks = l->kind == LIST_SOURCES || l->kind == LIST_HOLDERS || l->kind == LIST_TAGGED ||
-		     l->kind == LIST_PROPOSALS || l->kind == LIST_STALE;
+		     l->kind == LIST_PROPOSALS || l->kind == LIST_STALE || l->kind == LIST_HISTORY;
 	read_lock(store);
 	int result = l->kind == LIST_COUNT       ? count(m, l, callback, context)
 		     : l->kind == LIST_AUDIT_END ? show_audit_end(m, callback, context)

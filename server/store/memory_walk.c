@@ -299,6 +299,68 @@ static int walk_stale(struct memory *m, const struct listing *l, row_function *c
 	return stopped;
 }
 
+static bool is_history(const struct item *d, const struct listing *l)
+{
+	const char *what = d->text[0];
+	return !d->dead && (!l->before || d->key[0] < l->before) &&
+	       ((*what >= 'A' && *what <= 'Z') || strncmp(what, "peak.", 5) == 0 ||
+		strcmp(what, "granted") == 0 || strcmp(what, "renewed") == 0 ||
+		strcmp(what, "released") == 0);
+}
+
+static void add_history(const struct item *d, struct row *row)
+{
+	const char *what = d->text[0];
+	int64_t *to = strcmp(what, "peak.active") == 0  ? &row->u.history.active
+		      : strcmp(what, "peak.count") == 0 ? &row->u.history.count
+		      : strcmp(what, "peak.seats") == 0 ? &row->u.history.seats
+		      : strcmp(what, "granted") == 0    ? &row->u.history.granted
+		      : strcmp(what, "renewed") == 0    ? &row->u.history.renewed
+		      : strcmp(what, "released") == 0   ? &row->u.history.released
+							: &row->u.history.refused;
+	*to += d->number[0];
+}
+
+/* -1, 0 or 1: the day and grant of a counter before, at or behind these. */
+static int history_order(const struct item *d, int64_t day, int64_t grant)
+{
+	int order = (d->key[0] > day) - (d->key[0] < day);
+	return order ? order : (d->key[1] > grant) - (d->key[1] < grant);
+}
+
+/* The next day and grant behind these, or NULL. */
+static const struct item *next_history(const struct rows *days, const struct listing *l, int64_t day,
+				       int64_t grant)
+{
+	const struct item *next = NULL;
+	for (size_t i = 0; i < days->used; i++) {
+		const struct item *d = &days->all[i];
+		if (is_history(d, l) && history_order(d, day, grant) > 0 &&
+		    (!next || history_order(d, next->key[0], next->key[1]) < 0))
+			next = d;
+	}
+	return next;
+}
+
+static int walk_history(struct memory *m, const struct listing *l, row_function *callback, void *context)
+{
+	const struct rows *days = &m->tables[T_DAILY];
+	const struct item *at = next_history(days, l, l->after[0], l->after[1]);
+	int64_t left = l->limit ? l->limit : INT64_MAX;
+	int stopped = 0;
+	for (; at && !stopped && left > 0; left--) {
+		struct row row = {.cursor = {at->key[0], at->key[1]},
+				  .u.history = {.day = (int32_t)at->key[0], .grant = at->key[1]}};
+		for (size_t i = 0; i < days->used; i++)
+			if (is_history(&days->all[i], l) &&
+			    history_order(&days->all[i], at->key[0], at->key[1]) == 0)
+				add_history(&days->all[i], &row);
+		stopped = callback(&row, context);
+		at = next_history(days, l, at->key[0], at->key[1]);
+	}
+	return stopped;
+}
+
 int memory_walk(struct memory *m, const struct listing *l, row_function *callback, void *context)
 {
 	switch (l->kind) {
@@ -310,6 +372,8 @@ int memory_walk(struct memory *m, const struct listing *l, row_function *callbac
 		return walk_tagged(m, l, callback, context);
 	case LIST_PROPOSALS:
 		return walk_proposals(m, l, callback, context);
+	case LIST_HISTORY:
+		return walk_history(m, l, callback, context);
 	default:
 		return walk_stale(m, l, callback, context);
 	}

@@ -131,7 +131,8 @@ static int apply_flags(struct sqlite_store *s, const struct effect *e)
 static int apply_forget(struct sqlite_store *s, const struct effect *e)
 {
 	static const enum statement all[] = {STMT_FORGET_ACTIVATION, STMT_FORGET_RATCHET, STMT_FORGET_BINDING,
-					     STMT_FORGET_HARDWARE,   STMT_FORGET_TAGS,    STMT_FORGET_DEVICE};
+					     STMT_FORGET_HARDWARE,   STMT_FORGET_TAGS,    STMT_FORGET_DENIALS,
+					     STMT_FORGET_DEVICE};
 	int error = 0;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !error; i++) {
 		sqlite3_stmt *stmt = sqlite_statement(s, all[i]);
@@ -188,7 +189,11 @@ static int apply_expire(struct sqlite_store *s, const struct effect *e)
 	sqlite3_stmt *stmt = sqlite_statement(s, STMT_DAILY_EXPIRE);
 	if (stmt)
 		sqlite3_bind_int(stmt, 1, day_of(e->at));
-	return sqlite_run(s, stmt);
+	int error = sqlite_run(s, stmt);
+	stmt = error ? NULL : sqlite_statement(s, STMT_DENIAL_EXPIRE);
+	if (stmt)
+		sqlite3_bind_int64(stmt, 1, day_of(e->at) * (int64_t)DAY_SECONDS);
+	return error ? error : sqlite_run(s, stmt);
 }
 
 static int apply_signed(struct sqlite_store *s, const struct effect *e)
@@ -220,7 +225,7 @@ static int apply_meta(struct sqlite_store *s, const struct effect *e)
 
 static int apply_tally(struct sqlite_store *s, const struct effect *e)
 {
-	sqlite3_stmt *stmt = sqlite_statement(s, STMT_DAILY_ADD);
+	sqlite3_stmt *stmt = sqlite_statement(s, e->kind == EFFECT_PEAK ? STMT_DAILY_PEAK : STMT_DAILY_ADD);
 	if (!stmt)
 		return sqlite_error(s);
 	sqlite3_bind_int(stmt, 1, day_of(e->at));
@@ -288,8 +293,8 @@ int sqlite_apply(struct store *store, const struct effect *e)
 		[EFFECT_CERTIFICATE] = apply_signed, [EFFECT_META] = apply_meta,
 		[EFFECT_SEAT] = apply_seat,          [EFFECT_PUT] = apply_put,
 		[EFFECT_DROP] = apply_drop,          [EFFECT_TALLY] = apply_tally,
-		[EFFECT_EXPIRE] = apply_expire,      [EFFECT_AUDIT] = apply_audit,
-		[EFFECT_PRUNE] = apply_prune,
+		[EFFECT_PEAK] = apply_tally,         [EFFECT_EXPIRE] = apply_expire,
+		[EFFECT_AUDIT] = apply_audit,        [EFFECT_PRUNE] = apply_prune,
 	};
 	return appliers[e->kind]((struct sqlite_store *)store, e);
 }

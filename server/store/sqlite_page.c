@@ -174,6 +174,20 @@ static void read_stale(sqlite3_stmt *stmt, const struct listing *l, struct row *
 	row->u.device_num = sqlite3_column_int(stmt, 1) ? row->cursor[0] : 0;
 }
 
+static void read_history(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	row->cursor[0] = row->u.history.day = sqlite3_column_int(stmt, 0);
+	row->cursor[1] = row->u.history.grant = sqlite3_column_int64(stmt, 1);
+	row->u.history.active = sqlite3_column_int64(stmt, 2);
+	row->u.history.count = sqlite3_column_int64(stmt, 3);
+	row->u.history.seats = sqlite3_column_int64(stmt, 4);
+	row->u.history.granted = sqlite3_column_int64(stmt, 5);
+	row->u.history.renewed = sqlite3_column_int64(stmt, 6);
+	row->u.history.released = sqlite3_column_int64(stmt, 7);
+	row->u.history.refused = sqlite3_column_int64(stmt, 8);
+}
+
 static void read_proposal(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
 {
 	(void)l;
@@ -204,6 +218,7 @@ static const struct {
 	[LIST_USER_DEVICES] = {STMT_LIST_USER_DEVICES, read_activation},
 	[LIST_TAGGED] = {STMT_LIST_TAGGED, read_tagged},
 	[LIST_PROPOSALS] = {STMT_LIST_PROPOSALS, read_proposal},
+	[LIST_HISTORY] = {STMT_LIST_HISTORY, read_history},
 	[LIST_STALE] = {STMT_LIST_STALE, read_stale},
 	[LIST_AUDIT_END] = {STMT_LIST_AUDIT_END, read_audit},
 };
@@ -220,7 +235,7 @@ static void bind_listing(sqlite3_stmt *stmt, const struct listing *l)
 	sqlite3_bind_int64(stmt, 2, from_device ? -1 : l->after[1]);
 	sqlite3_bind_int64(stmt, 3, l->kind == LIST_GRANT ? day_of(l->now) : l->now);
 	sqlite3_bind_int64(stmt, 4, sources ? (int64_t)l->kind_of : 0);
-	sqlite3_bind_int64(stmt, 7, l->kind == LIST_STALE ? l->before : l->expires_before);
+	sqlite3_bind_int64(stmt, 7, l->before ? l->before : l->expires_before);
 	sqlite3_bind_int64(stmt, 8, l->holder ? l->holder : l->grant ? l->grant : l->user);
 	sqlite3_bind_int64(stmt, 9, l->limit ? l->limit : -1);
 	if (l->tag_to) {

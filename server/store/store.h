@@ -39,6 +39,7 @@ enum listing_kind {
 		      */
 	LIST_PROPOSALS, /* devices whose hostname fits a device group's pattern, and that are not in it; a
 			   device that is proposed for no group is one row with circle 0 */
+	LIST_HISTORY,   /* what daily counters say of each day from after[0] on and each grant, day by day */
 	LIST_STALE,     /* devices never licensed and silent since an instant */
 	LIST_AUDIT_END, /* the last row of the audit log */
 };
@@ -64,7 +65,7 @@ struct listing {
 	int64_t grant;            /* LIST_NEWEST, LIST_TAGGED */
 	const uint32_t *tags;     /* LIST_TAGGED: at most LIMIT_COMPONENTS of kind * 65536 + tag */
 	size_t n_tags;
-	int64_t before; /* LIST_STALE: the instant */
+	int64_t before; /* LIST_STALE: the instant; LIST_HISTORY: the day that ends it, 0: none */
 };
 
 /* One row of a listing; the member of its kind is set, texts are borrowed until the callback returns. */
@@ -132,6 +133,17 @@ struct row {
 			int64_t grant;
 			int64_t n;
 		} daily;
+		struct {
+			int32_t day;
+			int64_t grant;  /* 0: refused before a grant was chosen */
+			int64_t active; /* the most that were in force at once */
+			int64_t count;  /* the same of the count, and of seats taken */
+			int64_t seats;
+			int64_t granted;
+			int64_t renewed;
+			int64_t released;
+			int64_t refused;
+		} history;
 		struct record record; /* LIST_RECORD, LIST_WAITING, LIST_NEWEST */
 		int64_t count;        /* LIST_COUNT */
 		struct {

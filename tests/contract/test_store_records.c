@@ -555,6 +555,115 @@ static void test_old_counters_expire(void **state)
 	assert_non_null(strstr(here.all[0], " granted 1 3"));
 }
 
+static void put_peak(int64_t grant, int64_t at, int64_t n)
+{
+	apply((struct effect){.kind = EFFECT_PEAK, .grant = grant, .at = at, .u.tally = {"peak.active", n}});
+}
+
+static void test_the_most_of_a_day_is_kept(void **state)
+{
+	(void)state;
+	begin();
+	put_peak(1, NOW, 3);
+	put_peak(1, NOW + 1, 7);
+	put_peak(1, NOW + 2, 5);
+	put_peak(2, NOW, 0);
+	put_peak(1, NOW + DAY, 4);
+	commit();
+	struct listing l = {.kind = LIST_DAILY};
+	assert_int_equal(list(&l), 3);
+	assert_non_null(strstr(here.all[0], " peak.active 1 7"));
+	assert_non_null(strstr(here.all[1], " peak.active 2 0"));
+	assert_non_null(strstr(here.all[2], " peak.active 1 4"));
+}
+
+struct days {
+	size_t n;
+	struct row all[8];
+};
+
+static int take_history(const struct row *row, void *context)
+{
+	struct days *days = context;
+	days->all[days->n++] = *row;
+	return 0;
+}
+
+static void test_history_by_day_and_grant(void **state)
+{
+	const int32_t today = (int32_t)(NOW / DAY);
+	struct days days = {0};
+	(void)state;
+	begin();
+	put_peak(1, NOW, 7);
+	put_peak(2, NOW, 9);
+	put_tally("granted", 1, NOW, 3);
+	put_tally("released", 1, NOW, 2);
+	put_tally("renewed", 1, NOW, 5);
+	put_tally("POOL_EXHAUSTED", 1, NOW, 4);
+	put_tally("THRESHOLD_NOT_MET", 1, NOW, 1);
+	put_tally("NOT_LICENSED", 0, NOW, 6);
+	put_tally("repeated", 0, NOW - DAY, 6); /* of no interest */
+	put_peak(1, NOW - 2 * DAY, 1);
+	put_peak(1, NOW + DAY, 8);
+	commit();
+	struct listing l = {.kind = LIST_HISTORY, .after = {today - 1, -1}, .before = today + 1};
+	assert_int_equal(store_page(store, &l, take_history, &days), 0);
+	assert_int_equal(days.n, 3);
+	assert_int_equal(days.all[0].u.history.grant, 0);
+	assert_int_equal(days.all[0].u.history.refused, 6);
+	assert_int_equal(days.all[1].u.history.day, today);
+	assert_int_equal(days.all[1].u.history.active, 7);
+	assert_int_equal(days.all[1].u.history.granted, 3);
+	assert_int_equal(days.all[1].u.history.released, 2);
+	assert_int_equal(days.all[1].u.history.renewed, 5);
+	assert_int_equal(days.all[1].u.history.refused, 5);
+	assert_int_equal(days.all[2].u.history.active, 9);
+	l = (struct listing){.kind = LIST_HISTORY, .after = {today, 1}, .limit = 1};
+	days.n = 0;
+	assert_int_equal(store_page(store, &l, take_history, &days), 0);
+	assert_int_equal(days.n, 1);
+	assert_int_equal(days.all[0].cursor[1], 2);
+	l.before = 0;
+	l.limit = 0;
+	l.after[1] = 2;
+	days.n = 0;
+	assert_int_equal(store_page(store, &l, take_history, &days), 0);
+	assert_int_equal(days.n, 1);
+	assert_int_equal(days.all[0].u.history.day, today + 1);
+}
+
+static void put_denial(int64_t device, int64_t code, int64_t latest)
+{
+	struct record r = {
+		.kind = RECORD_DENIAL,
+		.u.denial = {.device = device, .product = "acme-cad", .code = code, .latest = latest}};
+	apply((struct effect){.kind = EFFECT_PUT, .u.record = &r});
+}
+
+static void test_denials_go_with_their_time_and_their_device(void **state)
+{
+	struct record any = {.kind = RECORD_DENIAL};
+	struct listing l = {.kind = LIST_RECORD, .like = &any};
+	struct asker a = asker(1, 0);
+	(void)state;
+	begin();
+	put_device(1, &a, true, NOW);
+	put_denial(1, 7, NOW);
+	put_denial(1, 8, NOW - 4 * DAY);
+	put_denial(1, 9, NOW - 5 * DAY);
+	put_denial(0, 7, NOW);
+	commit();
+	begin();
+	apply((struct effect){.kind = EFFECT_EXPIRE, .at = NOW - 4 * DAY});
+	commit();
+	assert_int_equal(list(&l), 3);
+	begin();
+	apply((struct effect){.kind = EFFECT_FORGET, .device = 1, .at = NOW});
+	commit();
+	assert_int_equal(list(&l), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -576,6 +685,9 @@ int main(void)
 		BOTH(test_a_device_is_forgotten_with_its_traces),
 		BOTH(test_marks_come_back_whole),
 		BOTH(test_old_counters_expire),
+		BOTH(test_the_most_of_a_day_is_kept),
+		BOTH(test_history_by_day_and_grant),
+		BOTH(test_denials_go_with_their_time_and_their_device),
 	};
 	log_level_set(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests_name("server/store: records", tests, NULL, NULL);

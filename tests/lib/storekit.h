@@ -205,6 +205,16 @@ static inline void write_walk(enum listing_kind kind, const struct row *row, cha
 			 row->u.proposal.hostname, row->u.proposal.group, row->u.proposal.pattern);
 }
 
+static inline void write_day(enum listing_kind kind, const struct row *row, char *out)
+{
+	if (kind == LIST_DAILY)
+		snprintf(out, ROW_TEXT, "%d %s %lld %lld", row->u.daily.day, row->u.daily.what,
+			 (long long)row->u.daily.grant, (long long)row->u.daily.n);
+	else
+		snprintf(out, ROW_TEXT, "%d %lld %lld", row->u.history.day, (long long)row->u.history.grant,
+			 (long long)row->u.history.active);
+}
+
 static inline int keep(const struct row *row, void *context)
 {
 	struct texts *t = context;
@@ -256,8 +266,8 @@ static inline int keep(const struct row *row, void *context)
 			 bytes);
 		break;
 	case LIST_DAILY:
-		snprintf(out, ROW_TEXT, "%d %s %lld %lld", row->u.daily.day, row->u.daily.what,
-			 (long long)row->u.daily.grant, (long long)row->u.daily.n);
+	case LIST_HISTORY:
+		write_day(t->kind, row, out);
 		break;
 	case LIST_RECORD:
 	case LIST_WAITING:

@@ -141,7 +141,8 @@ def test_nonsense_is_refused_in_words(api):
 
 EXAMPLES = {"limit": "2", "after": "0", "hostname": "*", "user": "kari", "group": "*", "product": "acme-cad", "subject": "sales",
             "holder": "kari", "grant": "users", "license": "fjord-1", "actor": "uid:*", "action": "user.*", "object": "*",
-            "state": "active", "domain": "fjord.test"}
+            "state": "active", "domain": "fjord.test", "within": "30", "silent": "14", "code": "BUSY"}
+NONE_HERE = ("/v1/proposals", "/v1/reports/expiring", "/v1/reports/clones", "/v1/reports/denials")  # what nobody caused
 
 
 def test_every_parameter(api):
@@ -185,7 +186,7 @@ def test_every_list_as_csv_and_ndjson(api):
         if path == "/v1/audit":
             continue  # it grows; test_streams has it
         items = json.loads(api.curl("GET", f"{path}?limit=1000")[2])["items"]
-        assert items or path == "/v1/proposals", path
+        assert items or path in NONE_HERE, path
         status, kind, text = api.curl("GET", f"{path}?format=ndjson")
         rows = [json.loads(line) for line in text.splitlines()]
         assert (status, kind, rows) == (200, "application/x-ndjson", items)

@@ -263,11 +263,18 @@ static void test_stale_devices_are_forgotten(void **state)
 	assert_sound();
 }
 
+static int count_granted(const struct row *row, void *context)
+{
+	*(int64_t *)context += strcmp(row->u.daily.what, "granted") == 0;
+	return 0;
+}
+
+/* Days with a counter of what was granted; each day has peaks besides. */
 static int64_t days_counted(void)
 {
 	int64_t n = 0;
 	struct listing l = {.kind = LIST_DAILY};
-	assert_int_equal(store_page(flaky.inner, &l, count_row, &n), 0);
+	assert_int_equal(store_page(flaky.inner, &l, count_granted, &n), 0);
 	return n;
 }
 

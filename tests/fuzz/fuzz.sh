@@ -15,10 +15,10 @@ for target in "$@"; do
 	mkdir -p "$corpus" "$found"
 	# shellcheck disable=SC2046 # flags are words
 	"${CLANG:-clang}" -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-DMUSTER_VERSION='"fuzz"' -Iprotocol -Iclient -Iclient/include -Iserver/admin -Iserver/broker -Iserver/store \
+		-DMUSTER_VERSION='"fuzz"' -Iprotocol -Iclient -Iclient/include -Iserver/admin -Iserver/backup -Iserver/broker -Iserver/store \
 		-Iserver/domain -Iserver/dns -Iserver/base -I"$build/gen" "tests/fuzz/$target.c" protocol/*.c client/*.c \
-		server/domain/*.c server/base/*.c server/store/*.c server/broker/*.c server/admin/change_read.c server/dns/name.c \
-		server/dns/tsig_key.c "$build/gen/muster.pb.c" -o "$out/$target" -lprotobuf-nanopb \
+		server/domain/*.c server/base/*.c server/store/*.c server/broker/*.c server/backup/archive.c \
+		server/admin/change_read.c server/dns/name.c server/dns/tsig_key.c "$build/gen/muster.pb.c" -o "$out/$target" -lprotobuf-nanopb \
 		$(pkg-config --libs libsodium jansson libcares sqlite3) -lpthread
 	if "$out/$target" -max_total_time="$seconds" -max_len=4096 -print_final_stats=0 -verbosity=0 \
 		-artifact_prefix="$out/$target-" "$found" "$corpus"; then

@@ -329,6 +329,19 @@ int config_keep(struct config *fresh, const struct config *in_force)
 	return 0;
 }
 
+json_t *config_changes(const struct config *before, const struct config *after)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		const char *old = before->values[i].text;
+		const char *new = after->values[i].text;
+		if (strcmp(old, new) != 0)
+			json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "key", options[i].name,
+							     "before", old, "after", new));
+	}
+	return all;
+}
+
 const char *config_name(enum config_id id)
 {
 	return options[id].name;

@@ -51,6 +51,9 @@ enum config_id config_differs(const struct config *, const struct config *);
 /* Take over the values of keys that need a restart from the configuration in force. E_NO_MEMORY. */
 int config_keep(struct config *fresh, const struct config *in_force);
 
+/* What differs, as an array of key, before and after; NULL without memory. */
+json_t *config_changes(const struct config *before, const struct config *after);
+
 /* "section.key" of an id; borrowed for ever. */
 const char *config_name(enum config_id);
 

@@ -150,6 +150,7 @@ static void apply_config(struct daemon *d)
 	atomic_store(&d->health.disk_mb, (unsigned)config_number(d->config, CONFIG_HEALTH_DISK));
 	atomic_store(&d->health.wal_mb, (unsigned)config_number(d->config, CONFIG_HEALTH_WAL));
 	atomic_store(&d->broker.slow_ms, (unsigned)config_number(d->config, CONFIG_LOG_SLOW));
+	atomic_store(&d->broker.audit_days, (unsigned)config_number(d->config, CONFIG_AUDIT_RETAIN));
 	atomic_store(&d->broker.retry_minutes, (unsigned)config_number(d->config, CONFIG_POLICY_RETRY));
 }
 
@@ -158,6 +159,21 @@ static void note_config(struct daemon *d)
 	struct clock clock = clock_system();
 	atomic_store(&d->counters.reload_good, 1);
 	atomic_store(&d->counters.reload_at, clock_wall(&clock));
+}
+
+/* The loop does not wait for the row: a failing store has its own lines. */
+static void audit_config(struct daemon *d, const struct config *fresh)
+{
+	struct job *job = d->lane ? job_new(JOB_NOTE, 0) : NULL;
+	if (!job)
+		return;
+	strcpy(job->actor, "host");
+	strcpy(job->act, "config.reloaded");
+	job->finished = job_free;
+	job->event_detail =
+		json_pack("{s:s*, s:o*}", "file", fresh->path, "changes", config_changes(d->config, fresh));
+	if (lane_submit(d->lane, job))
+		job_free(job);
 }
 
 /* What needs a restart stays as it is, so that what is shown is what is in force. */
@@ -171,6 +187,7 @@ static void take_config(struct daemon *d, struct config *fresh)
 		config_free(fresh);
 		return;
 	}
+	audit_config(d, fresh);
 	pthread_mutex_lock(&d->config_lock);
 	struct config *old = d->config;
 	d->config = fresh;

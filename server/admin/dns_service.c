@@ -84,7 +84,7 @@ static void on_note(void *context, const char *actor, const char *act, const cha
 	snprintf(job->actor, sizeof(job->actor), "%s", actor);
 	snprintf(job->act, sizeof(job->act), "%s", act);
 	snprintf(job->hostname, sizeof(job->hostname), "%s", domain);
-	job->text = strdup(text);
+	job->event_detail = json_pack("{s:s}", "detail", text);
 	if (lane_call(s->lane, job) || job->code)
 		log_event(EVENT_DNS_UNAUDITED, LOG_TEXT(ACT, act), LOG_TEXT(DOMAIN, domain),
 			  LOG_TEXT(REQUEST, job->correlation));

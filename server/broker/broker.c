@@ -308,7 +308,7 @@ static int run_kind(struct broker *b, struct job *job, int64_t now)
 				    json_pack("{s:s}", "request", job->text ? job->text : ""));
 	case JOB_NOTE:
 		return broker_audit(b, now, job->actor, job->act, job->hostname,
-				    json_pack("{s:s}", "detail", job->text ? job->text : ""));
+				    job->event_detail ? json_incref(job->event_detail) : json_object());
 	case JOB_HOST:
 		return host_event_run(b, job, now);
 	case JOB_SWEEP:
@@ -392,7 +392,7 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 	notes_transaction(b->counters, jobs, n, begin);
 	if (error) {
 		b->catalog_stale = b->replays_counted = false; /* nothing was changed */
-		b->peaks.day = 0;
+		b->peaks.day = b->pruned_day = 0;
 	}
 	for (size_t i = 0; error && i < b->n_told_now; i++)
 		b->told[b->told_now[i]].day = 0; /* nor told */

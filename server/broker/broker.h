@@ -25,9 +25,10 @@ struct store;
 
 /* What the ledger's meta table says beside LEDGER_KEY. Numbers are decimal texts. */
 #define META_SECRET "ledger-secret"
-#define META_RESTORED "restored"  /* seconds */
-#define META_RETIRED "retired"    /* seconds; 0: not */
-#define META_BACKUP "backup.last" /* seconds of the last good backup */
+#define META_RESTORED "restored"   /* seconds */
+#define META_RETIRED "retired"     /* seconds; 0: not */
+#define META_BACKUP "backup.last"  /* seconds of the last good backup */
+#define META_PRUNED "audit.pruned" /* seq of the last audit row that was to go */
 
 /* The most that was in force of each grant today, as the store has it (peaks.c). */
 #define RISEN_MAX 256
@@ -89,6 +90,7 @@ struct broker {
 	atomic_uint renew_minutes; /* [policy]; 0: the grants' own */
 	atomic_uint retry_minutes;
 	atomic_uint slow_ms;      /* [log] slow_request_ms; 0: never */
+	atomic_uint audit_days;   /* [audit] retain_days; 0: for ever */
 	atomic_ullong generation; /* rises when the catalog changes */
 	atomic_int store_error;   /* of the last batch; 0: it was committed */
 	atomic_int fatal;         /* not 0: nothing can be written any more; the daemon must restart */
@@ -109,6 +111,7 @@ struct broker {
 	struct losers losers;               /* of the orders at hand */
 	struct seal seal;
 	unsigned long long swept; /* generation whose waiting seats were all tried; 0: not all */
+	int32_t pruned_day;       /* when the audit log was looked through for what is too old */
 	int64_t seat_cursor;      /* of the sweeper's walk through all seats */
 	int64_t device_cursor;    /* and through all devices */
 	int64_t replays;          /* answers that are remembered, and their bytes, */
@@ -195,6 +198,9 @@ int adopt_run(struct broker *, struct job *, int64_t now);
 int install_run(struct broker *, struct job *, int64_t now);
 int change_run(struct broker *, struct job *, int64_t now);
 int sweep_run(struct broker *, struct job *, int64_t now);
+
+/* A sweep's part: audit rows that are too old go (prune.c). */
+int prune_sweep(struct broker *, int64_t now);
 
 /* What is durable comes into force. */
 void host_event_done(struct broker *, const struct job *);

@@ -89,14 +89,14 @@ struct job {
 	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */
 	char act[32];                      /* JOB_NOTE: what was done */
-	char *text;                        /* a signed file; JOB_NOTE: the detail; owned by the job */
+	char *text;                        /* a signed file; owned by the job */
 	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
 	struct replay *replay; /* the answer is remembered; borrowed; NULL: it is not */
 	enum host_event event; /* JOB_HOST */
 	int64_t event_time;    /* HOST_BACKED_UP: of the copy */
-	json_t *event_detail;  /* for the audit log; owned by the job; NULL: none */
+	json_t *event_detail;  /* JOB_HOST, JOB_NOTE: for the audit log; owned by the job; NULL: none */
 
 	/* what came of it */
 	int code;               /* 0, or why nothing was done */

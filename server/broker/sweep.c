@@ -2,8 +2,8 @@
 /*
  * What time alone changes, as an ordinary job once a minute, each part with a budget: counts fall as devices
  * stay silent, so that a grant's grace begins without any request; seats that wait are tried again, those of
- * ended grants move or end; devices that were never licensed are forgotten, and old counters go. Walks go on
- * where the last one stopped.
+ * ended grants move or end; devices that were never licensed are forgotten, old counters and audit rows go.
+ * Walks go on where the last one stopped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +236,8 @@ int sweep_run(struct broker *b, struct job *job, int64_t now)
 		error = expire_counters(s);
 	if (!error)
 		error = replay_sweep(b, now);
+	if (!error)
+		error = prune_sweep(b, now);
 	free(s);
 	return error;
 }

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import run, program
+from harness import needs_faketime, program, run, wait_for
 
 COLUMNS = ("at", "actor", "action", "object", "detail", "hash")
 
@@ -225,6 +225,34 @@ def test_export_is_whole_and_verifies_without_a_host(busy):
     stranger = "k4.public." + "A" * 43
     done = run(program("musterctl"), "audit", "verify", file, "--key", stranger, check=False)
     assert done.returncode == 1 and "AUDIT_CHECKPOINT" in done.stderr
+
+
+@needs_faketime
+def test_old_rows_go_and_what_is_left_verifies(hosts, vendor, clock):
+    """By the host itself, from an export, and beside a log that still knows what went."""
+    host = hosts(config="[audit]\nretain_days = 400\n", env=clock.env).start()
+    host.install(vendor)
+    host.ctl("user", "add", "ada")
+    clock.set("+399d")
+    host.wake()
+    host.ctl("user", "add", "bo")
+    assert host.json("audit", "verify")["pruned_through"] == 0
+    clock.set("+402d")
+    host.wake()
+    verdict = wait_for(lambda: (v := host.json("audit", "verify"))["pruned_through"] and v)
+    assert verdict["ok"] and verdict["first_seq"] == verdict["pruned_through"] + 1
+    row, = host.items("audit", "list", "--action", "audit.pruned")
+    assert row["actor"] == "host" and row["detail"] == {"from": 1, "through": verdict["pruned_through"]}
+    file = host.dir / "audit.jsonl"
+    host.ctl("audit", "export", "-o", file)
+    assert json.loads(run(program("musterctl"), "audit", "verify", file, "--json").stdout)["ok"]
+    beside = host.json("audit", "verify", "--log", host.log)
+    assert beside["log"]["ok"] and beside["log"]["pruned"] >= 1
+    assert "were pruned" in host.ctl("audit", "verify", "--log", host.log).stdout
+    host.stop()
+    sql(host, ("DELETE FROM audit WHERE seq = ?", (verdict["first_seq"],)))
+    host.start()
+    assert found(host)["bad_seq"] in (1, verdict["first_seq"])
 
 
 def test_filters(busy):

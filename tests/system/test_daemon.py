@@ -146,6 +146,8 @@ def test_reload(hosts, folder):
     items = {(i["section"], i["key"]): i for i in host.json("config", "show")["items"]}
     assert items["policy", "renew_minutes"]["value"] == "60"
     assert items["policy", "renew_minutes"]["source"] == "file"
+    row, = host.items("audit", "list", "--action", "config.reloaded")
+    assert row["actor"] == "host" and row["detail"]["changes"] == [{"key": "policy.renew_minutes", "before": "0", "after": "60"}]
 
     host.extra = "[policy]\nrenew_minutes = never\n"
     host.write_config()

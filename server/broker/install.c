@@ -234,13 +234,15 @@ static int store_license(struct broker *b, struct job *job, const struct license
 	struct effect effect = {.kind = EFFECT_LICENSE,
 				.at = now,
 				.u.signed_file = {vendor, NULL, license->id, license->serial, token}};
+	const struct catalog_license *before = catalog_license(&b->catalog, vendor, license->id);
 	int error = store_apply(b->store, &effect);
 	if (!error)
 		error = store_grants(b, license, vendor, now);
 	if (!error)
 		error = broker_audit(b, now, job->actor, "license.installed", license->id,
-				     json_pack("{s:s, s:s, s:I, s:I}", "vendor", vendor, "org", license->org,
-					       "serial", (json_int_t)license->serial, "grants",
+				     json_pack("{s:s, s:s, s:I, s:I, s:I}", "vendor", vendor, "org",
+					       license->org, "serial", (json_int_t)license->serial, "before",
+					       (json_int_t)(before ? before->license.serial : 0), "grants",
 					       (json_int_t)license->n_grants));
 	memcpy(job->installed, license->id, sizeof(job->installed));
 	b->catalog_stale = true;
@@ -272,13 +274,16 @@ static int store_revocations(struct broker *b, struct job *job, const struct rev
 	struct record r = {
 		.kind = RECORD_REVOCATION,
 		.u.revocation = {.vendor = vendor, .number = list->number, .token = token, .installed = now}};
+	const struct revocations *before = catalog_revocations(&b->catalog, vendor);
 	int error = store_find_num(b->store, &r, BY(revocation, vendor), &r.num);
 	if (!error)
 		error = store_put(b->store, &r);
 	if (!error)
 		error = broker_audit(b, now, job->actor, "revocations.installed", vendor,
-				     json_pack("{s:I, s:I, s:I, s:I}", "number", (json_int_t)list->number,
-					       "licenses", (json_int_t)list->n_licenses, "hosts",
+				     json_pack("{s:I, s:I, s:I, s:I, s:I}", "number",
+					       (json_int_t)list->number, "before",
+					       (json_int_t)(before ? before->number : 0), "licenses",
+					       (json_int_t)list->n_licenses, "hosts",
 					       (json_int_t)list->n_hosts, "keys", (json_int_t)list->n_keys));
 	b->catalog_stale = true;
 	return error;

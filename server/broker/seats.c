@@ -306,7 +306,9 @@ static int audit_seat(struct broker *b, int64_t now, struct holder h, const char
 {
 	char object[LIMIT_USER + 1];
 	struct catalog_grant g;
+	struct catalog_grant was;
 	bool known = catalog_grant(&b->catalog, after->entitlement, &g);
+	bool was_known = catalog_grant(&b->catalog, before->entitlement, &was);
 	int error = seats_name(b, h, object);
 	const char *action = after->entitlement && !before->entitlement   ? "seat.gained"
 			     : before->entitlement && !after->entitlement ? "seat.lost"
@@ -315,9 +317,9 @@ static int audit_seat(struct broker *b, int64_t now, struct holder h, const char
 	if (error)
 		return error;
 	return broker_audit(b, now, "host", action, object,
-			    json_pack("{s:s, s:s*, s:s*}", "product", product, "grant",
-				      known ? g.grant->id : NULL, "code",
-				      after->code ? error_name((int)after->code) : NULL));
+			    json_pack("{s:s, s:s*, s:s*, s:s*}", "product", product, "before",
+				      was_known ? was.grant->id : NULL, "grant", known ? g.grant->id : NULL,
+				      "code", after->code ? error_name((int)after->code) : NULL));
 }
 
 int seats_find(struct broker *b, struct holder h, const char *product, struct record_copy *ret)

@@ -66,6 +66,18 @@ static const wire_result *find_result(const wire_response *response, const char 
 	return NULL;
 }
 
+void apply_notices(const wire_response *response, const char *product, int ret[LIMIT_NOTICES])
+{
+	const wire_result *result = find_result(response, product);
+	size_t n = 0;
+	memset(ret, 0, LIMIT_NOTICES * sizeof(*ret));
+	for (size_t i = 0; result && i < result->notices_count; i++) {
+		const struct error_row *row = error_row((int)result->notices[i]);
+		if (row->number == (int)result->notices[i]) /* a newer host may know codes that we do not */
+			ret[n++] = -row->number;
+	}
+}
+
 /* Is that as good as success? Who gives back what the host does not know has given it back. */
 static bool is_well(enum call_kind kind, int code)
 {

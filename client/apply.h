@@ -31,6 +31,9 @@ enum apply_end {
 enum apply_end apply_result(struct work *, const struct visit *, const struct applied *, const struct want *,
 			    const wire_response *, struct fault *);
 
+/* The notices beside the result of a product, as codes that this version knows; 0 ends. */
+void apply_notices(const wire_response *, const char *product, int ret[LIMIT_NOTICES]);
+
 /* Write down in the record that a try failed. answered: by a host that we trust. */
 void apply_failure(struct work *, struct record *, const struct fault *, bool answered);
 

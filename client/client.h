@@ -19,7 +19,8 @@
 struct outcome {
 	char product[LIMIT_ID + 1];
 	const char *what;
-	struct fault fault; /* code 0: well */
+	struct fault fault;         /* code 0: well */
+	int notices[LIMIT_NOTICES]; /* codes that the host tells besides; 0 ends */
 };
 
 /* What the last reset did, step by step. */

@@ -69,6 +69,7 @@ static void finish_want(struct flow *flow, const char *product, const struct fau
 	if (o) {
 		o->what = f->code ? "failed" : done_words[flow->call.kind];
 		o->fault = *f;
+		apply_notices(&flow->response, product, o->notices);
 	}
 	while (i < flow->call.n && strcmp(flow->call.wants[i].product, product) != 0)
 		i++;
@@ -168,6 +169,7 @@ static struct request_terms terms_of(const struct flow *flow)
 		.device = flow->w->device,
 		.parts = &flow->parts,
 		.host = &flow->visit.certificate,
+		.wall = flow->w->m->wall(),
 	};
 }
 

@@ -95,6 +95,12 @@ const char *muster_outcome_detail(const struct muster *m, int index)
 	return o ? o->fault.detail : "";
 }
 
+int muster_outcome_notice(const struct muster *m, int index, int notice)
+{
+	const struct outcome *o = outcome_at(m, index);
+	return o && notice >= 0 && notice < LIMIT_NOTICES ? -o->notices[notice] : 0;
+}
+
 /* --- steps --- */
 
 static const struct step *step_at(const struct muster *m, int index)

@@ -19,6 +19,7 @@ static void fill_device(const struct request_terms *t, wire_device *device)
 	if (!name && gethostname(own, sizeof(own) - 1) == 0)
 		name = endpoint_name_ok(own) ? own : "";
 	snprintf(device->hostname, sizeof(device->hostname), "%s", name ? name : "");
+	device->time = t->wall;
 	snprintf(device->agent, sizeof(device->agent), "%s", options_text(t->options, OPTION_AGENT));
 	if (uname(&os) == 0)
 		snprintf(device->os, sizeof(device->os), "%.20s %.24s %.16s", os.sysname, os.release,

@@ -14,6 +14,7 @@ struct request_terms {
 	const struct device *device;
 	const struct parts *parts;
 	const struct certificate *host; /* whose salt and organisation make the tags */
+	int64_t wall;                   /* this machine's clock */
 	bool shown;                     /* our leases were shown already */
 };
 

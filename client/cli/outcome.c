@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "cli.h"
+#include "error.h"
+
+#define NOTICES 8
 
 /* Copied out of the handle, because reading the status begins a new call. */
 struct done {
 	char product[64];
 	char what[16];
 	char detail[256];
+	int notices[NOTICES];
 };
 
 static json_t *result_json(const struct muster_status *s, const struct done *d)
@@ -20,6 +24,10 @@ static json_t *result_json(const struct muster_status *s, const struct done *d)
 	json_object_set_new(object, "product", json_string(d->product));
 	json_object_set_new(object, "result", json_string(d->what));
 	json_object_set_new(object, "detail", *d->detail ? json_string(d->detail) : json_null());
+	json_t *notices = json_array();
+	for (int i = 0; i < NOTICES && d->notices[i]; i++)
+		json_array_append_new(notices, json_string(error_name(d->notices[i])));
+	json_object_set_new(object, "notices", notices);
 	return object;
 }
 
@@ -47,6 +55,16 @@ static void result_line(const struct muster_status *s, const struct done *d)
 		print_product(s, index);
 }
 
+/* What the host told besides. */
+static void notice_lines(const struct done *d)
+{
+	FILE *out = strcmp(d->what, "failed") == 0 ? stderr : stdout;
+	for (int i = 0; i < NOTICES && d->notices[i]; i++) {
+		const struct error_row *row = error_row(d->notices[i]);
+		fprintf(out, "  notice: %s: %s\n  remedy: %s\n", row->name, row->text, row->remedy);
+	}
+}
+
 /* Say what became of each product; document: what else is to be told as JSON. */
 static void report(struct cli *cli, json_t *document, const struct done *rows, int n)
 {
@@ -62,6 +80,8 @@ static void report(struct cli *cli, json_t *document, const struct done *rows, i
 	for (int i = 0; known && !cli->json && n > 1 && i < n; i++)
 		if (strcmp(rows[i].what, "failed") == 0)
 			result_line(s, &rows[i]);
+	for (int i = 0; !cli->json && i < n; i++)
+		notice_lines(&rows[i]);
 	json_object_set_new(document, "products", products);
 	if (cli->json)
 		print_json(json_incref(document));
@@ -80,6 +100,8 @@ int finish(struct cli *cli, json_t *more)
 	for (int i = 0; i < n; i++) {
 		snprintf(rows[i].product, sizeof(rows[i].product), "%s", muster_outcome_product(cli->m, i));
 		snprintf(rows[i].what, sizeof(rows[i].what), "%s", muster_outcome_what(cli->m, i));
+		for (int j = 0; j < NOTICES; j++)
+			rows[i].notices[j] = muster_outcome_notice(cli->m, i, j);
 		if (muster_outcome_code(cli->m, i) == 0)
 			snprintf(rows[i].detail, sizeof(rows[i].detail), "%s",
 				 muster_outcome_detail(cli->m, i));

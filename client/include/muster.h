@@ -180,6 +180,13 @@ MUSTER_API int muster_outcome_code(const struct muster *m, int index);
 MUSTER_API const char *muster_outcome_what(const struct muster *m, int index);
 MUSTER_API const char *muster_outcome_detail(const struct muster *m, int index);
 
+/*
+ * What the host told besides, as numbers for muster_explain: CLOCK_SKEWED, THRESHOLD_NOT_MET (renewals go on
+ * in its grace), POOL_LOW and the like. notice counts from 0; the first 0 ends them. They never mean a
+ * failure.
+ */
+MUSTER_API int muster_outcome_notice(const struct muster *m, int index, int notice);
+
 /* --- the last error --- */
 
 /* Its number (positive), or 0 when the last call succeeded. */

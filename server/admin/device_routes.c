@@ -27,6 +27,7 @@ static json_t *device_row(const struct row *row)
 	json_object_set_new(item, "shared", json_boolean(row->u.device.shared));
 	json_object_set_new(item, "approved", json_boolean(row->u.device.approved));
 	json_set_text(item, "state", device_state(row));
+	json_set_number(item, "clock_skew", row->u.device.skew);
 	json_set_text(item, "forked_from", NULL);
 	return item;
 }
@@ -46,6 +47,7 @@ struct device_wish {
 	const char *state;
 	const char *hostname;
 	const char *shared;
+	const char *skewed;
 	int64_t seen_before;
 	int64_t seen_after;
 };
@@ -60,6 +62,7 @@ static bool wants_device(const struct page *p, const struct row *row)
 	return (!w->device || strncmp(id, w->device, strlen(w->device)) == 0) &&
 	       (!w->state || strcmp(w->state, device_state(row)) == 0) &&
 	       (!w->shared || row->u.device.shared == (*w->shared == 't')) &&
+	       (!w->skewed || (row->u.device.skew != 0) == (*w->skewed == 't')) &&
 	       (!w->seen_before || seen < w->seen_before) && (!w->seen_after || seen >= w->seen_after) &&
 	       (!w->hostname || glob_fits(w->hostname, row->u.device.hostname));
 }
@@ -72,6 +75,7 @@ void device_list(struct exchange *x)
 		.state = exchange_query(x, "state"),
 		.hostname = exchange_query(x, "hostname"),
 		.shared = exchange_query(x, "shared"),
+		.skewed = exchange_query(x, "skewed"),
 		.seen_before = exchange_time(x, "seen_before"),
 		.seen_after = exchange_time(x, "seen_after"),
 	};

@@ -75,6 +75,22 @@ static int take_meta(const struct row *row, void *context)
 	return 0;
 }
 
+static int take_skew(const struct row *row, void *context)
+{
+	struct overview *o = context;
+	o->skew.ahead = row->u.skew.ahead;
+	o->skew.behind = row->u.skew.behind;
+	o->skew.most_ahead = row->u.skew.most_ahead;
+	o->skew.most_behind = row->u.skew.most_behind;
+	return 0;
+}
+
+static int take_audit_end(const struct row *row, void *context)
+{
+	((struct overview *)context)->audit_rows = row->u.audit.seq;
+	return 0;
+}
+
 /* --- checks --- */
 
 static void check_end(struct overview *o, int code, const char *what, const char *id, int64_t end,
@@ -276,6 +292,8 @@ int overview_gather(struct exchange *x, struct overview **ret)
 	struct overview *o = calloc(1, sizeof(*o));
 	struct listing grants = {.kind = LIST_GRANT, .now = x->now};
 	struct listing meta = {.kind = LIST_META};
+	struct listing skew = {.kind = LIST_SKEW};
+	struct listing audit = {.kind = LIST_AUDIT_END};
 	struct gathering g = {o, x->now};
 	if (!o)
 		return E_NO_MEMORY;
@@ -287,6 +305,10 @@ int overview_gather(struct exchange *x, struct overview **ret)
 		error = store_devices(x->admin->reader, &o->devices);
 	if (!error)
 		error = store_page(x->admin->reader, &meta, take_meta, o);
+	if (!error)
+		error = store_page(x->admin->reader, &skew, take_skew, o);
+	if (!error)
+		error = store_page(x->admin->reader, &audit, take_audit_end, o);
 	if (error) {
 		free(o);
 		return error;

@@ -10,6 +10,8 @@
 #define MIB ((int64_t)1 << 20)
 #define DISK_LAST_MIB 64 /* below this the next batch may not fit */
 #define HOUR_SECONDS 3600
+#define SKEWED_DEVICES 5
+#define SKEWED_SHARE 4 /* a fourth of all */
 #define IDLE_DEVICES 5 /* fewer may well be silent for days */
 
 static void check_disk(struct overview *o, const struct health_limits *l, health_finding *tell)
@@ -82,6 +84,22 @@ static void check_clock(struct overview *o, const struct counters *c, int64_t no
 		     rfc3339_write(at, text), (long long)atomic_load(&c->clock_back));
 }
 
+/* When many are off to the same side, the host's own clock is the likelier one to be wrong. */
+static void check_skew(struct overview *o, health_finding *tell)
+{
+	int64_t ahead = o->skew.ahead;
+	int64_t behind = o->skew.behind;
+	int64_t most = ahead > behind ? ahead : behind;
+	bool own = most >= SKEWED_DEVICES && most * SKEWED_SHARE > o->devices;
+	if (ahead + behind == 0)
+		return;
+	tell(o, E_CLOCK_SKEWED, own ? SEVERITY_WARNING : SEVERITY_INFO,
+	     "the clocks of %" PRId64 " devices are ahead (by up to %" PRId64 " s), of %" PRId64
+	     " behind (by up to %" PRId64 " s)%s",
+	     ahead, o->skew.most_ahead, behind, -o->skew.most_behind,
+	     own ? "; so many are off to one side that it may be this host's own" : "");
+}
+
 /* Everything seems to work, and still nobody calls: DNS, a firewall or the network may be why. */
 static void check_idle(struct overview *o, const struct health_limits *l, int64_t started, int64_t now,
 		       health_finding *tell)
@@ -103,5 +121,6 @@ void health_host(struct overview *o, const struct health_limits *l, const struct
 	check_backup(o, l, now, tell);
 	check_integrity(o, c, tell);
 	check_clock(o, c, now, tell);
+	check_skew(o, tell);
 	check_idle(o, l, started, now, tell);
 }

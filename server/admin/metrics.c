@@ -188,6 +188,13 @@ static void write_gauges(FILE *out, struct exchange *x, const struct overview *o
 	fprintf(out, "muster_start_time_seconds %" PRId64 "\n", x->admin->started);
 	head(out, "muster_devices", "gauge", "Devices on record.");
 	fprintf(out, "muster_devices %" PRId64 "\n", o->devices);
+	head(out, "muster_audit_rows_total", "counter",
+	     "Rows ever written to the audit log: the number of its last.");
+	fprintf(out, "muster_audit_rows_total %" PRId64 "\n", o->audit_rows);
+	head(out, "muster_devices_clock_skewed", "gauge",
+	     "Devices whose clock is more than 5 minutes off, counted up to 10,000.");
+	fprintf(out, "muster_devices_clock_skewed{direction=\"ahead\"} %" PRId64 "\n", o->skew.ahead);
+	fprintf(out, "muster_devices_clock_skewed{direction=\"behind\"} %" PRId64 "\n", o->skew.behind);
 	head(out, "muster_store_queue_length", "gauge", "Jobs that wait for the store.");
 	fprintf(out, "muster_store_queue_length %zu\n", lane_depth(x->admin->settings.lane));
 	write_grants(out, o, "muster_grant_devices", "Devices in the grant's counting window.", grant_count);

@@ -45,6 +45,13 @@ struct overview {
 	size_t n_grants;
 	int64_t devices;
 	int64_t backup_at;  /* the last good backup; 0: none */
+	int64_t audit_rows; /* number of the last one */
+	struct {
+		int64_t ahead;  /* devices whose clock is; counted up to 10,000 */
+		int64_t behind; /* with the next two as in the store's LIST_SKEW */
+		int64_t most_ahead;
+		int64_t most_behind;
+	} skew;
 	int64_t contact_at; /* a device was served last; 0: not since the start */
 	struct surroundings surroundings;
 	struct health_item health[HEALTH_MAX];

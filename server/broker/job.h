@@ -79,6 +79,7 @@ struct job {
 	char hostname[LIMIT_HOSTNAME + 1]; /* JOB_NOTE: the object */
 	char os[64];
 	char agent[64];
+	int64_t device_time; /* by the device's clock; 0: not told */
 	struct ratchet_shown shown;
 	bool may_enrol;
 	bool shows;                         /* it can show its leases when it is asked */

@@ -7,6 +7,7 @@
 
 #include "bucket.h"
 #include "error.h"
+#include "skew.h"
 #include "why.h"
 
 const struct candidate *work_chosen(const struct work *w, size_t i)
@@ -25,6 +26,7 @@ void work_begin(struct work *w, struct broker *b, struct job *job, int64_t now)
 	w->asker.os = job->os;
 	w->asker.agent = job->agent;
 	device_id_write(job->device, w->id);
+	w->skew = skew_of(job->device_time, now);
 }
 
 bool work_gives_back(const struct work *w)
@@ -96,6 +98,8 @@ static int decide(struct work *w)
 		else
 			policy_decide(&w->lines[i].person, &w->lines[i].facts, &terms, w->now,
 				      &w->lines[i].verdict);
+		if (w->skew)
+			policy_notice(&w->lines[i].verdict, E_CLOCK_SKEWED);
 		w->stores |= work_changes(w, i);
 		answer_line_from(w, i);
 		error = work_explain(w, i);

@@ -21,7 +21,8 @@ struct work {
 	struct asker asker;
 	struct device_facts device; /* with the first line's user */
 	char id[DEVICE_ID_TEXT];
-	bool stores; /* something about the device is written */
+	int64_t skew; /* of the device's clock (skew.h) */
+	bool stores;  /* something about the device is written */
 	struct work_line lines[];
 };
 

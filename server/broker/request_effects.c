@@ -6,6 +6,7 @@
 #include "hardware.h"
 #include "likeness.h"
 #include "request.h"
+#include "skew.h"
 
 /* Member by member: what lies between them is nobody's. */
 static bool same_holding(const struct holding *a, const struct holding *b)
@@ -211,10 +212,8 @@ int work_store_line(struct work *w, size_t i)
 	return error ? error : record(w, i);
 }
 
-int work_store_device(struct work *w)
+static int describe(struct work *w)
 {
-	if (!w->device.known && !w->stores)
-		return 0; /* a stranger with nothing to hold leaves no trace */
 	if (w->device.known && w->device.described)
 		return 0;
 	w->job->enrolled = !w->device.known;
@@ -222,4 +221,15 @@ int work_store_device(struct work *w)
 		w, (struct effect){.kind = EFFECT_DEVICE, .u.device_row = {&w->asker, !w->device.known}});
 	w->device.known = w->device.described = true;
 	return error;
+}
+
+int work_store_device(struct work *w)
+{
+	if (!w->device.known && !w->stores)
+		return 0; /* a stranger with nothing to hold leaves no trace */
+	int error = describe(w);
+	if (error || !skew_moved(w->device.skew, w->skew))
+		return error;
+	w->device.skew = w->skew;
+	return work_apply(w, (struct effect){.kind = EFFECT_SKEW, .u.skew = w->skew});
 }

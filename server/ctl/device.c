@@ -6,13 +6,11 @@
 #include "print.h"
 #include "show.h"
 
-static const struct column list_columns[] = {{"device", "DEVICE", NULL, 0},
-					     {"hostname", "HOSTNAME", NULL, COLUMN_CUT},
-					     {"state", "STATE", NULL, COLUMN_STATE},
-					     {"first_seen", "FIRST SEEN", NULL, 0},
-					     {"last_seen", "LAST SEEN", NULL, 0},
-					     {"forked_from", "FORKED FROM", NULL, 0},
-					     {NULL, NULL, NULL, 0}};
+static const struct column list_columns[] = {
+	{"device", "DEVICE", NULL, 0},           {"hostname", "HOSTNAME", NULL, COLUMN_CUT},
+	{"state", "STATE", NULL, COLUMN_STATE},  {"first_seen", "FIRST SEEN", NULL, 0},
+	{"last_seen", "LAST SEEN", NULL, 0},     {"clock_skew", "CLOCK", NULL, COLUMN_RIGHT},
+	{"forked_from", "FORKED FROM", NULL, 0}, {NULL, NULL, NULL, 0}};
 
 static const struct column fields[] = {{"device", "device", NULL, 0},
 				       {"hostname", "hostname", NULL, 0},
@@ -23,6 +21,7 @@ static const struct column fields[] = {{"device", "device", NULL, 0},
 				       {"agent", "agent", NULL, 0},
 				       {"first_seen", "first seen", NULL, 0},
 				       {"last_seen", "last seen", NULL, 0},
+				       {"clock_skew", "clock ahead by (s)", NULL, 0},
 				       {"forked_from", "forked from", NULL, 0},
 				       {NULL, NULL, NULL, 0}};
 
@@ -39,7 +38,9 @@ static const struct column activation_columns[] = {{"product", "PRODUCT", NULL, 
 
 int device_list_run(struct invocation *inv)
 {
-	struct listing listing = {.path = "/v1/devices", .columns = list_columns};
+	struct listing listing = {.path = "/v1/devices",
+				  .columns = list_columns,
+				  .filters = {{"skewed", invocation_value(inv, "skewed")}}};
 	return listing_run(inv, &listing);
 }
 

@@ -239,6 +239,11 @@ static const struct command_option assignment_options[] = {
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option device_list_options[] = {
+	{"skewed", "true|false", "only devices whose clocks are off, or only others", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option shared_options[] = {
 	{"off", NULL, "no longer shared", 0},
 	{NULL, NULL, NULL, 0}};
@@ -301,7 +306,7 @@ static const struct command commands[] = {
 	{"host retire", "[FILE]", 0, 1, "serve nobody any more, leave DNS, and make the last backup", retire_options,
 	 host_retire_run},
 	{"host show", "", 0, 0, "show this host's keys and certificates", NULL, host_show_run},
-	{"device list", "", 0, 0, "list the devices", list_options, device_list_run},
+	{"device list", "", 0, 0, "list the devices", device_list_options, device_list_run},
 	{"device show", "DEVICE", 1, 1, "show a device; the first 6 or more characters of its id do", NULL,
 	 device_show_run},
 	{"device block", "DEVICE...", 1, MANY, "refuse devices from now on", NULL, device_block_run},

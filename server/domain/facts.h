@@ -149,6 +149,7 @@ struct device_facts {
 	bool approved;  /* by an administrator */
 	int64_t user;   /* number of the user who is named; 0: none, or unknown */
 	bool bound;     /* that user has signed in on this device */
+	int64_t skew;   /* of its clock, as it was recorded (skew.h) */
 	bool described; /* hostname, os and agent are as the store has them */
 	int64_t device; /* number in the ledger; for a new device the one it will get */
 	struct ratchet ratchet;
@@ -207,6 +208,7 @@ struct verdict {
 enum effect_kind {
 	EFFECT_DEVICE,  /* a new device, or new names of a known one */
 	EFFECT_FLAGS,   /* blocked, shared, approved */
+	EFFECT_SKEW,    /* of a device's clock */
 	EFFECT_FORGET,  /* a device that holds nothing, with all its traces but the audit log's */
 	EFFECT_HOLDING, /* before and after */
 	EFFECT_RATCHET,
@@ -241,6 +243,7 @@ struct effect {
 			bool shared;
 			bool approved;
 		} flags;
+		int64_t skew;
 		struct {
 			int64_t before;        /* the grant that gave the seat; 0: none */
 			struct record *record; /* after; entitlement and code 0: no seat any more */

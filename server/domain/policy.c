@@ -265,6 +265,16 @@ static const struct candidate *held(const struct line_facts *line, bool of_user)
 	return counted;
 }
 
+void policy_notice(struct verdict *v, int code)
+{
+	for (int i = 0; i < LIMIT_NOTICES; i++) {
+		if (v->notices[i] == 0) {
+			v->notices[i] = code;
+			return;
+		}
+	}
+}
+
 void policy_release(const struct line_facts *line, bool of_user, int64_t now, struct verdict *ret)
 {
 	const struct candidate *c = held(line, of_user);

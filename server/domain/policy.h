@@ -37,6 +37,9 @@ void policy_decide(const struct device_facts *, const struct line_facts *, const
  * device's own. ret->code is E_NOT_ACTIVATED when there is neither. */
 void policy_release(const struct line_facts *, bool of_user, int64_t now, struct verdict *ret);
 
+/* Add a code that is worth telling; there is room for LIMIT_NOTICES. */
+void policy_notice(struct verdict *, int code);
+
 /* A grant whose count was looked at without a request: does it stand at, or fall below, its threshold? */
 void policy_watch(int64_t count, uint32_t threshold, int64_t now, struct grant_marks *marks);
 

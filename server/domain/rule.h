@@ -23,9 +23,6 @@ typedef int rule_function(const struct question *, struct verdict *);
 #include "rules.def"
 #undef RULE
 
-/* Add a code that is worth telling. */
-void rule_notice(struct verdict *, int code);
-
 /* The end of a grant with what redeemed keys added, of its grace, and its quantity. */
 int64_t rule_end(const struct candidate *);
 int64_t rule_grace_end(const struct candidate *);

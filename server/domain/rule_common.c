@@ -6,16 +6,6 @@
 #include "error.h"
 #include "plans.h"
 
-void rule_notice(struct verdict *v, int code)
-{
-	for (int i = 0; i < LIMIT_NOTICES; i++) {
-		if (v->notices[i] == 0) {
-			v->notices[i] = code;
-			return;
-		}
-	}
-}
-
 int64_t rule_end(const struct candidate *c)
 {
 	return c->marks.extended > c->end ? c->marks.extended : c->end;
@@ -67,7 +57,7 @@ int rule_term(const struct question *q, struct verdict *v)
 		return E_GRANT_ENDED;
 	}
 	if (q->now >= rule_end(c) - (int64_t)NOTICE_DAYS * DAY_SECONDS)
-		rule_notice(v, E_GRANT_ENDED);
+		policy_notice(v, E_GRANT_ENDED);
 	return 0;
 }
 

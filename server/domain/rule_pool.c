@@ -33,7 +33,7 @@ static int take_place(const struct question *q, struct verdict *v, uint32_t unit
 	}
 	v->holding.units = units;
 	if ((c->active + 1) * 100 >= quantity * POLICY_POOL_WARN)
-		rule_notice(v, E_POOL_LOW);
+		policy_notice(v, E_POOL_LOW);
 	return 0;
 }
 

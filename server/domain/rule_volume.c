@@ -22,7 +22,7 @@ int rule_threshold(const struct question *q, struct verdict *v)
 	bool in_grace = v->marks.reached &&
 			q->now < v->marks.below_since + (int64_t)c->policy.grace_days * DAY_SECONDS;
 	if (in_grace && c->holding.state == HOLDING_ACTIVE) {
-		rule_notice(v, E_THRESHOLD_NOT_MET);
+		policy_notice(v, E_THRESHOLD_NOT_MET);
 		return 0;
 	}
 	v->numbers.have = v->have;
@@ -50,6 +50,6 @@ int rule_ceiling(const struct question *q, struct verdict *v)
 	v->numbers.quantity = quantity;
 	if (c->policy.overage == OVERAGE_DENY)
 		return E_QUANTITY_EXCEEDED;
-	rule_notice(v, E_QUANTITY_EXCEEDED);
+	policy_notice(v, E_QUANTITY_EXCEEDED);
 	return 0;
 }

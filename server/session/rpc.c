@@ -30,6 +30,7 @@ static int take_device(bool has, const wire_device *device, const uint8_t fixed[
 	memcpy(job->hostname, device->hostname, sizeof(job->hostname));
 	memcpy(job->os, device->os, sizeof(job->os));
 	memcpy(job->agent, device->agent, sizeof(job->agent));
+	job->device_time = device->time;
 	return 0;
 }
 

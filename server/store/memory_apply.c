@@ -80,6 +80,7 @@ static void device_facts(struct memory *m, const struct asker *asker, struct dev
 		ret->blocked = d->number[1] != 0;
 		ret->shared = d->number[2] != 0;
 		ret->approved = d->number[3] != 0;
+		ret->skew = d->number[4];
 		ret->described = strcmp(d->text[2], asker->hostname) == 0 &&
 				 strcmp(d->text[3], asker->os) == 0 && strcmp(d->text[4], asker->agent) == 0;
 		const struct item *r = memory_number(m, T_RATCHET, d->key[0], 0, 0);
@@ -203,7 +204,7 @@ static int put_device(struct memory *m, const struct effect *e)
 	row.number[0] = old ? old->number[0] : e->at;
 	if (row.number[0] == 0)
 		row.number[0] = e->at; /* it was expected, and came */
-	for (size_t i = 1; i < 4; i++)
+	for (size_t i = 1; i < 5; i++)
 		row.number[i] = old ? old->number[i] : 0;
 	int error = memory_put(m, T_DEVICE, &row);
 	if (!error && e->u.device_row.is_new)
@@ -257,6 +258,16 @@ static int put_flags(struct memory *m, const struct effect *e)
 	row.number[1] = e->u.flags.blocked;
 	row.number[2] = e->u.flags.shared;
 	row.number[3] = e->u.flags.approved;
+	return memory_put(m, T_DEVICE, &row);
+}
+
+static int put_skew(struct memory *m, const struct effect *e)
+{
+	const struct item *old = memory_number(m, T_DEVICE, e->device, 0, 0);
+	if (!old)
+		return 0;
+	struct item row = *old;
+	row.number[4] = e->u.skew;
 	return memory_put(m, T_DEVICE, &row);
 }
 
@@ -413,6 +424,8 @@ int memory_apply(struct store *store, const struct effect *e)
 		return put_marks(m, e);
 	case EFFECT_FLAGS:
 		return put_flags(m, e);
+	case EFFECT_SKEW:
+		return put_skew(m, e);
 	case EFFECT_FORGET:
 		return forget(m, e);
 	case EFFECT_SEAT:

@@ -29,7 +29,7 @@ struct item {
 	char *text[5];
 	void *bytes;
 	size_t n;
-	int64_t number[4];
+	int64_t number[5];
 	struct holding holding;
 	struct ratchet ratchet;
 	struct grant_marks marks;

@@ -111,6 +111,7 @@ static void show_device(struct memory *m, const struct item *i, const struct lis
 	row->u.device.blocked = i->number[1] != 0;
 	row->u.device.shared = i->number[2] != 0;
 	row->u.device.approved = i->number[3] != 0;
+	row->u.device.skew = i->number[4];
 	row->u.device.licensed = has_lease(m, i->key[0], l->now);
 }
 
@@ -341,6 +342,22 @@ static int show_audit_end(struct memory *m, row_function *callback, void *contex
 	return callback(&row, context);
 }
 
+static int show_skew(struct memory *m, row_function *callback, void *context)
+{
+	struct row row = {0};
+	const struct rows *rows = &m->tables[T_DEVICE];
+	for (size_t i = 0; i < rows->used; i++) {
+		int64_t skew = rows->all[i].dead ? 0 : rows->all[i].number[4];
+		row.u.skew.ahead += skew > 0;
+		row.u.skew.behind += skew < 0;
+		if (skew > row.u.skew.most_ahead)
+			row.u.skew.most_ahead = skew;
+		if (skew < row.u.skew.most_behind)
+			row.u.skew.most_behind = skew;
+	}
+	return callback(&row, context);
+}
+
 int memory_page(struct store *store, const struct listing *l, row_function *callback, void *context)
 {
 	static const enum table tables[] = {
@@ -355,6 +372,7 @@ int memory_page(struct store *store, const struct listing *l, row_function *call
 	read_lock(store);
 	int result = l->kind == LIST_COUNT       ? count(m, l, callback, context)
 		     : l->kind == LIST_AUDIT_END ? show_audit_end(m, callback, context)
+		     : l->kind == LIST_SKEW      ? show_skew(m, callback, context)
 		     : walks                     ? memory_walk(m, l, callback, context)
 						 : list(m, tables[l->kind], l, callback, context);
 	read_unlock(store);

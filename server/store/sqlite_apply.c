@@ -128,6 +128,16 @@ static int apply_flags(struct sqlite_store *s, const struct effect *e)
 	return sqlite_run(s, stmt);
 }
 
+static int apply_skew(struct sqlite_store *s, const struct effect *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(s, STMT_DEVICE_SKEW);
+	if (!stmt)
+		return sqlite_error(s);
+	sqlite3_bind_int64(stmt, 1, e->device);
+	sqlite3_bind_int64(stmt, 2, e->u.skew);
+	return sqlite_run(s, stmt);
+}
+
 static int apply_forget(struct sqlite_store *s, const struct effect *e)
 {
 	static const enum statement all[] = {STMT_FORGET_ACTIVATION, STMT_FORGET_RATCHET, STMT_FORGET_BINDING,
@@ -295,6 +305,7 @@ int sqlite_apply(struct store *store, const struct effect *e)
 		[EFFECT_DROP] = apply_drop,          [EFFECT_TALLY] = apply_tally,
 		[EFFECT_PEAK] = apply_tally,         [EFFECT_EXPIRE] = apply_expire,
 		[EFFECT_AUDIT] = apply_audit,        [EFFECT_PRUNE] = apply_prune,
+		[EFFECT_SKEW] = apply_skew,
 	};
 	return appliers[e->kind]((struct sqlite_store *)store, e);
 }

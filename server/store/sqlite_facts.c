@@ -46,6 +46,7 @@ static int get_device(struct sqlite_store *s, const struct asker *asker, struct 
 		ret->blocked = sqlite3_column_int(stmt, 4) != 0;
 		ret->shared = sqlite3_column_int(stmt, 5) != 0;
 		ret->approved = sqlite3_column_int(stmt, 6) != 0;
+		ret->skew = sqlite3_column_int64(stmt, 7);
 	}
 	int error = sqlite_finish(s, stmt, result);
 	if (error)

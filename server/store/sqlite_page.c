@@ -103,7 +103,8 @@ static void read_device(sqlite3_stmt *stmt, const struct listing *l, struct row 
 	row->u.device.blocked = sqlite3_column_int(stmt, 7) != 0;
 	row->u.device.shared = sqlite3_column_int(stmt, 8) != 0;
 	row->u.device.approved = sqlite3_column_int(stmt, 9) != 0;
-	row->u.device.licensed = sqlite3_column_int(stmt, 10) != 0;
+	row->u.device.skew = sqlite3_column_int64(stmt, 10);
+	row->u.device.licensed = sqlite3_column_int(stmt, 11) != 0;
 }
 
 static void read_activation(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
@@ -199,6 +200,15 @@ static void read_proposal(sqlite3_stmt *stmt, const struct listing *l, struct ro
 	row->u.proposal.pattern = text(stmt, 5);
 }
 
+static void read_skew(sqlite3_stmt *stmt, const struct listing *l, struct row *row)
+{
+	(void)l;
+	row->u.skew.ahead = sqlite3_column_int64(stmt, 0);
+	row->u.skew.behind = sqlite3_column_int64(stmt, 1);
+	row->u.skew.most_ahead = sqlite3_column_int64(stmt, 2);
+	row->u.skew.most_behind = sqlite3_column_int64(stmt, 3);
+}
+
 static const struct {
 	enum statement statement;
 	void (*read)(sqlite3_stmt *, const struct listing *, struct row *);
@@ -221,6 +231,7 @@ static const struct {
 	[LIST_HISTORY] = {STMT_LIST_HISTORY, read_history},
 	[LIST_STALE] = {STMT_LIST_STALE, read_stale},
 	[LIST_AUDIT_END] = {STMT_LIST_AUDIT_END, read_audit},
+	[LIST_SKEW] = {STMT_LIST_SKEW, read_skew},
 };
 
 /* Parameters by number; a statement that lacks one ignores it (SQLite answers RANGE, which does not matter

@@ -42,6 +42,7 @@ enum listing_kind {
 	LIST_HISTORY,   /* what daily counters say of each day from after[0] on and each grant, day by day */
 	LIST_STALE,     /* devices never licensed and silent since an instant */
 	LIST_AUDIT_END, /* the last row of the audit log */
+	LIST_SKEW,      /* one row: how many devices' clocks are off (counted up to 10,000), and how far */
 };
 
 /* What to list. Zero means no filter; after[] is the cursor that the last row of the page before gave;
@@ -109,6 +110,7 @@ struct row {
 			bool blocked;
 			bool shared;
 			bool approved;
+			int64_t skew;  /* of its clock (skew.h) */
 			bool licensed; /* holds a lease in force */
 		} device;
 		struct {
@@ -146,6 +148,12 @@ struct row {
 		} history;
 		struct record record; /* LIST_RECORD, LIST_WAITING, LIST_NEWEST */
 		int64_t count;        /* LIST_COUNT */
+		struct {
+			int64_t ahead; /* devices */
+			int64_t behind;
+			int64_t most_ahead;  /* seconds */
+			int64_t most_behind; /* negative */
+		} skew;
 		struct {
 			struct record record;
 			const char *group; /* through which; "": the holder's own */

@@ -116,6 +116,10 @@ static void change_device(void)
 		apply((struct effect){.kind = EFFECT_FLAGS,
 				      .device = d.device,
 				      .u.flags = {pick(4) == 0, pick(3) == 0, pick(2) == 0}});
+	if (pick(2))
+		apply((struct effect){.kind = EFFECT_SKEW,
+				      .device = d.device,
+				      .u.skew = ((int64_t)pick(3) - 1) * 1000 + pick(3)});
 	if (pick(2)) {
 		struct ratchet r = {.counter = 1 + pick(9), .at = NOW - pick(60) * (int64_t)DAY};
 		put_ratchet(d.device, &r);
@@ -280,8 +284,8 @@ static int keep_more(const struct row *row, void *context)
 		snprintf(out, ROW_TEXT, "seats %lld, marks %lld %lld", (long long)row->u.grant.seats,
 			 (long long)m->reached, (long long)m->extra);
 	else if (t->kind == LIST_DEVICE)
-		snprintf(out, ROW_TEXT, "flags %d %d %d", row->u.device.blocked, row->u.device.shared,
-			 row->u.device.approved);
+		snprintf(out, ROW_TEXT, "flags %d %d %d, skew %lld", row->u.device.blocked,
+			 row->u.device.shared, row->u.device.approved, (long long)row->u.device.skew);
 	else
 		snprintf(out, ROW_TEXT, "user %lld '%s', units %u", (long long)row->u.activation.user,
 			 row->u.activation.user_name, row->u.activation.holding.units);
@@ -316,7 +320,8 @@ static void walk_from(struct store *from, struct texts *t)
 		struct listing tagged = {.kind = LIST_TAGGED, .grant = i, .tags = tags, .n_tags = 3};
 		list_from(from, &tagged, t);
 	}
-	struct listing others[] = {{.kind = LIST_WAITING, .product = "acme-cad"},
+	struct listing others[] = {{.kind = LIST_SKEW},
+				   {.kind = LIST_WAITING, .product = "acme-cad"},
 				   {.kind = LIST_PROPOSALS},
 				   {.kind = LIST_STALE, .before = NOW - 30 * (int64_t)DAY}};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

@@ -449,15 +449,16 @@ static void test_flags_stay_when_a_device_comes_again(void **state)
 	begin();
 	put_device(1, &a, true, NOW);
 	apply((struct effect){.kind = EFFECT_FLAGS, .device = 1, .u.flags = {true, false, true}});
+	apply((struct effect){.kind = EFFECT_SKEW, .device = 1, .u.skew = -700});
 	commit();
 	struct device_facts d = device_of(&a);
-	assert_true(d.blocked && !d.shared && d.approved);
+	assert_true(d.blocked && !d.shared && d.approved && d.skew == -700);
 	a.hostname = "other";
 	begin();
 	put_device(1, &a, false, NOW + 5);
 	commit();
 	d = device_of(&a);
-	assert_true(d.blocked && !d.shared && d.approved && d.described);
+	assert_true(d.blocked && !d.shared && d.approved && d.described && d.skew == -700);
 	begin();
 	apply((struct effect){.kind = EFFECT_FLAGS, .device = 1, .u.flags = {false, true, false}});
 	apply((struct effect){.kind = EFFECT_FLAGS, .device = 77, .u.flags = {true, true, true}});

@@ -200,6 +200,10 @@ static inline void write_walk(enum listing_kind kind, const struct row *row, cha
 {
 	if (kind == LIST_COUNT)
 		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.count);
+	else if (kind == LIST_SKEW)
+		snprintf(out, ROW_TEXT, "%lld by %lld, %lld by %lld", (long long)row->u.skew.ahead,
+			 (long long)row->u.skew.most_ahead, (long long)row->u.skew.behind,
+			 (long long)row->u.skew.most_behind);
 	else
 		snprintf(out, ROW_TEXT, "%lld %s %s %s", (long long)row->u.proposal.device,
 			 row->u.proposal.hostname, row->u.proposal.group, row->u.proposal.pattern);
@@ -291,6 +295,7 @@ static inline int keep(const struct row *row, void *context)
 		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.device_num);
 		break;
 	case LIST_COUNT:
+	case LIST_SKEW:
 	case LIST_PROPOSALS:
 		write_walk(t->kind, row, out);
 		break;

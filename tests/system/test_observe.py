@@ -277,7 +277,7 @@ MONITORING = ROOT / "packaging/monitoring"
 
 def busy_metrics(hosts, folder, vendor):
     """All metrics of a host that has granted, refused, and met a fault; labels of a metric exist when it has happened."""
-    host = hosts("[log]\nslow_request_ms = 1\n").start()
+    host = hosts("[log]\nslow_request_ms = 1\n[dns]\ndomains = fjord.test\nresolver = 127.0.0.1\ntarget = lic01.fjord.test\n").start()
     host.install(vendor, threshold=2)
     for name in range(3):
         machine(folder, host, vendor, name)("activate", PRODUCT)

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What administrators look back on.
 
+ALTER TABLE device ADD COLUMN skew INTEGER NOT NULL DEFAULT 0; -- seconds that its clock is ahead; 0: none to tell
+CREATE INDEX device_skew ON device (skew) WHERE skew <> 0;
+
 CREATE TABLE checkpoint (            -- of the audit chain, signed by the host
 	num   INTEGER PRIMARY KEY,
 	seq   INTEGER NOT NULL UNIQUE, -- the last row that it covers

@@ -200,6 +200,8 @@ static inline void write_walk(enum listing_kind kind, const struct row *row, cha
 {
 	if (kind == LIST_COUNT)
 		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.count);
+	else if (kind == LIST_TAGGED || kind == LIST_STALE)
+		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.device_num);
 	else if (kind == LIST_SKEW)
 		snprintf(out, ROW_TEXT, "%lld by %lld, %lld by %lld", (long long)row->u.skew.ahead,
 			 (long long)row->u.skew.most_ahead, (long long)row->u.skew.behind,
@@ -292,8 +294,6 @@ static inline int keep(const struct row *row, void *context)
 		break;
 	case LIST_TAGGED:
 	case LIST_STALE:
-		snprintf(out, ROW_TEXT, "%lld", (long long)row->u.device_num);
-		break;
 	case LIST_COUNT:
 	case LIST_SKEW:
 	case LIST_PROPOSALS:

@@ -32,6 +32,8 @@ def own(kind):
         claims["vendor"] = ind.k4_public(vendor)
     if kind in ("certificate", "host-request"):
         claims["host"]["sign"] = ind.k4_public(host)
+    if kind == "checkpoint":
+        claims["sign"] = ind.k4_public(host)
     if kind in ("lease", "license-request"):
         claims["vendor"] = ind.k4_pid(vendor)
     return claims
@@ -64,6 +66,10 @@ def claims_seeds(kind):
         yield "perpetual", payload(without(full, "exp", "renew_after", "count", "plans"))
     if kind == "revocations":
         yield "empty", payload(without(full, "hosts", "licenses", "keys"))
+    if kind == "checkpoint":
+        yield "first", payload({**full, "seq": 1, "previous": 0})
+        yield "backwards", payload({**full, "previous": full["seq"]})
+        yield "others-key", payload({**full, "sign": ind.k4_public(ind.public_of(VENDOR))})
     if kind == "license-request":
         yield "twice-a-grant", payload({**full, "wants": full["wants"] * 2})
     if kind == "product":
@@ -276,7 +282,7 @@ def main():
             "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "tsig_key": tsig_key_seeds(),
             "backup": backup_seeds(), "change": change_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
-    sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations")})
+    sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)

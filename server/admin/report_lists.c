@@ -169,6 +169,96 @@ void report_denials(struct exchange *x)
 		page_reply_filtered(x, &l, add_denial, wants_denial, &since);
 }
 
+/* --- denials, summed up --- */
+
+struct reason {
+	char product[LIMIT_ID + 1]; /* "": of no license */
+	int code;
+	int64_t n;
+	int64_t refused;
+	int64_t latest;
+};
+
+struct reasons {
+	const struct catalog *catalog;
+	const char *product; /* only this; NULL: all */
+	int64_t since;
+	struct reason *all;
+	size_t n;
+};
+
+/* There are few: products of licenses times codes that happen. */
+static struct reason *reason_of(struct reasons *r, const char *product, int code)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->all[i].code == code && strcmp(r->all[i].product, product) == 0)
+			return &r->all[i];
+	struct reason *more = realloc(r->all, (r->n + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	r->all = more;
+	more[r->n] = (struct reason){.code = code};
+	snprintf(more[r->n].product, sizeof(more->product), "%s", product);
+	return &more[r->n++];
+}
+
+static int sum_denial(const struct row *row, void *context)
+{
+	struct reasons *r = context;
+	const struct record_denial *d = &row->u.record.u.denial;
+	const char *product = catalog_product(r->catalog, d->product) ? d->product : "";
+	if (d->latest < r->since || (r->product && strcmp(r->product, product) != 0))
+		return 0;
+	struct reason *sum = reason_of(r, product, (int)d->code);
+	if (!sum)
+		return E_NO_MEMORY;
+	sum->n += d->n;
+	sum->refused++;
+	sum->latest = d->latest > sum->latest ? d->latest : sum->latest;
+	return 0;
+}
+
+static int most_often_first(const void *a, const void *b)
+{
+	const struct reason *x = a;
+	const struct reason *y = b;
+	return (x->n < y->n) - (x->n > y->n);
+}
+
+static json_t *reason_rows(const struct reasons *r)
+{
+	json_t *items = json_array();
+	for (size_t i = 0; i < r->n; i++) {
+		const struct reason *sum = &r->all[i];
+		json_t *item = json_object();
+		json_object_set_new(item, "error", exchange_error(-sum->code, NULL, &NUMBERS_NONE));
+		json_set_text(item, "product", *sum->product ? sum->product : NULL);
+		json_set_number(item, "n", sum->n);
+		json_set_number(item, "refused", sum->refused);
+		json_set_time(item, "latest", sum->latest);
+		json_array_append_new(items, item);
+	}
+	return items;
+}
+
+void report_reasons(struct exchange *x)
+{
+	struct record like = {.kind = RECORD_DENIAL};
+	struct listing all = {.kind = LIST_RECORD, .like = &like};
+	struct reasons r = {.product = exchange_query(x, "product"), .since = exchange_time(x, "since")};
+	int error = exchange_catalog(x, &r.catalog);
+	if (!error)
+		error = store_page(x->admin->reader, &all, sum_denial, &r);
+	if (error) {
+		exchange_problem(x, error, NULL);
+	} else {
+		if (r.n)
+			qsort(r.all, r.n, sizeof(r.all[0]), most_often_first);
+		page_reply_whole(x, reason_rows(&r));
+	}
+	free(r.all);
+}
+
 /* --- clones --- */
 
 struct clone_wish {

@@ -184,6 +184,15 @@ const struct catalog_certificate *catalog_certificate(const struct catalog *c, c
 	return NULL;
 }
 
+const struct product *catalog_product(const struct catalog *c, const char *id)
+{
+	for (size_t i = 0; i < c->n_licenses; i++)
+		for (size_t j = 0; j < c->licenses[i].license.n_products; j++)
+			if (strcmp(c->licenses[i].license.products[j].id, id) == 0)
+				return &c->licenses[i].license.products[j];
+	return NULL;
+}
+
 bool catalog_grant(const struct catalog *c, int64_t number, struct catalog_grant *ret)
 {
 	for (size_t i = 0; i < c->n_licenses; i++) {

@@ -68,6 +68,9 @@ const struct catalog_license *catalog_license(const struct catalog *, const char
 const struct catalog_certificate *catalog_certificate(const struct catalog *, const char *vendor,
 						      const char *license);
 
+/* A product of any license by its id, as the first one has it; NULL: no license has it. Borrowed. */
+const struct product *catalog_product(const struct catalog *, const char *id);
+
 /* A grant by its number; false when no license has it. */
 bool catalog_grant(const struct catalog *, int64_t number, struct catalog_grant *ret);
 

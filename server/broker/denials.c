@@ -14,16 +14,6 @@
 #define BY_DEVICE (BY(denial, device) | BY(denial, user) | BY(denial, code))
 #define BY_ALL (BY_DEVICE | BY(denial, product))
 
-static bool is_ours(const struct broker *b, const char *product)
-{
-	const struct catalog *c = &b->catalog;
-	for (size_t i = 0; i < c->n_licenses; i++)
-		for (size_t j = 0; j < c->licenses[i].license.n_products; j++)
-			if (strcmp(c->licenses[i].license.products[j].id, product) == 0)
-				return true;
-	return false;
-}
-
 /* The first row of the same device, user and code whose product no license has. */
 struct made_up {
 	const struct broker *b;
@@ -34,7 +24,7 @@ struct made_up {
 static int find_made_up(const struct row *row, void *context)
 {
 	struct made_up *m = context;
-	if (is_ours(m->b, row->u.record.u.denial.product))
+	if (catalog_product(&m->b->catalog, row->u.record.u.denial.product))
 		return 0;
 	m->num = row->u.record.num;
 	m->row = row->u.record.u.denial;
@@ -45,7 +35,7 @@ int broker_deny(struct broker *b, const struct refusal *refusal, int64_t now)
 {
 	struct record_copy old;
 	struct made_up made_up = {.b = b};
-	bool ours = is_ours(b, refusal->product);
+	bool ours = catalog_product(&b->catalog, refusal->product) != NULL;
 	struct record r = {.kind = RECORD_DENIAL,
 			   .u.denial = {.device = refusal->device,
 					.user = refusal->user,

@@ -69,6 +69,7 @@ static const struct command_option compliance_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option denial_options[] = {
+	{"sum", NULL, "a row for each reason and product, the most frequent first", 0},
 	{"product", "PRODUCT", "only of this product", 0},
 	{"code", "CODE", "only for this reason", 0},
 	{"device", "DEVICE", "only of this device", 0},

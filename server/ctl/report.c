@@ -83,6 +83,13 @@ static const struct column denial_columns[] = {{"device", "DEVICE", NULL, 0},
 					       {"latest", "LAST", NULL, 0},
 					       {NULL, NULL, NULL, 0}};
 
+static const struct column reason_columns[] = {{"error", "WHY", NULL, COLUMN_CUT | COLUMN_ERROR},
+					       {"product", "PRODUCT", NULL, 0},
+					       {"n", "TIMES", NULL, COLUMN_RIGHT},
+					       {"refused", "REFUSED", NULL, COLUMN_RIGHT},
+					       {"latest", "LAST", NULL, 0},
+					       {NULL, NULL, NULL, 0}};
+
 static const struct column clone_columns[] = {{"device", "DEVICE", NULL, 0},
 					      {"hostname", "HOSTNAME", NULL, COLUMN_CUT},
 					      {"kind", "KIND", NULL, 0},
@@ -138,6 +145,8 @@ int report_compliance_run(struct invocation *inv)
 
 int report_denials_run(struct invocation *inv)
 {
+	if (invocation_has(inv, "sum"))
+		return RUN(inv, "/v1/reports/reasons", reason_columns, "product", "since");
 	return RUN(inv, "/v1/reports/denials", denial_columns, "product", "code", "device", "user", "since");
 }
 

@@ -47,6 +47,11 @@ def test_who_was_refused_what_why_and_how_often(hosts, vendor, machines):
     assert host.items("report", "denials", "--code", "BUSY") == []
     assert host.items("report", "denials", "--since", "2090-01-01") == []
     host.refused("BAD_REQUEST", "report", "denials", "--code", "NO_SUCH_CODE")
+    three.refused("NO_PRODUCT_FILE", "activate", "unknown")  # never leaves the machine
+    total, = host.items("report", "denials", "--sum")
+    assert (total["n"], total["refused"], total["product"], total["error"]["code"]) == (3, 1, PRODUCT, "POOL_EXHAUSTED")
+    assert host.items("report", "denials", "--sum", "--product", "other") == []
+    assert "POOL_EXHAUSTED" in host.ctl("report", "denials", "--sum").stdout
     table = list(csv.DictReader(io.StringIO(host.ctl("report", "denials", "--csv").stdout)))
     assert [(r["error"], r["n"]) for r in table] == [("POOL_EXHAUSTED", "3")]
 

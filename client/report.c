@@ -95,6 +95,12 @@ const char *muster_outcome_detail(const struct muster *m, int index)
 	return o ? o->fault.detail : "";
 }
 
+const char *muster_outcome_correlation(const struct muster *m, int index)
+{
+	const struct outcome *o = outcome_at(m, index);
+	return o ? o->fault.correlation : "";
+}
+
 int muster_outcome_notice(const struct muster *m, int index, int notice)
 {
 	const struct outcome *o = outcome_at(m, index);

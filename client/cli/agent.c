@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "error.h"
 
 #define SLEEP_MAX 300 /* seconds: other programs change the state, and a suspended machine does not count */
 #define SLEEP_MIN 1
@@ -44,17 +45,26 @@ static void catch_signals(sigset_t *ret_open)
 	sigaction(SIGINT, &action, NULL);
 }
 
+/* A line for a product, which the host's log explains under its reference, and one for each notice. */
+static void say_outcome(const struct muster *m, int i)
+{
+	const char *product = muster_outcome_product(m, i);
+	const char *reference = muster_outcome_correlation(m, i);
+	int code = muster_outcome_code(m, i);
+	printf("%s: %s", product, muster_outcome_what(m, i));
+	if (code)
+		printf(": %s", error_name(code));
+	if (*reference)
+		printf(" (reference: %s)", reference);
+	puts("");
+	for (int j = 0; (code = muster_outcome_notice(m, i, j)) != 0; j++)
+		printf("%s: notice: %s: %s\n", product, error_name(code), error_text(code));
+}
+
 static void say_outcomes(const struct cli *cli)
 {
-	for (int i = 0; i < muster_outcome_count(cli->m); i++) {
-		char number[16];
-		const char *name = "";
-		int code = -muster_outcome_code(cli->m, i);
-		snprintf(number, sizeof(number), "%d", code);
-		muster_explain(number, &name, NULL, NULL, NULL);
-		printf("%s: %s%s%s\n", muster_outcome_product(cli->m, i), muster_outcome_what(cli->m, i),
-		       *name ? ": " : "", name);
-	}
+	for (int i = 0; i < muster_outcome_count(cli->m); i++)
+		say_outcome(cli->m, i);
 	fflush(stdout);
 }
 

@@ -180,6 +180,9 @@ MUSTER_API int muster_outcome_code(const struct muster *m, int index);
 MUSTER_API const char *muster_outcome_what(const struct muster *m, int index);
 MUSTER_API const char *muster_outcome_detail(const struct muster *m, int index);
 
+/* Of a refusal: the id under which the host's log has it; "" when no host refused. */
+MUSTER_API const char *muster_outcome_correlation(const struct muster *m, int index);
+
 /*
  * What the host told besides, as numbers for muster_explain: CLOCK_SKEWED, THRESHOLD_NOT_MET (renewals go on
  * in its grace), POOL_LOW and the like. notice counts from 0; the first 0 ends them. They never mean a

@@ -8,6 +8,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "log.h"
 #include "page.h"
 #include "replay.h"
 #include "rfc3339.h"
@@ -107,8 +108,16 @@ static void refuse(struct exchange *x, int code, const char *detail, const struc
 	x->content_type = "application/problem+json";
 }
 
+/* What the lane refuses it tells itself. */
 void exchange_problem(struct exchange *x, int code, const char *detail)
 {
+	char text[160];
+	char actor[24];
+	exchange_request_text(x, text, sizeof(text));
+	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
+	if (code != E_NOT_PERMITTED) /* which has a line of its own */
+		log_event(EVENT_API_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_CODE(code),
+			  LOG_TEXT(ACTOR, actor), LOG_TEXT(OBJECT, text), LOG_TEXT(DETAIL, detail));
 	refuse(x, code, detail, &NUMBERS_NONE);
 }
 

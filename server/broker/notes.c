@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "change.h"
 #include "clock.h"
 #include "error.h"
 #include "log.h"
@@ -86,6 +87,23 @@ static void log_line(const struct job *job, const char *device, const struct job
 		  LOG_TEXT(USER, line->user), LOG_TEXT(DETAIL, line->detail));
 }
 
+/* One line for all that a list of changes could not do: who asked has the rest. */
+static void log_changes(const struct job *job)
+{
+	const struct change *first = NULL;
+	int64_t n = 0;
+	for (size_t i = job->orders->n; i-- > 0;) {
+		if (!job->orders->changes[i].code)
+			continue;
+		first = &job->orders->changes[i];
+		n++;
+	}
+	if (first)
+		log_event(EVENT_REQUEST_REFUSED, LOG_TEXT(REQUEST, job->correlation), LOG_CODE(first->code),
+			  LOG_TEXT(OPERATION, change_name(first->kind)), LOG_TEXT(ACTOR, job->actor),
+			  LOG_NUMBER(COUNT, n), LOG_TEXT(DETAIL, first->detail));
+}
+
 static void log_job(const struct job *job)
 {
 	char device[DEVICE_ID_TEXT] = "";
@@ -97,6 +115,8 @@ static void log_job(const struct job *job)
 			  LOG_TEXT(OPERATION, operations[job->kind].name), LOG_TEXT(ACTOR, job->actor),
 			  LOG_TEXT(DEVICE, device), LOG_TEXT(HOSTNAME, of_device ? job->hostname : NULL),
 			  LOG_TEXT(DETAIL, job->fault));
+	if (job->orders && !job->code)
+		log_changes(job);
 	for (size_t i = 0; of_device && !job->code && i < job->n_lines; i++)
 		if (job->kind != JOB_POLICY || job->lines[i].answer.code)
 			log_line(job, device, &job->lines[i]);

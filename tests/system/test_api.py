@@ -142,7 +142,8 @@ def test_nonsense_is_refused_in_words(api):
 EXAMPLES = {"limit": "2", "after": "0", "hostname": "*", "user": "kari", "group": "*", "product": "acme-cad", "subject": "sales",
             "holder": "kari", "grant": "users", "license": "fjord-1", "actor": "uid:*", "action": "user.*", "object": "*",
             "state": "active", "domain": "fjord.test", "within": "30", "silent": "14", "code": "BUSY"}
-NONE_HERE = ("/v1/proposals", "/v1/reports/expiring", "/v1/reports/clones", "/v1/reports/denials", "/v1/reports/reasons")  # what nobody caused
+NONE_HERE = ("/v1/proposals", "/v1/reports/expiring", "/v1/reports/clones", "/v1/reports/denials",
+             "/v1/reports/reasons")  # what nobody caused
 
 
 def test_every_parameter(api):

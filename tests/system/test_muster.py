@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -83,10 +84,14 @@ def test_agent_retries_what_was_refused(folder, hosts, vendor):
     at = ["--host", f"127.0.0.1:{host.port}"]
     first, second = Machine(folder, "a", vendor.products, *at), Machine(folder, "b", vendor.products, *at)
     assert first.activate().returncode == 1
+    assert first("agent", "--once").stdout == ""
+    said = first("agent", "--once", env=later("+3h")).stdout
+    assert re.search(rf"^{PRODUCT}: failed: THRESHOLD_NOT_MET \(reference: [0-9a-f]{{16}}\)$", said, re.M), said
+    assert f"{PRODUCT}: notice: CLOCK_SKEWED: " in said
     second.activate(check=True)
-    first("agent", "--once")
+    first("agent", "--once", env=later("+4h"))
     assert first.status()["state"] == "grace"  # two hours are not over
-    first("agent", "--once", env=later("+3h"))
+    first("agent", "--once", env=later("+6h"))
     assert first.status()["state"] == "licensed"
 
 

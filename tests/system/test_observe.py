@@ -65,11 +65,18 @@ def test_the_audit_log_has_the_same_id(hosts, folder, vendor):
 
 
 def test_a_refusal_at_the_api_has_a_line(hosts):
+    """Whether the lane refuses it or the API itself, and a list of changes once."""
     host = hosts().start()
-    status, problem = host.api("POST", "/v1/changes", {"changes": [{"do": "user.remove", "user": "nobody@x"}]})
-    assert status >= 400 or not problem["items"][0]["ok"]
-    status, problem = host.api("POST", "/v1/install", None)
-    assert status >= 400 and problem["request_id"]
+    remove = {"do": "user.remove", "user": "nobody@x"}
+    status, answer = host.api("POST", "/v1/changes", {"changes": [remove, {"do": "user.add", "user": "ann"}, remove]})
+    assert status == 200 and [item["ok"] for item in answer["items"]] == [False, True, False]
+    line, = log_lines(host, "operation=user.remove")
+    assert "request refused" in line and "code=NOT_FOUND" in line and f"actor=uid:{os.getuid()}" in line and "count=2" in line
+    for method, path, code in (("POST", "/v1/install", "ARMOUR_INVALID"), ("GET", "/v1/users/nobody", "NOT_FOUND")):
+        status, problem = host.api(method, path, None)
+        assert status >= 400 and problem["code"] == code
+        line, = log_lines(host, problem["request_id"])
+        assert f"code={code}" in line and f"{method} {path}" in line
 
 
 # --- slow requests ---

@@ -20,6 +20,7 @@ sbindir ?= $(prefix)/sbin
 libdir ?= $(prefix)/lib
 includedir ?= $(prefix)/include
 datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
 unitdir ?= $(prefix)/lib/systemd/system
 bashcompletiondir ?= $(datadir)/bash-completion/completions
@@ -83,6 +84,7 @@ PROGRAMS := musterd musterctl muster muster-issuer
 LIBRARIES := libmuster.so.0 libmuster.a
 SCHEMA := $(GEN)/schema.inc
 CATALOG := $(O)/muster.catalog
+MAN := $(patsubst packaging/man/%.scd,%,$(wildcard packaging/man/*.scd))
 
 PROTOCOL_LIBS := $(call libs_of,libsodium jansson) -lprotobuf-nanopb
 MUSTERD_LIBS := $(call libs_of,libuv sqlite3 libmicrohttpd inih ldns) $(if $(SYSTEMD),$(call libs_of,libsystemd)) -lpthread
@@ -93,9 +95,9 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-check test-programs run test check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
-all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG)
+all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
 # Only says what is missing; `make test` and `make run` install it.
 deps-check:
@@ -114,6 +116,14 @@ $(SCHEMA): $(sort $(wildcard server/store/schema/*.sql)) packaging/embed-sql.sh
 $(CATALOG): server/base/events.def packaging/catalog.sh
 	@mkdir -p $(@D)
 	sh packaging/catalog.sh $< > $@
+
+# Man pages; their tables come out of the programs and .def files.
+man: $(MAN:%=$(O)/man/%)
+
+$(O)/man/%: packaging/man/%.scd packaging/man.sh server/config.def protocol/errors.def \
+	$(O)/musterctl $(O)/muster $(O)/muster-issuer
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)sh packaging/man.sh $(O) $< > $@.new && mv $@.new $@
 
 $(O)/obj/gen/muster.pb.o: $(GEN)/muster.pb.c
 	@mkdir -p $(@D)
@@ -268,6 +278,8 @@ install: all
 	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
 	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
+	$(INSTALL) -d $(foreach s,1 5 7 8,$(DESTDIR)$(mandir)/man$(s))
+	for page in $(MAN); do $(INSTALL) -m 644 $(O)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page || exit 1; done
 	$(INSTALL) -d $(DESTDIR)$(monitoringdir)
 	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
 
@@ -279,13 +291,15 @@ uninstall:
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
 		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service muster-agent.service) \
 		$(COMPLETED:%=$(DESTDIR)$(bashcompletiondir)/%) $(COMPLETED:%=$(DESTDIR)$(zshcompletiondir)/_%) \
-		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish)
+		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish) \
+		$(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
 
 clean:
 	rm -rf $(O)
 
 help:
 	@echo 'all      build the programs and libraries into $(O)/'
+	@echo 'man      the man pages, into $(O)/man/; part of all'
 	@echo 'run      show the whole story on real parts'
 	@echo 'test     install what is missing, then run every test'
 	@echo 'check    lint and unit tests: before each commit'

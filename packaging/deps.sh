@@ -26,6 +26,7 @@ build pc:ldns libldns-dev
 build pc:libsystemd libsystemd-dev
 build pc:libcurl libcurl4-openssl-dev
 build pc:smartcols libsmartcols-dev
+build cmd:scdoc scdoc
 test cmd:g++ g++
 test pc:cmocka libcmocka-dev
 test file:/usr/bin/python3 python3
@@ -48,7 +49,6 @@ test cmd:setpriv util-linux
 test cmd:bash bash
 test cmd:zsh zsh
 test cmd:fish fish
-test cmd:scdoc scdoc
 test cmd:mandoc mandoc
 test cmd:journalctl systemd
 fuzz cmd:clang clang

@@ -5,15 +5,14 @@ import json
 import os
 import pwd
 import random
-import re
 import shutil
 import sqlite3
 import stat
-import subprocess
 import threading
 import time
 
-from harness import BUILD, PRODUCT, ROOT, needs_root, program, run, wait_for
+from guide import Site
+from harness import PRODUCT, ROOT, needs_root, program, run, wait_for
 from wire import Client, unbase64
 
 
@@ -411,65 +410,7 @@ def test_root_restores_for_the_daemons_user(host, hosts):
 
 # --- another host in its place ---
 
-class Site:
-    """The machine of a runbook: a folder, a musterd that `systemctl` starts and stops, and its commands."""
-
-    def __init__(self, host, vendor):
-        self.host = host
-        self.env = {"PATH": f"{host.dir}/bin:{BUILD}:{os.environ['PATH']}", "MUSTERCTL_SOCKET": str(host.socket)}
-        (host.dir / "bin").mkdir(exist_ok=True)
-        (host.dir / "backups").mkdir(exist_ok=True)
-        passphrase(host.dir)
-        host.write_config()
-        # What stands in for the machine: its service manager, and the places that programs look at by themselves.
-        self.script("systemctl", 'echo "$1" > systemctl.wish; while [ -e systemctl.wish ]; do sleep 0.05; done')
-        self.script("musterctl", f'if [ "$1" = restore ]; then set -- "$@" --config {host.config}; fi\n'
-                                 f'exec {program("musterctl")} "$@"')
-        self.script("muster-issuer", f'exec {program("muster-issuer")} "$@" --dir {vendor.dir}')
-
-    def script(self, name, text):
-        path = self.host.dir / "bin" / name
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-
-    def __call__(self, name):
-        """Run a block of the runbook as it stands."""
-        text = (ROOT / "packaging/RUNBOOK.md").read_text()
-        block = re.search(rf"<!-- runbook: {name} -->\n```sh\n(.*?)```", text, re.S).group(1)
-        with open(self.host.dir / "block.log", "w") as log:
-            shell = subprocess.Popen(["sh", "-euxc", block], cwd=self.host.dir, env={**os.environ, **self.env}, stdout=log,
-                                     stderr=log)
-            wish, limit = self.host.dir / "systemctl.wish", time.monotonic() + 60
-            while shell.poll() is None and time.monotonic() < limit:
-                if wish.exists() and wish.read_text():
-                    self.host.start() if wish.read_text().strip() == "start" else self.host.stop()
-                    wish.unlink()
-                time.sleep(0.02)
-            if shell.poll() is None:
-                shell.kill()
-        assert shell.wait() == 0, (self.host.dir / "block.log").read_text()
-
-
-def test_the_runbook_with_the_key(host, hosts, vendor, machines):
-    own = machines(host, "own")
-    own.done("activate", PRODUCT)
-    site = Site(host, vendor)
-    site("backup")
-    other = machines(host, "other")
-    other.done("activate", PRODUCT)
-    site("retire")
-    good = run(program("musterctl"), "--json", "backup", "verify", host.dir / "backups/latest")
-    identity = json.loads(good.stdout)["backup"]["host"]
-    fresh = hosts(state="fresh")
-    Site(fresh, vendor)("with the key")
-    assert fresh.json("host", "show")["id"] == identity and fresh.count() == 2
-    for machine in (own, other):
-        move(machine, fresh)
-        machine.done("renew", PRODUCT)
-    assert "activation.adopted" not in [row["action"] for row in fresh.items("audit", "list")]  # the last backup had it all
-
-
-def test_the_runbook_without_the_key(host, hosts, vendor, machines):
+def test_a_replaced_host_counts_as_one(host, hosts, vendor, machines):
     """A third host would be one too many; the one in another's place is not."""
     own, later = machines(host, "own", "later")
     own.done("activate", PRODUCT)
@@ -486,7 +427,7 @@ def test_the_runbook_without_the_key(host, hosts, vendor, machines):
     move(own, fresh)
     own.refused("NO_HOST", "renew", PRODUCT)  # nothing is served under the old certificate
     for number in (1, 2):  # the vendor may be asked again
-        site("the vendor")
+        site("certify again")
     site("certified")
     fresh.refused("NOTHING_TO_REPLACE", "host", "replace", "-o", fresh.dir / "again")
     for machine in (own, later):

@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# One man page: man.sh BUILD-FOLDER PAGE.scd > PAGE. What the tables of commands, settings and codes know is put in where the page
+# has a line "@commands PROGRAM@", "@settings@" or "@codes@", so that it is written down once.
+set -eu
+build=$1
+page=$2
+
+# Between quotes: section, key, default, prose; the rest is type, limits and reload.
+settings() {
+	awk '
+	function plain(text) { gsub(/[\\*_]/, "\\\\&", text); return text }
+	/^OPT\(/ {
+		if (split($0, part, "\"") != 9) { print "man.sh: not understood: " $0 > "/dev/stderr"; bad = 1; exit 1 }
+		split(part[5], kind, /, */)
+		split(part[7], rest, /, */)
+		number = kind[2] == "NUMBER" ? ", " rest[2] " to " rest[3] : ""
+		row = "*" part[4] "*" (part[6] == "" ? "" : " (_" plain(part[6]) "_" number ")") \
+			(rest[4] == "true" ? ", _reload_" : "") "\n\t" plain(part[8]) "\n\n"
+		if (!(part[2] in rows)) order[++n] = part[2]
+		rows[part[2]] = rows[part[2]] row
+	}
+	END {
+		if (bad) exit 1
+		for (i = 1; i <= n; i++) printf "# [%s]\n\n%s", toupper(order[i]), rows[order[i]]
+	}
+	' server/config.def
+}
+
+# Before the quotes number, name, retry, HTTP status and exit status; between them text and remedy.
+codes() {
+	awk '
+	function plain(text) { gsub(/[\\*_]/, "\\\\&", text); return text }
+	/^ERR\(/ {
+		if (split($0, part, "\"") != 5) { print "man.sh: not understood: " $0 > "/dev/stderr"; exit 1 }
+		gsub(/^ERR\(/, "", part[1])
+		split(part[1], field, /, */)
+		printf "*%s* (%s)\n\t%s. %s++\n_%s_; exit %s, HTTP %s.\n\n", plain(field[2]), field[1],
+			plain(toupper(substr(part[2], 1, 1)) substr(part[2], 2)), plain(part[4]), tolower(field[3]), field[5], field[4]
+	}
+	' protocol/errors.def
+}
+
+# scdoc puts paragraphs where there are none: behind headings, and at the end of blocks instead of behind them.
+tidy() {
+	awk '
+	/^\.P$/ { held = 1; next }
+	/^\.RE$/ { print; next }
+	{ if (held && !headed && !/^\.S[HS]/) print ".P"; held = 0; print; headed = /^\.(S[HS]|TH)/ }
+	'
+}
+
+expand() {
+	while IFS= read -r line; do
+		case $line in
+		'@commands '*@)
+			program=${line#@commands }
+			"$build/${program%@}" --help-man
+			;;
+		@settings@) settings ;;
+		@codes@) codes ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done <"$page"
+}
+
+# Step by step, so that a failure of each is one of the whole.
+text=$(expand)
+roff=$(printf '%s\n' "$text" | scdoc)
+printf '%s\n' "$roff" | tidy

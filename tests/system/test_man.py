@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The man pages: without warnings, and nothing is missing or made up. test_guide.py follows the guide."""
+import re
+import shutil
+
+import pytest
+
+from harness import BUILD, ROOT, program, run
+
+SOURCES = sorted((ROOT / "packaging" / "man").glob("*.scd"))
+PAGES = [BUILD / "man" / source.stem for source in SOURCES]
+
+
+def text(page):
+    """As it is read, without the bold and underlined letters' own ways."""
+    return run("mandoc", "-Tutf8", "-O", "width=400", page, env={"LC_ALL": "C.UTF-8"}).stdout
+
+
+def plain(page):
+    return re.sub(".\b", "", text(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_warnings(page):
+    for tool in (["mandoc", "-T", "lint", "-W", "warning"], ["groff", "-man", "-Tutf8", "-ww", "-z"]):
+        if shutil.which(tool[0]):
+            done = run(*tool, page, check=False)
+            assert done.returncode == 0 and not done.stdout and not done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ("musterctl", "muster", "muster-issuer"))
+def test_every_command_and_option_is_there(name):
+    """As the program's own help has them, which is made from the same table."""
+    page = plain(BUILD / "man" / f"{name}.1")
+    commands = re.findall(r"^  ([a-z][a-z -]*[a-z])(?= +\S)", run(program(name), "--help").stdout, re.M)
+    commands = {re.sub(r" (?=[^a-z]).*| {2,}.*", "", c) for c in commands}
+    assert len(commands) > 8
+    for command in commands:
+        assert re.search(rf"^ +{re.escape(command)}\b", page, re.M), command
+        help_text = run(program(name), *command.split(), "--help", check=False).stdout
+        for option in re.findall(r"^  (--[a-z-]+)", help_text, re.M):
+            assert re.search(rf"^ +{option}\b", page, re.M), (command, option)
+
+
+def test_every_setting_and_code_is_there():
+    settings = re.findall(r'^OPT\(\w+, "(\w+)", "(\w+)", \w+, ".*?", .*"(.*?)"\)$', (ROOT / "server/config.def").read_text(), re.M)
+    page = plain(BUILD / "man" / "musterd.conf.5")
+    assert len(settings) > 30
+    for section, key, prose in settings:
+        part = page[page.index(f"[{section.upper()}]"):]
+        assert re.search(rf"^ +{key}\b", part, re.M) and prose in re.sub(r"\s+", " ", part), (section, key)
+    codes = re.findall(r'^ERR\((\d+), (\w+),.*"(.*?)", "(.*?)"\)$', (ROOT / "protocol/errors.def").read_text(), re.M)
+    page = re.sub(r"\s+", " ", plain(BUILD / "man" / "muster-codes.7"))
+    assert len(codes) > 100
+    for number, name, what, remedy in codes:
+        assert f" {name} ({number}) {what[0].upper()}{what[1:]}. {remedy} " in page, name
+
+
+def test_musterd_has_the_options_that_it_takes():
+    options = re.findall(r'\{"([a-z-]+)", (?:no|required)_argument', (ROOT / "server/main.c").read_text())
+    page = plain(BUILD / "man" / "musterd.8")
+    assert len(options) >= 8
+    for option in options:
+        assert re.search(rf"^ +--{option}\b", page, re.M), option
+
+
+def test_pages_name_only_what_exists():
+    """Other pages, codes, commands and settings: in every page, wherever they are mentioned."""
+    names = {page.name for page in PAGES}
+    codes = set(re.findall(r"^ERR\(\d+, (\w+),", (ROOT / "protocol/errors.def").read_text(), re.M))
+    commands = {name: set(re.findall(r"^\*([a-z -]+)\*", run(program(name), "--help-man").stdout, re.M))
+                for name in ("musterctl", "muster", "muster-issuer")}
+    for source in SOURCES:
+        words = source.read_text()
+        assert re.search(r"^# SEE ALSO$", words, re.M)
+        for page, section in re.findall(r"\*([a-z.-]+)\*\((\d)\)", words):
+            assert f"{page}.{section}" in names, (source.name, page)
+        for code in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", re.sub(r"\*[A-Z_]*\*|_[A-Z-]+_", "", words)):
+            assert code in codes or code.startswith("MUSTER"), (source.name, code)
+        for name, rest in re.findall(r"(?:^|\*)(musterctl|muster-issuer|muster) ((?:[a-z][a-z-]* ?){1,3})", words, re.M):
+            rest = rest.split()
+            assert any(" ".join(rest[:n]) in commands[name] for n in (1, 2, 3)), (source.name, name, rest)

@@ -261,11 +261,24 @@ static bool belongs(const struct command_option *options, const char *name)
 	return false;
 }
 
+bool invocation_takes(const struct invocation *inv, const char *option)
+{
+	return belongs(inv->command->options, option) || belongs(inv->program->globals, option);
+}
+
+void invocation_add(struct invocation *inv, const char *option)
+{
+	if (inv->n_given == COMMAND_OPTIONS_MAX)
+		return;
+	inv->given[inv->n_given].name = option;
+	inv->given[inv->n_given++].value = "";
+}
+
 static int check(const struct invocation *inv)
 {
 	for (size_t i = 0; i < inv->n_given; i++) {
 		const char *name = inv->given[i].name;
-		if (!belongs(inv->command->options, name) && !belongs(inv->program->globals, name))
+		if (!invocation_takes(inv, name))
 			return command_usage(inv, "--%s is not an option of '%s'", name, inv->command->path);
 	}
 	if (inv->n_args < inv->command->args_min)
@@ -332,7 +345,9 @@ int command_main(const struct program *program, int argc, char **argv, void *con
 	}
 	if (!inv.command)
 		return complain(&inv);
-	code = check(&inv);
+	code = program->prepare ? program->prepare(&inv) : 0;
+	if (!code)
+		code = check(&inv);
 	return code ? code : inv.command->run(&inv);
 }
 

@@ -46,6 +46,9 @@ struct program {
 	/* Offer the names that a placeholder may stand for (complete.h), quickly and in silence. May be NULL.
 	 */
 	void (*names)(const struct invocation *, const char *placeholder, const struct completion *);
+	/* Called when the command is known and its options are not checked yet: may add some that the
+	 * environment stands for. Returns 0 or an exit code. May be NULL. */
+	int (*prepare)(struct invocation *);
 };
 
 /* A parsed command line. */
@@ -70,6 +73,12 @@ int command_main(const struct program *, int argc, char **argv, void *context);
 
 /* Set the command to the longest verb that the arguments begin with, and take it off them. */
 void command_find(struct invocation *);
+
+/* Does the command, or the whole program, take this option? */
+bool invocation_takes(const struct invocation *, const char *option);
+
+/* Act as if the flag had been given. option lives for ever. */
+void invocation_add(struct invocation *, const char *option);
 
 /* The last value of an option, "" for a flag; NULL when it was not given. Borrowed from argv. */
 const char *invocation_value(const struct invocation *, const char *option);

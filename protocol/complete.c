@@ -206,6 +206,15 @@ static void offer_arguments(struct line *l, const struct completion *c)
 	offer_value(l, value, c);
 }
 
+/* What the option takes: the verb's own word for it, where the verb stands before. */
+static void offer_value_of(struct line *l, const struct command_option *o, const struct completion *c)
+{
+	command_find(&l->inv);
+	const struct command_option *own =
+		named(l->inv.command ? l->inv.command->options : NULL, o->name, strlen(o->name));
+	offer_value(l, own ? own->value : o->value, c);
+}
+
 /* The value of "--option=value" as it is being written. */
 static void offer_joined(struct line *l, char *word)
 {
@@ -214,7 +223,7 @@ static void offer_joined(struct line *l, char *word)
 	const struct command_option *o = find_option(l->inv.program, word);
 	snprintf(before, sizeof(before), "%.*s", (int)(value - word), word);
 	if (o && o->value)
-		offer_value(l, o->value, &(struct completion){before, value});
+		offer_value_of(l, o, &(struct completion){before, value});
 }
 
 static void offer(struct line *l, char *word)
@@ -222,7 +231,7 @@ static void offer(struct line *l, char *word)
 	const struct completion c = {"", word};
 	bool option = !l->only_args && word[0] == '-';
 	if (l->open) {
-		offer_value(l, l->open->value, &c);
+		offer_value_of(l, l->open, &c);
 	} else if (option && word[1] == '-' && strchr(word, '=')) {
 		offer_joined(l, word);
 	} else if (option) {

@@ -4,7 +4,6 @@
 #include "commands.h"
 #include "listing.h"
 #include "print.h"
-#include "rfc3339.h"
 
 static const struct column list_columns[] = {{"device", "DEVICE", NULL, 0},
 					     {"hostname", "HOSTNAME", NULL, COLUMN_CUT},
@@ -20,17 +19,7 @@ static const struct column list_columns[] = {{"device", "DEVICE", NULL, 0},
 
 int activation_list_run(struct invocation *inv)
 {
-	const char *given = invocation_value(inv, "expires-before");
-	char before[RFC3339_TEXT];
-	int64_t time;
-	if (given && rfc3339_read_date(given, &time))
-		return command_usage(inv, "--expires-before takes 2030-01-31 or 2030-01-31T12:00:00Z");
-	struct listing listing = {.path = "/v1/activations",
-				  .columns = list_columns,
-				  .filters = {{"product", invocation_value(inv, "product")},
-					      {"state", invocation_value(inv, "state")},
-					      {"expires_before", given ? rfc3339_write(time, before) : NULL},
-					      {"user", invocation_value(inv, "user")}}};
+	struct listing listing = {.path = "/v1/activations", .columns = list_columns};
 	return listing_run(inv, &listing);
 }
 

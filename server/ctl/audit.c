@@ -18,12 +18,7 @@ static const struct column list_columns[] = {
 
 int audit_list_run(struct invocation *inv)
 {
-	static const char *const filters[] = {"since", "until", "actor", "action", "object", "device"};
 	struct listing listing = {.path = "/v1/audit", .columns = list_columns};
-	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
-		listing.filters[i].key = filters[i];
-		listing.filters[i].value = invocation_value(inv, filters[i]);
-	}
 	return listing_run(inv, &listing);
 }
 

@@ -38,9 +38,7 @@ static const struct column activation_columns[] = {{"product", "PRODUCT", NULL, 
 
 int device_list_run(struct invocation *inv)
 {
-	struct listing listing = {.path = "/v1/devices",
-				  .columns = list_columns,
-				  .filters = {{"skewed", invocation_value(inv, "skewed")}}};
+	struct listing listing = {.path = "/v1/devices", .columns = list_columns};
 	return listing_run(inv, &listing);
 }
 

@@ -7,10 +7,20 @@
 
 #include "option.h"
 #include "request.h"
+#include "rfc3339.h"
 
 #define PAGE 1000
 #define CURSOR_TEXT 512
+#define LISTING_FILTERS 8
+#define FILTER_KEY 24
 #define EMPTY_PAGES 1000 /* a filter may leave pages empty, but not for ever */
+
+/* Of the command line. */
+struct filter {
+	char key[FILTER_KEY];
+	const char *value;
+	char time[RFC3339_TEXT];
+};
 
 /* One list being printed. */
 struct walk {
@@ -23,6 +33,8 @@ struct walk {
 	long left; /* items that may still be printed, when bounded */
 	unsigned empty;
 	size_t printed;
+	struct filter filters[LISTING_FILTERS];
+	size_t n_filters;
 	char cursor[CURSOR_TEXT]; /* "" at the start and after the last page */
 	struct table table;
 };
@@ -94,6 +106,37 @@ static void finish(struct walk *w, const struct failure *failure)
 
 /* --- pages --- */
 
+/* A filter of the command line; times are looked at here, so that "soon" is a mistake of the line. */
+static int take_filter(struct walk *w, const struct command_option *o, const char *value)
+{
+	struct filter *f = &w->filters[w->n_filters++];
+	int64_t time;
+	snprintf(f->key, sizeof(f->key), "%s", o->name);
+	for (char *at = f->key; *at; at++)
+		if (*at == '-')
+			*at = '_';
+	f->value = value;
+	if (strcmp(o->value, LISTING_TIME) != 0)
+		return 0;
+	if (rfc3339_read_date(value, &time))
+		return command_usage(w->inv, "--%s takes 2030-01-31 or 2030-01-31T12:00:00Z", o->name);
+	f->value = rfc3339_write(time, f->time);
+	return 0;
+}
+
+/* The options of a list are its filters, but for those that every list takes, and flags. */
+static int take_filters(struct walk *w)
+{
+	const struct command_option *o = w->inv->command->options;
+	int code = 0;
+	for (; o && o->name && w->n_filters < LISTING_FILTERS && !code; o++) {
+		const char *value = o->value ? invocation_value(w->inv, o->name) : NULL;
+		if (value && strcmp(o->name, "limit") != 0 && strcmp(o->name, "after") != 0)
+			code = take_filter(w, o, value);
+	}
+	return code;
+}
+
 static int fetch(struct walk *w, struct reply *reply)
 {
 	struct request req = {.path = w->listing->path};
@@ -101,9 +144,13 @@ static int fetch(struct walk *w, struct reply *reply)
 	size_t n = 0;
 	long page = w->bounded && w->left < PAGE ? w->left : PAGE;
 	snprintf(limit, sizeof(limit), "%ld", page);
-	for (size_t i = 0; i < LISTING_FILTERS; i++, n++) {
+	for (size_t i = 0; i < LISTING_FIXED; i++, n++) {
 		req.query[n].key = w->listing->filters[i].key;
 		req.query[n].value = w->listing->filters[i].value;
+	}
+	for (size_t i = 0; i < w->n_filters; i++, n++) {
+		req.query[n].key = w->filters[i].key;
+		req.query[n].value = w->filters[i].value;
 	}
 	if (!w->listing->whole) {
 		req.query[n].key = "limit";
@@ -212,7 +259,9 @@ int listing_run(const struct invocation *inv, const struct listing *listing)
 	if (strlen(after) >= CURSOR_TEXT)
 		return command_usage(inv, "--after is longer than a cursor");
 	strcpy(w.cursor, after);
-	int code = option_number(inv, "limit", 1, LONG_MAX, &w.left);
+	int code = take_filters(&w);
+	if (!code)
+		code = option_number(inv, "limit", 1, LONG_MAX, &w.left);
 	return code ? code : walk(&w);
 }
 

@@ -9,7 +9,10 @@
 #include "command.h"
 #include "print.h"
 
-#define LISTING_FILTERS 8
+#define LISTING_FIXED 2
+
+/* The word for the value of an option that is a time. */
+#define LISTING_TIME "T"
 
 /* The options that every list takes. */
 #define LISTING_OPTIONS                                                                                      \
@@ -25,13 +28,14 @@ struct listing {
 	bool whole; /* comes as one page: no limit and no cursor are sent */
 	struct {
 		const char *key;
-		const char *value; /* NULL: no such filter */
-	} filters[LISTING_FILTERS];
+		const char *value;      /* NULL: no such filter */
+	} filters[LISTING_FIXED];       /* besides those that listing_run takes from the command line */
 	json_t *(*rows)(json_t *items); /* NULL: an item is a row; else the rows (new) for a table and CSV */
 };
 
 /*
- * Fetch and print. Returns the exit code. When a later page fails, what was printed stays, the failure is
+ * Fetch and print. Options of the command with a value are filters of the API, by the same name with '_' for
+ * '-'. Returns the exit code. When a later page fails, what was printed stays, the failure is
  * told and a JSON document ends with the cursor to go on from and the error.
  */
 int listing_run(const struct invocation *, const struct listing *);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,9 @@ static const struct command_option activation_options[] = {
 	{"product", "PRODUCT", "only of this product", 0},
 	{"state", "active|ended|counted|released|pending", "only in this state", 0},
 	{"user", "USER", "only of this user", 0},
+	{"device", "DEVICE", "only of this device", 0},
+	{"grant", "GRANT", "only of this grant", 0},
+	{"license", "LICENSE", "when grants of two licenses have the same name", 0},
 	{"expires-before", "T", "only what ends before a date or an RFC 3339 time", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
@@ -64,6 +68,7 @@ static const struct command_option expiring_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option compliance_options[] = {
+	{"verdict", "ok|over|ended", "only what is so", 0},
 	{"product", "PRODUCT", "only of this product", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
@@ -91,7 +96,8 @@ static const struct command_option audit_verify_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option wait_options[] = {
-	{"until", "STATE", "what to wait for: ready", 0},
+	{"until", "STATE", "ready (it answers, the default), licensed (it serves), ok (nothing needs attention) or activations=N", 0},
+	{"product", "PRODUCT", "only activations of this product", 0},
 	{"timeout", "S", "give up after so many seconds (30)", 0},
 	{NULL, NULL, NULL, 0}};
 
@@ -230,6 +236,7 @@ static const struct command_option seat_options[] = {
 	{"grant", "GRANT", "only of this grant", 0},
 	{"state", "held|waiting|conflict", "only in this state", 0},
 	{"holder", "HOLDER", "only of this user or device", 0},
+	{"license", "LICENSE", "when grants of two licenses have the same name", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
@@ -240,7 +247,24 @@ static const struct command_option assignment_options[] = {
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option user_list_options[] = {
+	{"user", "GLOB", "only names like this: 'k*'", 0},
+	{"guest", "true|false", "only guests, or only others", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option group_list_options[] = {
+	{"group", "GLOB", "only names like this", 0},
+	LISTING_OPTIONS,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option device_list_options[] = {
+	{"hostname", "GLOB", "only hostnames like this: 'lab-*'", 0},
+	{"state", "licensed|unlicensed|blocked", "only in this state", 0},
+	{"device", "ID", "only ids that begin so; at least 6 characters", 0},
+	{"shared", "true|false", "only machines of many users, or only others", 0},
+	{"seen-before", "T", "only last seen before a date or an RFC 3339 time", 0},
+	{"seen-after", "T", "only last seen at or after it", 0},
 	{"skewed", "true|false", "only devices whose clocks are off, or only others", 0},
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
@@ -291,7 +315,7 @@ static const struct command_option dns_list_options[] = {
 
 static const struct command commands[] = {
 	{"status", "", 0, 0, "how the daemon is, what it serves and what needs attention", NULL, status_run},
-	{"wait", "", 0, 0, "wait until the daemon answers", wait_options, wait_run},
+	{"wait", "", 0, 0, "wait until the daemon answers, serves, or has so many activations", wait_options, wait_run},
 	{"install", "FILE", 1, 1, "install whatever a vendor signed: license, certificate, revocations", install_options,
 	 install_run},
 	{"license install", "FILE", 1, 1, "install a license", NULL, license_install_run},
@@ -318,7 +342,7 @@ static const struct command commands[] = {
 	{"device forget", "DEVICE...", 1, MANY, "drop devices from the record, with all that they hold", sure_options,
 	 device_forget_run},
 	{"device group add", "NAME", 1, 1, "make a device group", device_group_add_options, device_group_add_run},
-	{"device group list", "", 0, 0, "list the device groups", list_options, device_group_list_run},
+	{"device group list", "", 0, 0, "list the device groups", group_list_options, device_group_list_run},
 	{"device group show", "DEVICE-GROUP", 1, 1, "show a device group with its members and what is assigned to it", NULL,
 	 device_group_show_run},
 	{"device group remove", "DEVICE-GROUP", 1, 1, "remove a device group", group_remove_options, device_group_remove_run},
@@ -335,7 +359,7 @@ static const struct command commands[] = {
 	{"device enrol-key list", "", 0, 0, "list the enrolment keys", list_options, enrol_key_list_run},
 	{"device enrol-key remove", "ID", 1, 1, "make an enrolment key void", NULL, enrol_key_remove_run},
 	{"user add", "NAME", 1, 1, "add a user", user_add_options, user_add_run},
-	{"user list", "", 0, 0, "list the users", list_options, user_list_run},
+	{"user list", "", 0, 0, "list the users", user_list_options, user_list_run},
 	{"user show", "USER", 1, 1, "show a user: groups, rights and where they come from, devices", NULL,
 	 user_show_run},
 	{"user remove", "USER", 1, 1, "remove a user, with what is assigned to it", sure_options, user_remove_run},
@@ -344,7 +368,7 @@ static const struct command commands[] = {
 	{"user signin-code", "USER", 1, 1, "make a code with which the user signs in once", NULL,
 	 user_signin_code_run},
 	{"group add", "NAME", 1, 1, "make a group of users", group_add_options, group_add_run},
-	{"group list", "", 0, 0, "list the groups of users", list_options, group_list_run},
+	{"group list", "", 0, 0, "list the groups of users", group_list_options, group_list_run},
 	{"group show", "GROUP", 1, 1, "show a group with its members and what is assigned to it", NULL, group_show_run},
 	{"group remove", "GROUP", 1, 1, "remove a group", group_remove_options, group_remove_run},
 	{"group add-member", "GROUP", 1, 1, "put users or a group into a group", member_options, group_add_member_run},
@@ -405,6 +429,20 @@ static const struct command commands[] = {
 	{NULL, NULL, 0, 0, NULL, NULL, NULL}};
 /* clang-format on */
 
+/* What MUSTERCTL_FORMAT stands for, where the line does not say it. Not every command has CSV. */
+static int prepare(struct invocation *inv)
+{
+	const char *format = getenv("MUSTERCTL_FORMAT");
+	if (!format || !*format || strcmp(format, "table") == 0)
+		return 0;
+	if (strcmp(format, "json") != 0 && strcmp(format, "csv") != 0)
+		return command_usage(inv, "MUSTERCTL_FORMAT takes table, json or csv");
+	const char *option = *format == 'j' ? "json" : "csv";
+	if (!invocation_has(inv, "json") && !invocation_has(inv, "csv") && invocation_takes(inv, option))
+		invocation_add(inv, option);
+	return 0;
+}
+
 static const struct program program = {
 	.name = "musterctl",
 	.about = "administer an activation host",
@@ -412,6 +450,7 @@ static const struct program program = {
 	.globals = globals,
 	.commands = commands,
 	.names = offer_names,
+	.prepare = prepare,
 };
 
 /* With a standard stream closed, the socket would take its number and be printed into. */

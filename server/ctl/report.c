@@ -98,32 +98,22 @@ static const struct column clone_columns[] = {{"device", "DEVICE", NULL, 0},
 					      {"expected", "EXPECTED", NULL, COLUMN_RIGHT},
 					      {NULL, NULL, NULL, 0}};
 
-/* A list whose filters are options of the same name. */
-static int run(struct invocation *inv, struct listing *listing, const char *const *filters, size_t n)
+static int run(const struct invocation *inv, const char *path, const struct column *columns)
 {
-	for (size_t i = 0; i < n; i++) {
-		listing->filters[i].key = filters[i];
-		listing->filters[i].value = invocation_value(inv, filters[i]);
-	}
-	return listing_run(inv, listing);
+	return listing_run(inv, &(struct listing){.path = path, .columns = columns});
 }
-
-#define RUN(inv, path, columns, ...)                                                                         \
-	run(inv, &(struct listing){path, columns, false, {{NULL, NULL}}, NULL},                              \
-	    (const char *const[]){__VA_ARGS__},                                                              \
-	    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 /* Of now; or day by day, when it is about days. */
 int report_usage_run(struct invocation *inv)
 {
 	if (invocation_has(inv, "since") || invocation_has(inv, "until"))
-		return RUN(inv, "/v1/reports/history", history_columns, "product", "since", "until");
-	return RUN(inv, "/v1/reports/usage", usage_columns, "product");
+		return run(inv, "/v1/reports/history", history_columns);
+	return run(inv, "/v1/reports/usage", usage_columns);
 }
 
 int report_expiring_run(struct invocation *inv)
 {
-	return RUN(inv, "/v1/reports/expiring", expiring_columns, "within", "silent", "product");
+	return run(inv, "/v1/reports/expiring", expiring_columns);
 }
 
 static int is_over(json_t *item, void *context)
@@ -139,18 +129,18 @@ int report_compliance_run(struct invocation *inv)
 	struct listing over = {
 		.path = "/v1/reports/compliance",
 		.filters = {{"verdict", "over"}, {"product", invocation_value(inv, "product")}}};
-	int code = RUN(inv, "/v1/reports/compliance", compliance_columns, "product");
+	int code = run(inv, "/v1/reports/compliance", compliance_columns);
 	return code ? code : listing_visit(inv, &over, is_over, NULL);
 }
 
 int report_denials_run(struct invocation *inv)
 {
 	if (invocation_has(inv, "sum"))
-		return RUN(inv, "/v1/reports/reasons", reason_columns, "product", "since");
-	return RUN(inv, "/v1/reports/denials", denial_columns, "product", "code", "device", "user", "since");
+		return run(inv, "/v1/reports/reasons", reason_columns);
+	return run(inv, "/v1/reports/denials", denial_columns);
 }
 
 int report_clones_run(struct invocation *inv)
 {
-	return RUN(inv, "/v1/reports/clones", clone_columns, "since", "device");
+	return run(inv, "/v1/reports/clones", clone_columns);
 }

@@ -24,21 +24,12 @@ static const struct column assignment_columns[] = {{"product", "PRODUCT", NULL, 
 
 int seat_list_run(struct invocation *inv)
 {
-	struct listing listing = {.path = "/v1/seats",
-				  .columns = seat_columns,
-				  .filters = {{"product", invocation_value(inv, "product")},
-					      {"grant", invocation_value(inv, "grant")},
-					      {"state", invocation_value(inv, "state")},
-					      {"holder", invocation_value(inv, "holder")}}};
+	struct listing listing = {.path = "/v1/seats", .columns = seat_columns};
 	return listing_run(inv, &listing);
 }
 
 int assignment_list_run(struct invocation *inv)
 {
-	struct listing listing = {.path = "/v1/assignments",
-				  .columns = assignment_columns,
-				  .filters = {{"product", invocation_value(inv, "product")},
-					      {"subject", invocation_value(inv, "subject")},
-					      {"kind", invocation_value(inv, "kind")}}};
+	struct listing listing = {.path = "/v1/assignments", .columns = assignment_columns};
 	return listing_run(inv, &listing);
 }

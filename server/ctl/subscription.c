@@ -58,10 +58,7 @@ static const struct column fields[] = {{"grant", "grant", NULL, 0},
 
 int subscription_list_run(struct invocation *inv)
 {
-	struct listing listing = {.path = "/v1/subscriptions",
-				  .columns = list_columns,
-				  .filters = {{"product", invocation_value(inv, "product")},
-					      {"state", invocation_value(inv, "state")}}};
+	struct listing listing = {.path = "/v1/subscriptions", .columns = list_columns};
 	return listing_run(inv, &listing);
 }
 

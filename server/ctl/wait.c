@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* musterctl wait: for scripts that have just started the daemon. */
+/* musterctl wait: for scripts and units that go on when the host is so far. */
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,64 +29,137 @@ static void sleep_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-/* Any whole HTTP answer means ready: an unlicensed or degraded host is there too. why: the reason, when it is
- * not. */
-static bool is_ready(struct invocation *inv, long left, struct failure *why)
+/* What is waited for. */
+enum goal { GOAL_READY, GOAL_LICENSED, GOAL_OK, GOAL_ACTIVATIONS };
+
+struct wish {
+	struct invocation *inv;
+	enum goal goal;
+	const char *text;    /* as it was given */
+	const char *product; /* NULL: all */
+	long activations;    /* at least */
+	struct failure why;  /* it is not so yet */
+};
+
+static int read_wish(struct wish *w)
 {
-	long patience = left < TRY_MS ? left : TRY_MS;
-	struct request req = {
-		.path = "/v1/health", .any_status = true, .timeout_ms = patience > 0 ? patience : 1};
-	struct reply reply;
-	request_exchange(inv, &req, &reply);
-	bool ready = reply.status > 0;
-	failure_set(why, reply.failure.code, "%s", reply.failure.detail);
-	reply_fini(&reply);
-	return ready;
+	static const char many[] = "activations=";
+	char *end;
+	w->text = invocation_value_or(w->inv, "until", "ready");
+	w->product = invocation_value(w->inv, "product");
+	w->goal = strcmp(w->text, "ready") == 0      ? GOAL_READY
+		  : strcmp(w->text, "licensed") == 0 ? GOAL_LICENSED
+		  : strcmp(w->text, "ok") == 0       ? GOAL_OK
+						     : GOAL_ACTIVATIONS;
+	if (w->product && w->goal != GOAL_ACTIVATIONS)
+		return command_usage(w->inv, "--product goes with --until activations=N");
+	if (w->goal != GOAL_ACTIVATIONS)
+		return 0;
+	if (strncmp(w->text, many, sizeof(many) - 1) != 0)
+		return command_usage(w->inv, "--until takes ready, licensed, ok or activations=N");
+	w->activations = strtol(w->text + sizeof(many) - 1, &end, 10);
+	if (*end || w->activations < 1 || !isdigit((unsigned char)w->text[sizeof(many) - 1]))
+		return command_usage(w->inv, "--until activations=N takes a number above 0");
+	return 0;
 }
 
-static int print_ready(struct invocation *inv, long waited)
+static json_int_t count_active(const struct wish *w, json_t *status)
 {
-	if (invocation_has(inv, "json"))
-		print_json_new(json_pack("{s:i, s:b, s:I}", "schema", 1, "ready", 1, "waited_ms",
-					 (json_int_t)waited));
+	json_int_t n = 0;
+	size_t i;
+	json_t *grant;
+	json_array_foreach (json_object_get(status, "grants"), i, grant) {
+		const char *product = json_string_value(json_object_get(grant, "product"));
+		if (!w->product || (product && strcmp(product, w->product) == 0))
+			n += json_integer_value(json_object_get(grant, "active"));
+	}
+	return n;
+}
+
+static bool is_so(struct wish *w, json_t *status)
+{
+	const char *state = json_string_value(json_object_get(status, "state"));
+	json_int_t n = count_active(w, status);
+	if (!state) {
+		failure_set(&w->why, E_MALFORMED, "the answer has no state");
+		return false;
+	}
+	failure_set(&w->why, E_TIMEOUT, "it is %.32s", state);
+	switch (w->goal) {
+	case GOAL_READY:
+		return true;
+	case GOAL_LICENSED:
+		return strcmp(state, "unlicensed") != 0;
+	case GOAL_OK:
+		return strcmp(state, "ok") == 0;
+	case GOAL_ACTIVATIONS:
+		failure_set(&w->why, E_TIMEOUT, "there are %lld activations", (long long)n);
+		return n >= w->activations;
+	}
+	return false;
+}
+
+/* Any whole HTTP answer means ready: an unlicensed or degraded host is there too. */
+static bool look(struct wish *w, long left)
+{
+	long patience = left < TRY_MS ? left : TRY_MS;
+	struct request req = {.path = w->goal == GOAL_READY ? "/v1/health" : "/v1/status",
+			      .any_status = true,
+			      .timeout_ms = patience > 0 ? patience : 1};
+	struct reply reply;
+	int error = request_exchange(w->inv, &req, &reply);
+	bool there = reply.status > 0;
+	if (error || !there)
+		failure_set(&w->why, reply.failure.code, "%s", reply.failure.detail);
+	bool done = w->goal == GOAL_READY ? there : !error && is_so(w, reply.json);
+	reply_fini(&reply);
+	return done;
+}
+
+static int print_done(const struct wish *w, long waited)
+{
+	if (invocation_has(w->inv, "json"))
+		print_json_new(json_pack("{s:i, s:b, s:s, s:I}", "schema", 1, "ready", 1, "until", w->text,
+					 "waited_ms", (json_int_t)waited));
 	else
-		puts("ready");
+		puts(w->text);
 	return 0;
 }
 
 /* One line on standard error: whoever waits knows what to do next. */
-static int give_up(struct invocation *inv, long seconds, const struct failure *why)
+static int give_up(const struct wish *w, long seconds)
 {
-	struct failure f = {.remedy = "Start musterd, or look at its log."};
-	failure_set(&f, E_TIMEOUT, "not ready within %ld s: %.300s (%s)", seconds, why->detail,
-		    error_name(why->code));
-	if (invocation_has(inv, "json"))
+	bool answers = w->why.code == E_TIMEOUT && w->goal != GOAL_READY;
+	struct failure f = {0};
+	snprintf(f.remedy, sizeof(f.remedy), "%s",
+		 answers ? "Run 'musterctl status': it says what is missing."
+			 : "Start musterd, or look at its log.");
+	failure_set(&f, E_TIMEOUT, "not %.40s within %ld s: %.300s%s%s%s", w->text, seconds, w->why.detail,
+		    answers ? "" : " (", answers ? "" : error_name(w->why.code), answers ? "" : ")");
+	if (invocation_has(w->inv, "json"))
 		print_json_new(json_pack("{s:i, s:o}", "schema", 1, "error", failure_json(&f)));
-	fprintf(stderr, "%s: ", error_name(f.code));
-	print_safe(stderr, f.detail);
-	fputc('\n', stderr);
-	return error_row(f.code)->exit;
+	return failure_tell(&f);
 }
 
 int wait_run(struct invocation *inv)
 {
 	long seconds = TIMEOUT_DEFAULT_S;
-	struct failure why = {0};
-	if (strcmp(invocation_value_or(inv, "until", "ready"), "ready") != 0)
-		return command_usage(inv, "--until takes 'ready'");
-	int code = option_number(inv, "timeout", 0, TIMEOUT_MAX_S, &seconds);
+	struct wish w = {.inv = inv};
+	int code = read_wish(&w);
+	if (!code)
+		code = option_number(inv, "timeout", 0, TIMEOUT_MAX_S, &seconds);
 	if (code)
 		return code;
 	long start = now_ms();
 	long deadline = start + seconds * 1000;
 	for (;;) {
-		if (is_ready(inv, deadline - now_ms(), &why))
-			return print_ready(inv, now_ms() - start);
-		if (why.code == E_USAGE)
-			return failure_print(inv, &why);
+		if (look(&w, deadline - now_ms()))
+			return print_done(&w, now_ms() - start);
+		if (w.why.code == E_USAGE)
+			return failure_print(inv, &w.why);
 		long left = deadline - now_ms();
 		if (left <= 0)
-			return give_up(inv, seconds, &why);
+			return give_up(&w, seconds);
 		sleep_ms(left < POLL_MS ? left : POLL_MS);
 	}
 }

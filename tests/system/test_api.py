@@ -241,6 +241,25 @@ def test_routes_changes_and_verbs(api):
         assert run(program("musterctl"), *verb.split(), "--help").stdout
 
 
+# Options under another name, and what the commands say by themselves.
+OTHERWISE = {("/v1/audit", "raw"), ("/v1/groups", "kind"), ("/v1/groups/*", "kind"), ("/v1/host/request", "replace"),
+             ("/v1/why/*", "product")}
+
+
+def test_every_filter_of_the_api_is_an_option(api):
+    """By the same name; at least one of the commands of the route has it."""
+    seen = 0
+    for _, path, operation in api.routes:
+        for parameter in operation.get("parameters", []):
+            name = parameter["name"]
+            if parameter["in"] != "query" or name in ("limit", "after", "format") or (path, name) in OTHERWISE:
+                continue
+            helps = [run(program("musterctl"), *verb.split(), "--help").stdout for verb in operation["x-musterctl"]]
+            assert any(re.search(rf"^  --{name.replace('_', '-')}\b", text, re.M) for text in helps), (path, name)
+            seen += 1
+    assert seen > 40
+
+
 # --- problems ---
 
 @pytest.mark.parametrize("more, status, code, words", [

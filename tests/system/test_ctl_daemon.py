@@ -185,8 +185,8 @@ def test_wait_times_out(folder):
     start = time.monotonic()
     result = run("--socket", folder + "/none", "wait", "--timeout", "1")
     assert 0.9 < time.monotonic() - start < 3
-    assert result.returncode == 75 and len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("TIMEOUT: not ready within 1 s: ") and "No such file" in result.stderr
+    assert result.returncode == 75 and "remedy: Start musterd" in result.stderr
+    assert result.stderr.startswith("TIMEOUT: ") and "not ready within 1 s: " in result.stderr and "No such file" in result.stderr
     result = run("--socket", folder + "/none", "wait", "--timeout", "0", "--json")
     assert result.returncode == 75 and json.loads(result.stdout)["error"]["code"] == "TIMEOUT"
 

@@ -58,7 +58,8 @@ static const struct command commands[] = {
 	{"verify", "FILE...", 1, 3, "verify files", NULL, record},
 	{NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
-static const struct program program = {"musterx", "a program for tests", "1.2.3", globals, commands, NULL};
+static const struct program program = {"musterx", "a program for tests", "1.2.3", globals, commands, NULL,
+				       NULL};
 
 static char out_text[8192];
 static char err_text[1024];
@@ -287,8 +288,8 @@ static void test_the_exit_code_is_the_verbs(void **state)
 {
 	static const struct command one[] = {{"go", "", 0, 0, "go", NULL, seven},
 					     {NULL, NULL, 0, 0, NULL, NULL, NULL}};
-	static const struct program p = {"musterx", "x", "1", NULL, one, NULL};
-	static const struct program q = {"musterx", "x", "1", globals, commands, NULL};
+	static const struct program p = {"musterx", "x", "1", NULL, one, NULL, NULL};
+	static const struct program q = {"musterx", "x", "1", globals, commands, NULL, NULL};
 	char *argv[] = {"musterx", "status", NULL};
 	char *argv_go[] = {"musterx", "go", NULL};
 	int context = 75;

@@ -50,7 +50,7 @@ static const struct command commands[] = {
 	COMPLETION_COMMAND,
 	{NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
-static const struct program program = {"muster-x", "for tests", "1", globals, commands, names};
+static const struct program program = {"muster-x", "for tests", "1", globals, commands, names, NULL};
 
 static char text[8192];
 

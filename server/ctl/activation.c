@@ -30,6 +30,7 @@ int activation_release_run(struct invocation *inv)
 	if (!device)
 		return command_usage(inv, "'%s' needs --device", inv->command->path);
 	changes_init(&c, inv, "released");
+	c.question = "Give that back?";
 	return changes_run_one(&c, json_pack("{s:s, s:s, s:s*, s:s*}", "do", "activation.release", "device",
 					     device, "product", invocation_value(inv, "product"), "user",
 					     invocation_value(inv, "user")));

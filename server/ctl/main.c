@@ -194,6 +194,7 @@ static const struct command_option restore_options[] = {
 	{"passphrase", "-|@FILE", "of the keys: - for standard input, or @FILE; else it is asked for", 0},
 	{"force", NULL, "also over a newer database, or another ledger's; it is kept aside", 0},
 	{"dry-run", NULL, "only tell what would be lost", 0},
+	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 #define SUBJECT_OPTIONS \
@@ -277,6 +278,8 @@ static const struct command_option release_options[] = {
 	{"device", "DEVICE", "the device that gives back", 0},
 	{"product", "PRODUCT", "what it gives back; everything without it", 0},
 	{"user", "USER", "only what it holds for this user", 0},
+	CHANGE_OPTION_DRY_RUN,
+	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option subscription_list_options[] = {

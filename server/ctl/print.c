@@ -258,12 +258,25 @@ static size_t control_length(const char *text)
 	return at[0] < 0x20 || at[0] == 0x7f;
 }
 
+/* A spreadsheet must not take what somebody wrote for a formula, so what looks like one gets an apostrophe,
+ * as in the streams of the API. Ids are nobody's writing, and may begin with '-'. */
+static bool looks_like_formula(const char *key, const char *text)
+{
+	static const char *const ids[] = {"device", "forked_from", "hash", "id", "token"};
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (strcmp(key, ids[i]) == 0)
+			return false;
+	return *text && strchr("=+-@", *text);
+}
+
 /* Control characters, line ends too, are written as \xNN: a record is always one line. */
-static void csv_field(const char *text)
+static void csv_field(const char *text, bool guard)
 {
 	bool quoted = strpbrk(text, ",\"") != NULL;
 	if (quoted)
 		putchar('"');
+	if (guard)
+		putchar('\'');
 	while (*text) {
 		size_t n = control_length(text);
 		for (size_t i = 0; i < n; i++)
@@ -284,27 +297,27 @@ static void csv_compound(const json_t *value)
 {
 	char text[PRINT_TEXT];
 	if (json_is_array(value) && strlen(print_value(value, text)) < PRINT_TEXT - 1) {
-		csv_field(json_array_size(value) ? text : "");
+		csv_field(json_array_size(value) ? text : "", looks_like_formula("", text));
 		return;
 	}
 	char *whole = json_dumps(value, JSON_COMPACT);
-	csv_field(whole ? whole : "");
+	csv_field(whole ? whole : "", false);
 	free(whole);
 }
 
-static void csv_value(const json_t *value)
+static void csv_value(const char *key, const json_t *value)
 {
 	char text[PRINT_TEXT];
 	if (!value || json_is_null(value))
 		return;
 	if (json_is_string(value))
-		csv_field(json_string_value(value));
+		csv_field(json_string_value(value), looks_like_formula(key, json_string_value(value)));
 	else if (json_is_boolean(value))
 		fputs(json_is_true(value) ? "true" : "false", stdout);
 	else if (json_is_array(value) || json_is_object(value))
 		csv_compound(value);
 	else
-		csv_field(print_value(value, text));
+		csv_field(print_value(value, text), false);
 }
 
 void print_csv_head(const struct column *columns)
@@ -322,7 +335,7 @@ void print_csv_rows(const struct column *columns, json_t *rows)
 		for (const struct column *c = columns; c->key; c++) {
 			fputs(c == columns ? "" : ",", stdout);
 			json_t *value = json_object_get(row, c->key);
-			csv_value(c->flags & COLUMN_ERROR ? json_object_get(value, "code") : value);
+			csv_value(c->key, c->flags & COLUMN_ERROR ? json_object_get(value, "code") : value);
 		}
 		fputs("\r\n", stdout);
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "confirm.h"
 #include "daemon.h"
 #include "failure.h"
 #include "passphrase.h"
@@ -59,7 +60,8 @@ static void print_restored(json_t *answer)
 		print_next(answer);
 }
 
-int restore_run(struct invocation *inv)
+/* Let musterd do it, or only look. */
+static int run(const struct invocation *inv, bool only_look, const char *passphrase, json_t **ret)
 {
 	static char restore[] = "--restore";
 	static char config[] = "--config";
@@ -68,30 +70,59 @@ int restore_run(struct invocation *inv)
 	static char with_key[] = "--with-key";
 	char *argv[10] = {NULL, restore, inv->args[0]};
 	int n = 3;
-	char *passphrase = NULL;
-	json_t *answer = NULL;
-	bool keys = invocation_has(inv, "with-key") || invocation_has(inv, "passphrase");
 	if (invocation_has(inv, "config")) {
 		argv[n++] = config;
 		argv[n++] = (char *)(uintptr_t)invocation_value(inv, "config");
 	}
 	if (invocation_has(inv, "force"))
 		argv[n++] = force;
-	if (invocation_has(inv, "dry-run"))
+	if (only_look)
 		argv[n++] = dry_run;
-	if (keys)
+	if (passphrase)
 		argv[n++] = with_key;
-	int code = keys ? passphrase_read(inv, false, &passphrase) : 0;
-	if (!code)
-		code = daemon_run(inv, "verifying and restoring the backup", argv, passphrase,
-				  passphrase ? strlen(passphrase) : 0, &answer);
-	passphrase_free(passphrase);
-	if (code)
-		return code;
+	return daemon_run(inv, only_look ? "verifying the backup" : "verifying and restoring the backup",
+			  argv, passphrase, passphrase ? strlen(passphrase) : 0, ret);
+}
+
+static void show(const struct invocation *inv, json_t *answer)
+{
 	if (invocation_has(inv, "json"))
 		print_json(answer);
 	else
 		print_restored(answer);
 	json_decref(answer);
+}
+
+/* Over a newer database, on a terminal: what would be lost is shown first. *ret_go: it is meant. */
+static int ask(const struct invocation *inv, const char *passphrase, bool *ret_go)
+{
+	json_t *answer;
+	*ret_go = true;
+	if (!invocation_has(inv, "force") || invocation_has(inv, "yes") || !confirm_possible(inv))
+		return 0;
+	int code = run(inv, true, passphrase, &answer);
+	if (code)
+		return code;
+	show(inv, answer);
+	*ret_go = confirm_ask("Restore it all the same?");
+	return 0;
+}
+
+int restore_run(struct invocation *inv)
+{
+	char *passphrase = NULL;
+	json_t *answer = NULL;
+	bool keys = invocation_has(inv, "with-key") || invocation_has(inv, "passphrase");
+	bool only_look = invocation_has(inv, "dry-run");
+	bool go = true;
+	int code = keys ? passphrase_read(inv, false, &passphrase) : 0;
+	if (!code && !only_look)
+		code = ask(inv, passphrase, &go);
+	if (!code && go)
+		code = run(inv, only_look, passphrase, &answer);
+	passphrase_free(passphrase);
+	if (code || !go)
+		return code ? code : 1;
+	show(inv, answer);
 	return 0;
 }

@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 
+from ctl_server import on_terminal
 from guide import Site
 from harness import PRODUCT, ROOT, needs_root, program, run, wait_for
 from wire import Client, unbase64
@@ -218,6 +219,10 @@ def test_restore_refuses_what_it_must_and_keeps_what_was_there(host, hosts, vend
     before = (host.state / "muster.db").read_bytes()
     told = json.loads(restore(host, host.dir / "b", "--force", "--dry-run").stdout)
     assert told["dry_run"] and told["lost"]["devices"] == 1 and told["lost"]["audit"] >= 2
+    assert (host.state / "muster.db").read_bytes() == before
+    line = ["restore", host.dir / "b", "--config", host.config, "--force"]
+    said, code = on_terminal(line, dict(os.environ), b"n\n")  # somebody is there to be asked
+    assert code == 1 and "1 devices" in said and "Restore it all the same?" in said and "nothing was changed" in said
     assert (host.state / "muster.db").read_bytes() == before
     told = json.loads(restore(host, host.dir / "b", "--force").stdout)
     with sqlite3.connect(told["kept"]) as db:

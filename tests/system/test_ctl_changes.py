@@ -56,8 +56,8 @@ VERBS = [
     ("device mark-shared d1", [{"do": "device.mark_shared", "device": "d1"}], "d1: marked as shared"),
     ("device mark-shared d1 --off", [{"do": "device.unmark_shared", "device": "d1"}], "d1: no longer shared"),
     ("device forget d1 --yes", [{"do": "device.forget", "device": "d1"}], "d1: forgotten"),
-    ("activation release --device d1", [{"do": "activation.release", "device": "d1"}], "d1: released"),
-    ("activation release --device d1 --product cad --user alice",
+    ("activation release --device d1 --yes", [{"do": "activation.release", "device": "d1"}], "d1: released"),
+    ("activation release --device d1 --product cad --user alice --yes",
      [{"do": "activation.release", "device": "d1", "product": "cad", "user": "alice"}], "alice: released"),
     ("assign --product cad --user alice", [{"do": "assign", "product": "cad", "user": "alice"}], "alice: assigned"),
     ("assign --product cad --user alice --plans a,b --grant g",
@@ -287,7 +287,7 @@ EFFECT = [{"product": "cad", "gained": 0, "lost": 12, "waiting": 3, "seats": -12
     "assign --product cad --user a", "unassign --product cad --user a", "replace --product cad --user a",
     "user remove a", "group remove a", "group add-member g --user a", "group remove-member g --user a",
     "device group remove a", "device group add-member g a", "device group remove-member g a", "device forget a",
-    "subscription cancel a"])
+    "subscription cancel a", "activation release --device d"])
 def test_dry_run(daemon, line):
     changes = Changes(daemon, effect=EFFECT)
     result = daemon.run(*words(line), "--dry-run")
@@ -354,6 +354,12 @@ def test_question_on_a_terminal(daemon):
     changes.bodies.clear()
     text, code = ask(daemon, "device forget d1", "no\n")
     assert code == 1 and "nothing was changed" in text and [body["dry_run"] for body in changes.bodies] == [True]
+
+
+def test_a_script_must_say_that_it_means_it(daemon):
+    changes = Changes(daemon)
+    result = daemon.run("activation", "release", "--device", "d1")
+    assert result.returncode == 64 and "--yes" in result.stderr and "--dry-run" in result.stderr and changes.bodies == []
 
 
 def test_no_question_about_what_is_refused_anyway(daemon):

@@ -201,6 +201,15 @@ def test_memory_stays_flat(daemon, tmp_path):
     assert many < few * 1.2
 
 
+@pytest.mark.parametrize("name, cell", [("=1+2", "'=1+2"), ("+x", "'+x"), ("-x", "'-x"), ("@SUM(A1)", "'@SUM(A1)"), ("a=b", "a=b"),
+                                        ("", ""), ('=a"b', '"\'=a""b"')])
+def test_csv_holds_no_formulas(daemon, name, cell):
+    """What people and machines wrote; ids stay as they are."""
+    serve_pages(daemon, "/v1/devices", [{**device(0), "device": "-dev", "hostname": name}])
+    line = daemon.run("device", "list", "--csv").stdout.splitlines()[1]
+    assert line.startswith(f"-dev,{cell},active,")
+
+
 def test_activation_filters(daemon):
     row = {"device": "d1", "hostname": "pc", "product": "acme-cad", "grant": "g", "model": "volume", "user": None,
            "state": "active", "activated": "2026-11-01T00:00:00Z", "renewed": "2026-11-02T00:00:00Z",

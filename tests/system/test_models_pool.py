@@ -39,7 +39,7 @@ def test_the_hundred_and_first(pool, machines):
     first.done("release", PRODUCT)
     late.done("activate", PRODUCT)
     assert later.refused("POOL_EXHAUSTED", "activate", PRODUCT)["numbers"]["used"] == 100
-    host.ctl("activation", "release", "--device", all_of_them[1].id, "--product", PRODUCT)
+    host.ctl("activation", "release", "--device", all_of_them[1].id, "--product", PRODUCT, "--yes")
     assert used(host) == 99
     later.done("activate", PRODUCT)
     assert used(host) == 100

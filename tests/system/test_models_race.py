@@ -158,7 +158,7 @@ def test_the_last_places_of_a_pool(site):
 
     def by_command():
         for device in some_of(2):
-            done = host.ctl("activation", "release", "--device", device, "--product", PRODUCT, check=False)
+            done = host.ctl("activation", "release", "--device", device, "--product", PRODUCT, "--yes", check=False)
             assert done.returncode == 0 or "NOT_ACTIVATED" in done.stderr, done.stderr
 
     def by_api():

@@ -132,7 +132,7 @@ def test_a_user_who_is_removed(users, machines):
     assert active(host) == [] and host.grant("users")["assigned"] == 1
     # One who comes with the same name is somebody else.
     host.ctl("user", "add", "kari")
-    host.ctl("assign", "--product", PRODUCT, "--user", "kari")
+    host.ctl("assign", "--product", PRODUCT, "--user", "kari", "--yes")
     machine.refused("SIGNIN_NEEDED", "renew", PRODUCT)
     host.healthy()
 

@@ -320,14 +320,31 @@ int overview_gather(struct exchange *x, struct overview **ret)
 	return 0;
 }
 
+static const char *next_of(int code)
+{
+	static const struct {
+		int code;
+		const char *command;
+	} rows[] = {
+#define NEXT(code, command) {E_##code, command},
+#include "next.def"
+#undef NEXT
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].code == code)
+			return rows[i].command;
+	return NULL;
+}
+
 json_t *overview_health(const struct overview *o)
 {
 	json_t *items = json_array();
 	for (size_t i = 0; i < o->n_health; i++) {
 		const struct health_item *item = &o->health[i];
-		json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:s}", "code", error_name(item->code),
-						       "severity", severity_name(item->severity), "message",
-						       item->message, "remedy", item->remedy));
+		json_array_append_new(
+			items, json_pack("{s:s, s:s, s:s, s:s, s:s?}", "code", error_name(item->code),
+					 "severity", severity_name(item->severity), "message", item->message,
+					 "remedy", item->remedy, "next", next_of(item->code)));
 	}
 	return items;
 }

@@ -32,6 +32,10 @@ static const struct command_option list_options[] = {
 	LISTING_OPTIONS,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option status_options[] = {
+	{"verbose", NULL, "all of it: sums, what comes next of each grant, whole remedies", 'v'},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option activation_options[] = {
 	{"product", "PRODUCT", "only of this product", 0},
 	{"state", "active|ended|counted|released|pending", "only in this state", 0},
@@ -317,7 +321,7 @@ static const struct command_option dns_list_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command commands[] = {
-	{"status", "", 0, 0, "how the daemon is, what it serves and what needs attention", NULL, status_run},
+	{"status", "", 0, 0, "how the daemon is, what it serves, and what to do next", status_options, status_run},
 	{"wait", "", 0, 0, "wait until the daemon answers, serves, or has so many activations", wait_options, wait_run},
 	{"install", "FILE", 1, 1, "install whatever a vendor signed: license, certificate, revocations", install_options,
 	 install_run},

@@ -13,13 +13,18 @@
 
 static const struct column head_fields[] = {{"host_name", "host", NULL, 0},
 					    {"state", "state", NULL, COLUMN_STATE},
-					    {"host_id", "id", NULL, 0},
 					    {"org", "organisation", NULL, 0},
-					    {"version", "version", NULL, 0},
 					    {"running", "running", NULL, 0},
 					    {"listeners", "listening", NULL, 0},
 					    {"devices", "devices", NULL, 0},
 					    {NULL, NULL, NULL, 0}};
+
+static const struct column all_fields[] = {
+	{"host_name", "host", NULL, 0},      {"state", "state", NULL, COLUMN_STATE},
+	{"org", "organisation", NULL, 0},    {"running", "running", NULL, 0},
+	{"listeners", "listening", NULL, 0}, {"devices", "devices", NULL, 0},
+	{"host_id", "id", NULL, 0},          {"ledger", "ledger", NULL, 0},
+	{"version", "version", NULL, 0},     {NULL, NULL, NULL, 0}};
 
 static const struct column product_columns[] = {{"product", "PRODUCT", NULL, 0},
 						{"name", "NAME", NULL, COLUMN_CUT},
@@ -29,18 +34,26 @@ static const struct column product_columns[] = {{"product", "PRODUCT", NULL, 0},
 						{"available", "AVAILABLE", NULL, COLUMN_RIGHT},
 						{NULL, NULL, NULL, 0}};
 
-static const struct column grant_columns[] = {{"grant", "GRANT", NULL, 0},
-					      {"license", "LICENSE", NULL, 0},
-					      {"product", "PRODUCT", NULL, 0},
+static const struct column grant_columns[] = {{"product", "PRODUCT", NULL, 0},
+					      {"grant", "GRANT", NULL, 0},
 					      {"model", "MODEL", NULL, 0},
 					      {"state", "STATE", NULL, COLUMN_STATE},
-					      {"next_state", "NEXT", NULL, 0},
-					      {"next_at", "AT", NULL, 0},
-					      {"count", "COUNT", "threshold", COLUMN_RIGHT},
 					      {"quantity", "QUANTITY", NULL, COLUMN_RIGHT},
-					      {"active", "ACTIVE", NULL, COLUMN_RIGHT},
-					      {"expires", "EXPIRES", NULL, 0},
+					      {"assigned", "ASSIGNED", NULL, COLUMN_RIGHT},
+					      {"active", "IN USE", NULL, COLUMN_RIGHT},
+					      {"peak_today", "PEAK TODAY", NULL, COLUMN_RIGHT},
+					      {"peak_30d", "PEAK 30 D", NULL, COLUMN_RIGHT},
+					      {"count", "COUNT", "threshold", COLUMN_RIGHT},
+					      {"expires", "ENDS", NULL, 0},
 					      {NULL, NULL, NULL, 0}};
+
+static const struct column life_columns[] = {{"grant", "GRANT", NULL, 0},
+					     {"license", "LICENSE", NULL, 0},
+					     {"state", "STATE", NULL, COLUMN_STATE},
+					     {"next_state", "NEXT", NULL, 0},
+					     {"next_at", "AT", NULL, 0},
+					     {"loses", "WHAT IS LOST THEN", NULL, COLUMN_CUT},
+					     {NULL, NULL, NULL, 0}};
 
 /* "since 2026-11-23T16:28:00Z (2 h 4 min)" */
 static void running_since(json_t *status, char *out, size_t room)
@@ -63,13 +76,14 @@ static void copy(json_t *to, const char *as, json_t *from, const char *key)
 		json_object_set(to, as, value);
 }
 
-static int print_head(json_t *status)
+static int print_head(json_t *status, bool verbose)
 {
 	char running[160];
 	json_t *host = json_object_get(status, "host");
 	json_t *head = json_object();
 	copy(head, "host_name", host, "name");
 	copy(head, "host_id", host, "id");
+	copy(head, "ledger", host, "ledger");
 	copy(head, "org", host, "org");
 	copy(head, "state", status, "state");
 	copy(head, "version", status, "version");
@@ -79,40 +93,78 @@ static int print_head(json_t *status)
 		running_since(status, running, sizeof(running));
 		json_object_set_new(head, "running", json_string(running));
 	}
-	int error = head ? print_fields(head_fields, head) : E_NO_MEMORY;
+	int error = head ? print_fields(verbose ? all_fields : head_fields, head) : E_NO_MEMORY;
 	json_decref(head);
 	return error;
 }
 
-static void print_health(json_t *health)
+/* Of each finding what is wrong, and what to type next; the whole remedy where there is nothing to type, or
+ * with
+ * --verbose. */
+static void print_finding(json_t *line, bool verbose)
+{
+	const char *severity = json_string_value(json_object_get(line, "severity"));
+	bool next = json_is_string(json_object_get(line, "next"));
+	fputs(severity && strcmp(severity, "info") == 0 ? "- " : "! ", stdout);
+	print_member(stdout, line, "code");
+	fputs(" (", stdout);
+	print_member(stdout, line, "severity");
+	fputs("): ", stdout);
+	print_member(stdout, line, "message");
+	if (next) {
+		fputs("\n  next: ", stdout);
+		print_member(stdout, line, "next");
+	}
+	if (verbose || !next) {
+		fputs("\n  remedy: ", stdout);
+		print_member(stdout, line, "remedy");
+	}
+	putchar('\n');
+}
+
+static void print_health(json_t *health, bool verbose)
 {
 	size_t i;
 	json_t *line;
 	if (json_array_size(health))
 		putchar('\n');
-	json_array_foreach (health, i, line) {
-		const char *severity = json_string_value(json_object_get(line, "severity"));
-		fputs(severity && strcmp(severity, "info") == 0 ? "- " : "! ", stdout);
-		print_member(stdout, line, "code");
-		fputs(" (", stdout);
-		print_member(stdout, line, "severity");
-		fputs("): ", stdout);
-		print_member(stdout, line, "message");
-		fputs("\n  remedy: ", stdout);
-		print_member(stdout, line, "remedy");
-		putchar('\n');
+	json_array_foreach (health, i, line)
+		print_finding(line, verbose);
+}
+
+/* A sum says something where a product has more than one grant. */
+static bool has_sums(json_t *status)
+{
+	return json_array_size(json_object_get(status, "grants")) >
+	       json_array_size(json_object_get(status, "products"));
+}
+
+/* Only where machines are counted is a count worth a look. */
+static void drop_counts(json_t *grants)
+{
+	size_t i;
+	json_t *grant;
+	json_array_foreach (grants, i, grant) {
+		const char *model = json_string_value(json_object_get(grant, "model"));
+		if (model && strcmp(model, "volume") != 0)
+			json_object_del(grant, "count");
 	}
 }
 
-static int print_status(json_t *status)
+static int print_status(const struct invocation *inv, json_t *status)
 {
-	int error = print_head(status);
-	if (!error)
+	bool verbose = invocation_has(inv, "verbose");
+	json_t *grants = json_object_get(status, "grants");
+	drop_counts(grants);
+	int error = print_head(status, verbose);
+	if (!error && (verbose || has_sums(status)))
 		error = print_section(product_columns, json_object_get(status, "products"));
 	if (!error)
-		error = print_section(grant_columns, json_object_get(status, "grants"));
+		error = print_section(grant_columns, grants);
+	if (!error && verbose)
+		error = print_section(life_columns, grants);
 	if (!error)
-		print_health(json_object_get(status, "health"));
+		print_health(json_object_get(status, "health"), verbose);
 	return error;
 }
 
@@ -138,7 +190,7 @@ int status_run(struct invocation *inv)
 		error = failure_set(&reply.failure, E_MALFORMED, "the answer has no state");
 	if (!error && invocation_has(inv, "json"))
 		print_json(reply.json);
-	else if (!error && (error = print_status(reply.json)))
+	else if (!error && (error = print_status(inv, reply.json)))
 		failure_set(&reply.failure, error, "the tables");
 	if (error) {
 		advise(request_socket(inv), &reply.failure);

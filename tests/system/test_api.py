@@ -11,7 +11,7 @@ import urllib.parse
 
 import jsonschema
 import pytest
-from harness import needs_root, program, run
+from harness import ROOT, needs_root, program, run
 from test_models_api import ORDER, Site, problem
 
 pytestmark = needs_root
@@ -258,6 +258,23 @@ def test_every_filter_of_the_api_is_an_option(api):
             assert any(re.search(rf"^  --{name.replace('_', '-')}\b", text, re.M) for text in helps), (path, name)
             seen += 1
     assert seen > 40
+
+
+def test_every_next_command_is_one(api):
+    """What health says to type is a command of musterctl, or of Debian."""
+    verbs = leaf_verbs()
+    rows = re.findall(r'^NEXT\((\w+), "(.*)"\)$', (ROOT / "server/admin/next.def").read_text(), re.M)
+    assert len(rows) > 25
+    for code, command in rows:
+        name, *words = command.split()
+        if name != "musterctl":
+            assert command in ("df -h", "timedatectl"), command
+            continue
+        verb = next((" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in verbs), None)
+        assert verb, command
+        options = [word for word in words if word.startswith("--")]
+        text = run(program("musterctl"), *verb.split(), "--help").stdout
+        assert all(f"  {option} " in text for option in options), command
 
 
 # --- problems ---

@@ -32,9 +32,19 @@ def test_status_text(daemon):
     assert re.search(r"^listening +127\.0\.0\.1:6878,\[::1\]:6878$", text, re.M)
     assert re.search(r"^devices +1204$", text, re.M)
     assert re.search(r"^acme-cad Acme CAD +- +0 +25 +-$", text, re.M)
-    assert re.search(r"^cad-volume +fjord +acme-cad volume active +- +- +24/25 +- +0 2030-01-01T00:00:00Z$", text, re.M)
-    assert re.search(r"^cad-pool +fjord +acme-cad pool +expired +- +- +7 +50 +7 2026-01-01T00:00:00Z$", text, re.M)
+    assert re.search(r"^acme-cad cad-volume +volume active +- +- +0 +- +- +24/25 2030-01-01T00:00:00Z$", text, re.M)
+    assert re.search(r"^acme-cad cad-pool +pool +expired +50 +- +7 +- +- +- 2026-01-01T00:00:00Z$", text, re.M)
     assert "! LICENSE_MISSING (warning): no license is installed\n  remedy: Install one" in text
+    assert STATUS["host"]["id"] not in text
+
+
+def test_status_names_the_next_command(daemon):
+    line = {**HEALTH_LINE, "next": "musterctl license install FILE"}
+    daemon.route("/v1/status", {**STATUS, "health": [line]})
+    assert daemon.run("status").stdout.endswith("no license is installed\n  next: musterctl license install FILE\n")
+    text = daemon.run("status", "-v").stdout
+    assert f"  next: {line['next']}\n  remedy: {line['remedy']}\n" in text and STATUS["host"]["id"] in text
+    assert re.search(r"^cad-pool +fjord +expired ", text, re.M)
 
 
 def test_status_numbers_that_say_nothing(daemon):
@@ -42,7 +52,7 @@ def test_status_numbers_that_say_nothing(daemon):
     info = {**HEALTH_LINE, "severity": "info"}
     daemon.route("/v1/status", {**STATUS, "grants": [grant], "health": [info]})
     text = daemon.run("status").stdout
-    assert re.search(r"^cad-pool +fjord +acme-cad pool +expired +- +- +7 +50", text, re.M)
+    assert re.search(r"^acme-cad cad-pool +pool +expired +50 +- +7 ", text, re.M)
     assert "\n- LICENSE_MISSING (info): " in text
 
 

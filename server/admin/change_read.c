@@ -188,6 +188,8 @@ static int check_needs(struct reading *r, size_t row, const struct change *c)
 		return refuse(r, row, "grant is missing");
 	if ((needs & ORDER_KEY) && !c->key)
 		return refuse(r, row, "key is missing");
+	if ((needs & ORDER_LICENSE) && !c->license)
+		return refuse(r, row, "license is missing");
 	return (needs & ORDER_ID) && !c->id ? refuse(r, row, "id is missing") : 0;
 }
 

@@ -62,6 +62,29 @@ int broker_note(struct broker *b, const char *name, int64_t number)
 	return put_meta(b, name, text, (size_t)n);
 }
 
+struct noted {
+	const char *name;
+	int64_t number;
+};
+
+static int take_noted(const struct row *row, void *context)
+{
+	struct noted *n = context;
+	if (strcmp(row->u.meta.key, n->name) != 0)
+		return 0;
+	n->number = broker_meta_number(row);
+	return 1;
+}
+
+int broker_noted(struct broker *b, const char *name, int64_t *ret)
+{
+	struct noted n = {.name = name};
+	struct listing meta = {.kind = LIST_META};
+	int error = store_page(b->store, &meta, take_noted, &n);
+	*ret = n.number;
+	return error < 0 ? error : 0;
+}
+
 /*
  * A ledger has an id from its first day: certificates and clients' states are tied to it (DESIGN 5.4). Its
  * secret is its own, too, and not the host's: it makes ratchets, and hashes codes and enrolment keys, which

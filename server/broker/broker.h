@@ -30,6 +30,10 @@ struct store;
 #define META_BACKUP "backup.last"  /* seconds of the last good backup */
 #define META_PRUNED "audit.pruned" /* seq of the last audit row that was to go */
 
+/* And of a license that was taken out, behind vendor and id: its serial. */
+#define META_REMOVED "removed."
+#define META_REMOVED_TEXT (sizeof(META_REMOVED) + PASERK_ID_TEXT + 1 + LIMIT_ID)
+
 /* The most that was in force of each grant today, as the store has it (peaks.c). */
 #define RISEN_MAX 256
 struct peaks {
@@ -148,8 +152,12 @@ int broker_audit(struct broker *, int64_t now, const char *actor, const char *ac
 int seal_make(struct broker *, int64_t now);
 void seal_end(struct broker *, int64_t now, bool durable);
 
-/* Put a number into the ledger's meta table. */
+/* Put a number into the ledger's meta table, and get it back: 0 when there is none. */
 int broker_note(struct broker *, const char *meta, int64_t number);
+int broker_noted(struct broker *, const char *meta, int64_t *ret);
+
+/* Under which name a license that was taken out is remembered (licenses.c). */
+void license_removed_meta(const char *vendor, const char *license, char out[META_REMOVED_TEXT]);
 
 /* Store the marks of a grant when they changed, and audit what they mean; reaching a threshold of one is
  * nothing to audit. have, need: the count and the threshold, or what is used of a pool and its quantity. */

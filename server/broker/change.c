@@ -160,6 +160,7 @@ static int audit_change(struct broker *b, const struct job *job, const struct ch
 			     : c->group        ? c->group
 			     : c->device_group ? c->device_group
 			     : c->grant        ? c->grant
+			     : c->license      ? c->license
 					       : "";
 	json_int_t gained = 0;
 	json_int_t lost = 0;

@@ -29,6 +29,7 @@ enum {
 	ORDER_GRANT = 1 << 7,
 	ORDER_KEY = 1 << 8,
 	ORDER_ID = 1 << 9,
+	ORDER_LICENSE = 1 << 10,
 };
 
 /* One order. Texts are NULL when they were not given. */

@@ -23,14 +23,6 @@ struct pruning {
 	size_t n;
 };
 
-static int take_through(const struct row *row, void *context)
-{
-	struct pruning *p = context;
-	if (strcmp(row->u.meta.key, META_PRUNED) == 0)
-		p->through = broker_meta_number(row);
-	return 0;
-}
-
 static int take_first(const struct row *row, void *context)
 {
 	struct pruning *p = context;
@@ -75,10 +67,9 @@ int prune_sweep(struct broker *b, int64_t now)
 	int64_t days = atomic_load(&b->audit_days);
 	struct pruning p = {.before = now - days * DAY_SECONDS};
 	struct record any = {.kind = RECORD_CHECKPOINT};
-	struct listing meta = {.kind = LIST_META};
 	struct listing first = {.kind = LIST_AUDIT, .limit = 1};
 	struct listing oldest = {.kind = LIST_RECORD, .like = &any, .limit = POINTS_A_TIME};
-	int error = store_page(b->store, &meta, take_through, &p);
+	int error = broker_noted(b, META_PRUNED, &p.through);
 	if (!error)
 		error = store_page(b->store, &first, take_first, &p);
 	if (error || !p.first)

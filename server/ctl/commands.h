@@ -16,6 +16,9 @@ int wait_run(struct invocation *);            /* wait.c */
 int license_install_run(struct invocation *); /* license.c */
 int license_list_run(struct invocation *);
 int license_show_run(struct invocation *);
+int vendor_list_run(struct invocation *); /* vendor.c */
+int vendor_show_request_run(struct invocation *);
+int license_remove_run(struct invocation *);
 int license_request_more_run(struct invocation *);
 int install_run(struct invocation *);      /* install.c */
 int host_request_run(struct invocation *); /* host.c */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "change.h"
 #include "commands.h"
 #include "failure.h"
 #include "listing.h"
@@ -88,6 +89,14 @@ int license_show_run(struct invocation *inv)
 {
 	struct request req = {.path = "/v1/licenses", .id = inv->args[0]};
 	return show_answer(inv, &req, print_license);
+}
+
+int license_remove_run(struct invocation *inv)
+{
+	struct changes c;
+	changes_init(&c, inv, "removed");
+	c.question = "Take the license out? Leases run out, and seats are lost.";
+	return changes_run_one(&c, json_pack("{s:s, s:s}", "do", "license.remove", "license", inv->args[0]));
 }
 
 /* --- ask for more --- */

@@ -51,8 +51,8 @@ static int judge_item(json_t *item, size_t index, void *context)
 /* What a row is about, for people: the first of these that it has. */
 static const char *name_of(json_t *item)
 {
-	static const char *const keys[] = {"user",         "device", "member", "group",
-					   "device_group", "grant",  "id",     "product"};
+	static const char *const keys[] = {"user",  "device", "member",  "group",  "device_group",
+					   "grant", "id",     "license", "product"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const char *name = json_string_value(json_object_get(item, keys[i]));
 		if (name)

@@ -266,8 +266,8 @@ struct effect {
 			const char *vendor;     /* k4.pid */
 			const char *vendor_key; /* k4.public; certificates only */
 			const char *license;
-			int64_t serial; /* licenses only */
-			const char *token;
+			int64_t serial;    /* licenses only */
+			const char *token; /* licenses: NULL takes it out */
 		} signed_file;
 		struct {
 			const char *key;

@@ -384,6 +384,10 @@ static int put_signed(struct memory *m, const struct effect *e)
 	struct item row = {.number = {e->u.signed_file.serial, e->at}};
 	row.text[0] = borrow(e->u.signed_file.vendor);
 	row.text[1] = borrow(e->u.signed_file.license);
+	if (license && !e->u.signed_file.token) {
+		const struct item *old = memory_find(m, T_LICENSE, &row);
+		return old ? bury(m, T_LICENSE, old) : 0;
+	}
 	row.text[2] = borrow(license ? "" : e->u.signed_file.vendor_key);
 	row.text[3] = borrow(e->u.signed_file.token);
 	return memory_put(m, license ? T_LICENSE : T_CERTIFICATE, &row);

@@ -206,9 +206,21 @@ static int apply_expire(struct sqlite_store *s, const struct effect *e)
 	return error ? error : sqlite_run(s, stmt);
 }
 
+static int drop_license(struct sqlite_store *s, const struct effect *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(s, STMT_LICENSE_DROP);
+	if (!stmt)
+		return sqlite_error(s);
+	bind_text(stmt, 1, e->u.signed_file.vendor);
+	bind_text(stmt, 2, e->u.signed_file.license);
+	return sqlite_run(s, stmt);
+}
+
 static int apply_signed(struct sqlite_store *s, const struct effect *e)
 {
 	bool license = e->kind == EFFECT_LICENSE;
+	if (license && !e->u.signed_file.token)
+		return drop_license(s, e);
 	sqlite3_stmt *stmt = sqlite_statement(s, license ? STMT_LICENSE_PUT : STMT_CERTIFICATE_PUT);
 	if (!stmt)
 		return sqlite_error(s);

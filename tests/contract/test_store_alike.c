@@ -203,7 +203,7 @@ static void change_other(void)
 {
 	static const enum record_kind kinds[] = {RECORD_CIRCLE, RECORD_MEMBERSHIP, RECORD_ASSIGNMENT,
 						 RECORD_HARDWARETAG};
-	switch (pick(6)) {
+	switch (pick(7)) {
 	case 0:
 		apply((struct effect){.kind = EFFECT_MARKS,
 				      .grant = 1 + pick(GRANTS),
@@ -217,6 +217,12 @@ static void change_other(void)
 		break;
 	case 3:
 		put_audit("walk", "x");
+		break;
+	case 4:
+		apply((struct effect){.kind = EFFECT_LICENSE,
+				      .at = NOW,
+				      .u.signed_file = {"k4.pid.a", NULL, pick(2) ? "one" : "two",
+							1 + pick(9), pick(3) ? "t" : NULL}});
 		break;
 	default:
 		drop_some(kinds[pick(4)]);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A license that an administrator takes out. Its grants give nothing from then on: leases run out, seats are
+ * settled anew by the sweeps. What is held of them stays on record, so that a license that comes again finds
+ * it; and an older serial does not come in by this way.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "order.h"
+
+/* The license that is named; refuses when there is none, or two vendors have one of that id. */
+static const struct catalog_license *find(struct order *o)
+{
+	const struct catalog *catalog = &o->b->catalog;
+	const struct catalog_license *found = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < catalog->n_licenses; i++) {
+		if (strcmp(catalog->licenses[i].license.id, o->c->license) != 0)
+			continue;
+		found = &catalog->licenses[i];
+		n++;
+	}
+	if (n == 1)
+		return found;
+	order_refuse(o->c, n ? E_BAD_REQUEST : E_NOT_FOUND,
+		     n ? "two vendors have licenses of that id" : o->c->license);
+	return NULL;
+}
+
+static struct change_effect *effect_of(struct round *round, const char *product)
+{
+	for (size_t i = 0; i < round->n; i++)
+		if (strcmp(round->effects[i].product, product) == 0)
+			return &round->effects[i];
+	struct change_effect *e = &round->effects[round->n++];
+	*e = (struct change_effect){0};
+	snprintf(e->product, sizeof(e->product), "%s", product);
+	return e;
+}
+
+/* Whoever holds something of it loses it. */
+static int count_losses(struct order *o, const struct catalog_license *l)
+{
+	int error = 0;
+	for (size_t i = 0; i < l->license.n_grants && !error; i++) {
+		const struct grant *grant = &l->license.grants[i];
+		struct catalog_grant g;
+		struct row row;
+		if (!catalog_grant_named(&o->b->catalog, l->license.id, grant->id, &g))
+			continue;
+		error = store_grant(o->b->store, catalog_number(&g), o->now, &row);
+		if (error)
+			break;
+		struct change_effect *e = effect_of(&o->b->round, grant->product);
+		int64_t held = model_seats(grant->model) ? row.u.grant.seats : row.u.grant.active;
+		e->lost += held;
+		e->held += held;
+	}
+	return error;
+}
+
+void license_removed_meta(const char *vendor, const char *license, char out[META_REMOVED_TEXT])
+{
+	snprintf(out, META_REMOVED_TEXT, META_REMOVED "%s.%s", vendor, license);
+}
+
+int license_remove(struct order *o)
+{
+	const struct catalog_license *l = find(o);
+	char meta[META_REMOVED_TEXT];
+	if (!l)
+		return 0;
+	struct effect effect = {.kind = EFFECT_LICENSE,
+				.at = o->now,
+				.u.signed_file = {.vendor = l->vendor, .license = l->license.id}};
+	int error = count_losses(o, l);
+	license_removed_meta(l->vendor, l->license.id, meta);
+	if (!error)
+		error = broker_note(o->b, meta, l->license.serial);
+	if (!error)
+		error = store_apply(o->b->store, &effect);
+	snprintf(o->c->detail, sizeof(o->c->detail), "serial %lld", (long long)l->license.serial);
+	o->b->catalog_stale = true;
+	return error;
+}

@@ -124,14 +124,15 @@ static int judge_license(const struct broker *b, const struct license *license, 
 	return now >= license->exp ? E_LICENSE_ENDED : 0;
 }
 
-/* One that was taken out may come again, but not an older serial of it. */
-static int judge_removed(struct broker *b, const struct license *license, const char *vendor)
+/* One that was taken out may come again, but not an older serial of it. *ret_code says so. */
+static int judge_removed(struct broker *b, const struct license *license, const char *vendor, int *ret_code)
 {
 	char meta[META_REMOVED_TEXT];
 	int64_t serial;
 	license_removed_meta(vendor, license->id, meta);
 	int error = broker_noted(b, meta, &serial);
-	return error ? error : license->serial < serial ? E_LICENSE_SERIAL_OLD : 0;
+	*ret_code = license->serial < serial ? E_LICENSE_SERIAL_OLD : 0;
+	return error;
 }
 
 struct grant_search {
@@ -269,10 +270,10 @@ static int install_license(struct broker *b, struct job *job, int64_t now)
 		error = license_open(in.token, strlen(in.token), in.key, &license, &fault);
 	if (!error)
 		error = judge_license(b, &license, in.vendor, now);
-	if (!error)
-		error = judge_removed(b, &license, in.vendor);
-	int result = error ? refuse(job, error, &fault)
-			   : store_license(b, job, &license, in.vendor, in.token, now);
+	int result = error ? 0 : judge_removed(b, &license, in.vendor, &error);
+	if (!result)
+		result = error ? refuse(job, error, &fault)
+			       : store_license(b, job, &license, in.vendor, in.token, now);
 	license_fini(&license);
 	free(in.token);
 	return result;

@@ -266,18 +266,40 @@ void license_list(struct exchange *x)
 	page_reply_whole(x, items);
 }
 
-/* Reply with one license by its id. */
+/* The license of this id, or the only one whose id begins so. *ret_n: how many do. */
+static const struct catalog_license *find_license(const struct catalog *catalog, const char *id,
+						  size_t *ret_n)
+{
+	const struct catalog_license *found = NULL;
+	*ret_n = 0;
+	for (size_t i = 0; i < catalog->n_licenses; i++) {
+		const struct catalog_license *l = &catalog->licenses[i];
+		if (strcmp(l->license.id, id) == 0) {
+			*ret_n = 1;
+			return l;
+		}
+		if (*id && strncmp(l->license.id, id, strlen(id)) == 0) {
+			found = l;
+			++*ret_n;
+		}
+	}
+	return found;
+}
+
+/* Reply with one license by its id, or the beginning of it. */
 static void reply_license(struct exchange *x, const char *id, int status)
 {
 	const struct catalog *catalog;
+	size_t n = 0;
 	int error = exchange_catalog(x, &catalog);
-	for (size_t i = 0; !error && i < catalog->n_licenses; i++) {
-		if (strcmp(catalog->licenses[i].license.id, id) == 0) {
-			exchange_json(x, status, license_detail(&catalog->licenses[i], x->now));
-			return;
-		}
-	}
-	exchange_problem(x, error ? error : E_NOT_FOUND, id);
+	const struct catalog_license *found = error ? NULL : find_license(catalog, id, &n);
+	if (error)
+		exchange_problem(x, error, NULL);
+	else if (n == 1)
+		exchange_json(x, status, license_detail(found, x->now));
+	else
+		exchange_problem(x, n ? E_BAD_REQUEST : E_NOT_FOUND,
+				 n ? "more than one license id begins so" : id);
 }
 
 void license_show(struct exchange *x)

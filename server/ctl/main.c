@@ -330,7 +330,7 @@ static const struct command commands[] = {
 	 vendor_show_request_run},
 	{"license install", "FILE", 1, 1, "install a license", NULL, license_install_run},
 	{"license list", "", 0, 0, "list the installed licenses", list_options, license_list_run},
-	{"license show", "LICENSE", 1, 1, "show a license with its products and grants", NULL, license_show_run},
+	{"license show", "LICENSE", 1, 1, "show a license with its products and grants; the beginning of its id does", NULL, license_show_run},
 	{"license remove", "LICENSE", 1, 1, "take a license out: nobody renews by it any more", sure_options, license_remove_run},
 	{"license request-more", "LICENSE", 1, 1, "write a request for more of a license's grants", more_options,
 	 license_request_more_run},

@@ -19,10 +19,13 @@ def test_a_license_is_taken_out_and_comes_again(hosts, vendor, machines):
     machine.refused("PRODUCT_UNKNOWN", "renew", PRODUCT)
     assert machine.status()["state"] != "unlicensed"  # its lease runs out, and no sooner
     host.refused("NOT_FOUND", "license", "remove", "fjord-1", "--yes")
+    host.refused("NOT_FOUND", "license", "show", "fjord-1")
     row, = host.items("audit", "list", "--action", "license.remove")
     assert row["object"] == "fjord-1" and row["detail"]["detail"] == "serial 1" and row["detail"]["lost"] == 1
     assert "LICENSE_MISSING" in [item["code"] for item in host.status()["health"]]
     host.ctl("license", "install", host.dir / "fjord.license")
+    assert host.json("license", "show", "fj")["id"] == "fjord-1"
+    host.refused("NOT_FOUND", "license", "remove", "fj", "--yes")  # what takes away wants the whole id
     machine.done("renew", PRODUCT)
     assert host.count() == 1
     host.healthy()

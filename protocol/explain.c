@@ -55,9 +55,18 @@ static size_t distance(const char *a, const char *b)
 /* 0: a part of the name; FAR or more: another word. */
 static size_t unlike(const char *what, const char *name)
 {
+	char head[NAME_MAX_N];
+	size_t least_far = distance(what, name);
 	if (strlen(what) >= 3 && strcasestr(name, what))
 		return 0;
-	return distance(what, name);
+	/* The first words of a name may be all that somebody remembers. */
+	snprintf(head, sizeof(head), "%s", name);
+	for (char *end; (end = strrchr(head, '_')) != NULL;) {
+		*end = 0;
+		if (strlen(head) >= 4)
+			least_far = least(least_far, distance(what, head));
+	}
+	return least_far;
 }
 
 size_t explain_near(const char *what, const char *ret[EXPLAIN_NEAR])

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 enum type { LIST, TEXT, PATH, NUMBER };
 
-static const struct {
+static const struct config_option {
 	const char *section;
 	const char *key;
 	const char *name;
@@ -26,9 +27,10 @@ static const struct {
 	int64_t min;
 	int64_t max;
 	bool reload;
+	const char *prose;
 } options[] = {
 #define OPT(id, section, key, type, otherwise, min, max, reload, prose)                                      \
-	{section, key, section "." key, type, otherwise, min, max, reload},
+	{section, key, section "." key, type, otherwise, min, max, reload, prose},
 #include "config.def"
 #undef OPT
 };
@@ -182,13 +184,26 @@ static enum config_id find(const char *section, const char *key)
 	return CONFIG_COUNT;
 }
 
+/* What was given, and what may be. */
+static void describe_bad(enum config_id id, const char *value, char *out, size_t room)
+{
+	const struct config_option *o = &options[id];
+	int n = snprintf(out, room, "[%s] %s = %.60s; it takes ", o->section, o->key, value);
+	if (o->type == NUMBER)
+		snprintf(out + n, room - (size_t)n, "%" PRId64 " to %" PRId64 ", %s", o->min, o->max,
+			 o->prose);
+	else
+		snprintf(out + n, room - (size_t)n, "%s", o->prose);
+}
+
 static int on_value(void *context, const char *section, const char *key, const char *value)
 {
 	struct reading *r = context;
-	char which[128];
+	char which[400];
 	enum config_id id = find(section, key);
 	snprintf(which, sizeof(which), "[%s] %s", section, key);
 	if (id == CONFIG_COUNT) {
+		snprintf(which, sizeof(which), "[%.60s] %.60s; musterd.conf(5) has them all", section, key);
 		fault(r, "unknown key", which);
 	} else if (r->seen[id]) {
 		fault(r, "key is given twice, or its value continues on an indented line", which);
@@ -196,7 +211,7 @@ static int on_value(void *context, const char *section, const char *key, const c
 		r->seen[id] = true;
 		int error = set(r->config, id, value, CONFIG_FILE, r->line);
 		if (error) {
-			snprintf(which, sizeof(which), "[%s] %s = %s", section, key, value);
+			describe_bad(id, value, which, sizeof(which));
 			fault(r, error == E_NO_MEMORY ? "out of memory" : "bad value", which);
 		}
 	}

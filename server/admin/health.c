@@ -24,6 +24,22 @@ const char *severity_name(enum severity severity)
 	return names[severity];
 }
 
+static const char *next_of(int code)
+{
+	static const struct {
+		int code;
+		const char *command;
+	} rows[] = {
+#define NEXT(code, command) {E_##code, command},
+#include "next.def"
+#undef NEXT
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].code == code)
+			return rows[i].command;
+	return NULL;
+}
+
 static void add(struct overview *o, int code, enum severity severity, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
@@ -35,6 +51,7 @@ static void add(struct overview *o, int code, enum severity severity, const char
 	struct health_item *item = &o->health[o->n_health++];
 	item->code = code;
 	item->severity = severity;
+	item->next = next_of(code);
 	snprintf(item->remedy, sizeof(item->remedy), "%s", error_row(code)->remedy);
 	va_start(args, format);
 	vsnprintf(item->message, sizeof(item->message), format, args);
@@ -119,6 +136,17 @@ static bool has_former(const struct catalog *c, const char *license)
 	return false;
 }
 
+static void check_certified(struct overview *o, const char *license)
+{
+	bool former = has_former(o->catalog, license);
+	add(o, E_NOT_CERTIFIED, SEVERITY_ERROR,
+	    former ? "the certificate for license %s is the former host's"
+		   : "this host holds no certificate for license %s",
+	    license);
+	if (former)
+		o->health[o->n_health - 1].next = "musterctl host replace -o host.request";
+}
+
 static void check_licenses(struct overview *o, int64_t now)
 {
 	for (size_t i = 0; i < o->catalog->n_licenses; i++) {
@@ -128,12 +156,7 @@ static void check_licenses(struct overview *o, int64_t now)
 			add(o, E_LICENSE_REVOKED, SEVERITY_ERROR, "the vendor has revoked license %s",
 			    l->license.id);
 		if (!l->certificate)
-			add(o, E_NOT_CERTIFIED, SEVERITY_ERROR,
-			    has_former(o->catalog, l->license.id)
-				    ? "the certificate for license %s is the former host's; run 'musterctl "
-				      "host replace'"
-				    : "this host holds no certificate for license %s",
-			    l->license.id);
+			check_certified(o, l->license.id);
 		check_end(o, E_LICENSE_ENDED, "license", l->license.id, l->license.exp, now);
 	}
 	for (size_t i = 0; i < o->catalog->n_certificates; i++) {
@@ -318,22 +341,6 @@ int overview_gather(struct exchange *x, struct overview **ret)
 	check_all(o, &x->admin->settings, x->admin->started, x->now);
 	*ret = o;
 	return 0;
-}
-
-static const char *next_of(int code)
-{
-	static const struct {
-		int code;
-		const char *command;
-	} rows[] = {
-#define NEXT(code, command) {E_##code, command},
-#include "next.def"
-#undef NEXT
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].code == code)
-			return rows[i].command;
-	return NULL;
 }
 
 json_t *overview_health(const struct overview *o)

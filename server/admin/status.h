@@ -37,6 +37,7 @@ struct health_item {
 	enum severity severity;
 	char message[240];
 	char remedy[200];
+	const char *next; /* the command to type; NULL: none. Lives for ever */
 };
 
 struct overview {

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "option.h"
 #include "request.h"
@@ -244,6 +245,8 @@ static int walk(struct walk *w)
 			return 0;
 	} while (*w->cursor && !(w->bounded && w->left == 0));
 	finish(w, NULL);
+	if (!w->printed && !w->json && !w->csv && isatty(STDOUT_FILENO))
+		fputs("nothing to list\n", stderr);
 	return 0;
 }
 

@@ -147,7 +147,7 @@ static void drop_counts(json_t *grants)
 	json_array_foreach (grants, i, grant) {
 		const char *model = json_string_value(json_object_get(grant, "model"));
 		if (model && strcmp(model, "volume") != 0)
-			json_object_del(grant, "count");
+			json_object_del(grant, "count"), json_object_del(grant, "threshold");
 	}
 }
 

@@ -33,7 +33,7 @@ def test_status_text(daemon):
     assert re.search(r"^devices +1204$", text, re.M)
     assert re.search(r"^acme-cad Acme CAD +- +0 +25 +-$", text, re.M)
     assert re.search(r"^acme-cad cad-volume +volume active +- +- +0 +- +- +24/25 2030-01-01T00:00:00Z$", text, re.M)
-    assert re.search(r"^acme-cad cad-pool +pool +expired +50 +- +7 +- +- +- 2026-01-01T00:00:00Z$", text, re.M)
+    assert re.search(r"^acme-cad cad-pool +pool +expired +50 +- +7 +- +- +- 2026-01-01T00:00:00Z$", text, re.M)  # a pool counts nothing
     assert "! LICENSE_MISSING (warning): no license is installed\n  remedy: Install one" in text
     assert STATUS["host"]["id"] not in text
 

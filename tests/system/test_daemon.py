@@ -27,7 +27,7 @@ def fails(host, code, *texts):
 
 @pytest.mark.parametrize("extra, texts", [
     ("nonsense = 1\n", [":4: ", "unknown key", "[server] nonsense"]),
-    ("[limits]\nmax_connections = many\n", ["bad value", "max_connections = many"]),
+    ("[limits]\nmax_connections = many\n", ["bad value", "max_connections = many; it takes 1 to 1000000, connections held at once"]),
     ("[limits]\nmax_connections = 0\n", ["bad value"]),
     ("[limit]\nmax_connections = 5\n", ["unknown key", "[limit]"]),
     ("[store]\nurl = mysql:x\n", ["bad value", "mysql:x"]),

@@ -35,6 +35,8 @@ static void test_near(void **state)
 	assert_string_equal(near[0], "BUSY");
 	assert_true(explain_near("treshold_not_met", near) >= 1);
 	assert_string_equal(near[0], "THRESHOLD_NOT_MET");
+	assert_true(explain_near("treshold", near) >= 1); /* only its beginning, and that mistyped */
+	assert_string_equal(near[0], "THRESHOLD_NOT_MET");
 	assert_int_equal(explain_near("pool", near), 2);
 	assert_int_equal(explain_near("key", near), EXPLAIN_NEAR);
 	assert_int_equal(explain_near("SOMETHING_ELSE_ALTOGETHER", near), 0);

@@ -348,10 +348,10 @@ json_t *overview_health(const struct overview *o)
 	json_t *items = json_array();
 	for (size_t i = 0; i < o->n_health; i++) {
 		const struct health_item *item = &o->health[i];
-		json_array_append_new(
-			items, json_pack("{s:s, s:s, s:s, s:s, s:s?}", "code", error_name(item->code),
-					 "severity", severity_name(item->severity), "message", item->message,
-					 "remedy", item->remedy, "next", next_of(item->code)));
+		json_array_append_new(items,
+				      json_pack("{s:s, s:s, s:s, s:s, s:s?}", "code", error_name(item->code),
+						"severity", severity_name(item->severity), "message",
+						item->message, "remedy", item->remedy, "next", item->next));
 	}
 	return items;
 }

@@ -29,17 +29,6 @@ static const struct catalog_license *find(struct order *o)
 	return NULL;
 }
 
-static struct change_effect *effect_of(struct round *round, const char *product)
-{
-	for (size_t i = 0; i < round->n; i++)
-		if (strcmp(round->effects[i].product, product) == 0)
-			return &round->effects[i];
-	struct change_effect *e = &round->effects[round->n++];
-	*e = (struct change_effect){0};
-	snprintf(e->product, sizeof(e->product), "%s", product);
-	return e;
-}
-
 /* Whoever holds something of it loses it. */
 static int count_losses(struct order *o, const struct catalog_license *l)
 {
@@ -53,7 +42,7 @@ static int count_losses(struct order *o, const struct catalog_license *l)
 		error = store_grant(o->b->store, catalog_number(&g), o->now, &row);
 		if (error)
 			break;
-		struct change_effect *e = effect_of(&o->b->round, grant->product);
+		struct change_effect *e = round_effect(&o->b->round, grant->product);
 		int64_t held = model_seats(grant->model) ? row.u.grant.seats : row.u.grant.active;
 		e->lost += held;
 		e->held += held;

@@ -230,18 +230,26 @@ static int decide_seat(struct broker *b, int64_t now, struct holder h, const cha
 	return error;
 }
 
-/* The product's line in the round; a new one begins with the seats that are held. */
-static struct change_effect *effect_of(struct broker *b, const char *product)
+struct change_effect *round_effect(struct round *round, const char *product)
 {
-	for (size_t i = 0; i < b->round.n; i++)
-		if (strcmp(b->round.effects[i].product, product) == 0)
-			return &b->round.effects[i];
-	if (b->round.n == LIMIT_PRODUCTS)
-		return &b->round.effects[LIMIT_PRODUCTS - 1];
-	struct change_effect *e = &b->round.effects[b->round.n++];
+	for (size_t i = 0; i < round->n; i++)
+		if (strcmp(round->effects[i].product, product) == 0)
+			return &round->effects[i];
+	if (round->n == LIMIT_PRODUCTS)
+		return &round->effects[LIMIT_PRODUCTS - 1];
+	struct change_effect *e = &round->effects[round->n++];
 	*e = (struct change_effect){0};
 	snprintf(e->product, sizeof(e->product), "%s", product);
-	for (size_t i = 0; i < b->offers.n && strcmp(b->offers.product, product) == 0; i++)
+	return e;
+}
+
+/* A new line begins with the seats that are held. */
+static struct change_effect *effect_of(struct broker *b, const char *product)
+{
+	size_t before = b->round.n;
+	struct change_effect *e = round_effect(&b->round, product);
+	bool fresh = b->round.n > before;
+	for (size_t i = 0; fresh && i < b->offers.n && strcmp(b->offers.product, product) == 0; i++)
 		e->held += b->offers.all[i].used;
 	return e;
 }

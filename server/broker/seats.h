@@ -29,6 +29,9 @@ struct round {
 	size_t n;
 };
 
+/* The product's line in the round, made when there is none; the last one's when there is no room. */
+struct change_effect *round_effect(struct round *, const char *product);
+
 /* Who has a seat, or is a member of a group. */
 struct holder {
 	enum member_kind kind; /* of a seat: MEMBER_USER or MEMBER_DEVICE */

@@ -43,9 +43,9 @@ int subscription_cancel(struct order *o)
 	if (!before.cancelled) {
 		/* Whoever has it loses it: nobody's lease is renewed any more. */
 		int64_t lost = model_seats(g.grant->model) ? row.u.grant.seats : row.u.grant.active;
-		struct change_effect *e = &o->b->round.effects[o->b->round.n++];
-		*e = (struct change_effect){.lost = lost, .held = lost};
-		memcpy(e->product, g.grant->product, sizeof(e->product));
+		struct change_effect *e = round_effect(&o->b->round, g.grant->product);
+		e->lost += lost;
+		e->held += lost;
 	}
 	return put_marks(o, &g, &before, &after);
 }

@@ -70,6 +70,27 @@ def test_hosts_stand_side_by_side_and_touch_only_their_own(hosts, vendor, bind):
     assert bind.srv()[0] == sorted([both[0], (9, 9, 9, "hand.fjord.test")])
 
 
+def test_a_host_that_retires_leaves_dns_and_machines_go_on_with_the_next(folder, hosts, vendor, bind):
+    one = hosts(config=section(bind), state="one").start()
+    two = hosts(config=section(bind, target="two.fjord.test", more="priority = 9\n"), state="two").start()
+    path = vendor.license(folder / "fjord.license")
+    for host in (one, two):
+        host.certify(vendor, path)
+        host.ctl("install", path)
+        host.ctl("dns", "publish")
+    machine = Machine(folder, "m", vendor.products, "--domain", bind.zone, "--dns", bind.server)
+    machine.activate(check=True)
+    done = one.ctl("host", "retire", folder / "last", "--yes")
+    assert done.stderr == "" and bind.srv()[0] == [(9, 0, two.port, "two.fjord.test")]
+    assert [row["object"] for row in acts(one, "dns.withdrawn")] == [bind.zone] and len(acts(one, "host.retired")) == 1
+    machine.done("renew", machine.status()["product"])
+    assert machine.status()["host"].endswith(str(two.port)) and two.count() == 1
+    # Back again: it serves, and its record is its administrator's to publish.
+    one.ctl("host", "retire", "--undo")
+    one.ctl("dns", "publish")
+    assert len(bind.srv()[0]) == 2
+
+
 def test_new_priority_and_ttl_replace_the_old_record(hosts, bind):
     host = hosts(config=section(bind)).start()
     host.ctl("dns", "publish")

@@ -103,10 +103,10 @@ def test_what_is_not_there(site):
 # --- changes ---
 
 FULL = {"user": "nobody", "group": "nobodies", "device": "A" * 43, "product": "nothing", "with": "nothing", "grant": "nothing",
-        "key": "nothing", "id": 99}
+        "license": "nothing", "key": "nothing", "id": 99}
 NEEDS = {"user.add": ("user",), "user.remove": ("user",), "signin.code": ("user",), "group.add": ("group",),
          "group.remove": ("group",), "enrol_key.add": ("group",), "enrol_key.remove": ("id",),
-         "subscription.redeem": ("key",)}
+         "subscription.redeem": ("key",), "license.remove": ("license",)}
 
 
 def row_of(kind):

@@ -156,7 +156,7 @@ def test_the_limit_names_the_devices(users, machines):
     one.done("signout", PRODUCT)
     three.done("signin", PRODUCT, "--user", "kari")
     one.refused("DEVICE_LIMIT", "signin", PRODUCT, "--user", "kari")
-    host.ctl("activation", "release", "--device", two.id, "--product", PRODUCT, "--user", "kari")
+    host.ctl("activation", "release", "--device", two.id, "--product", PRODUCT, "--user", "kari", "--yes")
     one.done("signin", PRODUCT, "--user", "kari")
     two.refused("DEVICE_LIMIT", "renew", PRODUCT)
     sign_in(host, two, "ola")  # the other's devices count for the other

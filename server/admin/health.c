@@ -143,7 +143,7 @@ static void check_certified(struct overview *o, const char *license)
 	    former ? "the certificate for license %s is the former host's"
 		   : "this host holds no certificate for license %s",
 	    license);
-	if (former)
+	if (former && o->health[o->n_health - 1].code == E_NOT_CERTIFIED)
 		o->health[o->n_health - 1].next = "musterctl host replace -o host.request";
 }
 

@@ -102,7 +102,7 @@ static const struct command_option audit_verify_options[] = {
 static const struct command_option wait_options[] = {
 	{"until", "STATE", "ready (it answers, the default), licensed (it serves), ok (nothing needs attention) or activations=N", 0},
 	{"product", "PRODUCT", "only activations of this product", 0},
-	{"timeout", "S", "give up after so many seconds (30)", 0},
+	{"timeout", "S", "give up after so many seconds (30); 0: look once", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option why_options[] = {

@@ -153,7 +153,7 @@ int wait_run(struct invocation *inv)
 	long start = now_ms();
 	long deadline = start + seconds * 1000;
 	for (;;) {
-		if (look(&w, deadline - now_ms()))
+		if (look(&w, seconds ? deadline - now_ms() : TRY_MS)) /* 0: one look, but a whole one */
 			return print_done(&w, now_ms() - start);
 		if (w.why.code == E_USAGE)
 			return failure_print(inv, &w.why);

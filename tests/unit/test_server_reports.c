@@ -183,7 +183,7 @@ static void test_made_up_products_share_a_row(void **state)
 	size_t before = denials().rows;
 	for (int i = 0; i < 20; i++) {
 		struct machine stranger = machine((uint8_t)(100 + i));
-		char product[16];
+		char product[24];
 		snprintf(product, sizeof(product), "made-up-%d", i);
 		assert_int_equal(ask_for(&known, product), E_PRODUCT_UNKNOWN);
 		assert_int_equal(ask_for(&stranger, product), E_PRODUCT_UNKNOWN);

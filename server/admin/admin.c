@@ -47,9 +47,9 @@ void exchange_request_text(const struct exchange *x, char *out, size_t room)
 void exchange_audit_refusal(struct exchange *x)
 {
 	char text[160];
-	char actor[24];
+	char actor[ACTOR_TEXT];
 	exchange_request_text(x, text, sizeof(text));
-	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
+	exchange_actor(x, actor);
 	log_event(EVENT_ACCESS_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_TEXT(ACTOR, actor),
 		  LOG_TEXT(OBJECT, text));
 	struct job *job = worth_auditing(x->admin, x->now) ? job_new(JOB_AUDIT, 0) : NULL;
@@ -143,7 +143,7 @@ static void note_answer(const struct exchange *x)
 	struct counters *counters = x->admin->settings.counters;
 	int64_t took = clock_us() - x->begun_us;
 	int64_t slow = (int64_t)atomic_load(&x->admin->settings.broker->slow_ms) * 1000;
-	char actor[24];
+	char actor[ACTOR_TEXT];
 	char text[160];
 	counter_add(x->status < 300   ? &counters->http_ok
 		    : x->status < 400 ? &counters->http_moved
@@ -153,10 +153,9 @@ static void note_answer(const struct exchange *x)
 	if (!slow || took < slow || strcmp(x->method, "GET") != 0)
 		return;
 	exchange_request_text(x, text, sizeof(text));
-	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
 	counter_add(&counters->slow, 1);
 	log_event(EVENT_REQUEST_SLOW, LOG_TEXT(REQUEST, x->request_id), LOG_TEXT(OPERATION, text),
-		  LOG_TEXT(ACTOR, actor), LOG_NUMBER(DURATION, took));
+		  LOG_TEXT(ACTOR, exchange_actor(x, actor)), LOG_NUMBER(DURATION, took));
 }
 
 static enum MHD_Result queue_reply(struct exchange *x)

@@ -34,14 +34,13 @@ void backup_begin(struct exchange *x)
 {
 	json_t *body;
 	const char *passphrase;
-	char actor[32];
-	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
+	char actor[ACTOR_TEXT];
 	int error = read_order(x, &body, &passphrase);
 	if (error)
 		exchange_problem(x, error, "passphrase: a text of 1 to 1024 bytes");
 	else
 		error = vault_begin(x->admin->settings.vault, passphrase, passphrase ? strlen(passphrase) : 0,
-				    actor);
+				    exchange_actor(x, actor));
 	if (error && error != E_BAD_REQUEST)
 		exchange_problem(x, error, NULL);
 	else if (!error)

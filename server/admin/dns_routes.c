@@ -186,7 +186,7 @@ static void order(struct exchange *x, enum watch_do what)
 	x->order->finished = on_finished;
 	x->order->waiter = x;
 	snprintf(x->order->domain, sizeof(x->order->domain), "%s", domain);
-	snprintf(x->order->actor, sizeof(x->order->actor), "uid:%u", (unsigned)x->peer.uid);
+	exchange_actor(x, x->order->actor);
 	exchange_suspend(x, answer_order);
 	int error = watch_submit(x->admin->settings.dns, x->order);
 	if (error) {

@@ -108,16 +108,21 @@ static void refuse(struct exchange *x, int code, const char *detail, const struc
 	x->content_type = "application/problem+json";
 }
 
+const char *exchange_actor(const struct exchange *x, char out[ACTOR_TEXT])
+{
+	snprintf(out, ACTOR_TEXT, "uid:%u", (unsigned)x->peer.uid);
+	return out;
+}
+
 /* What the lane refuses it tells itself. */
 void exchange_problem(struct exchange *x, int code, const char *detail)
 {
 	char text[160];
-	char actor[24];
+	char actor[ACTOR_TEXT];
 	exchange_request_text(x, text, sizeof(text));
-	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
 	if (code != E_NOT_PERMITTED) /* which has a line of its own */
 		log_event(EVENT_API_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_CODE(code),
-			  LOG_TEXT(ACTOR, actor), LOG_TEXT(OBJECT, text), LOG_TEXT(DETAIL, detail));
+			  LOG_TEXT(ACTOR, exchange_actor(x, actor)), LOG_TEXT(OBJECT, text), LOG_TEXT(DETAIL, detail));
 	refuse(x, code, detail, &NUMBERS_NONE);
 }
 
@@ -140,7 +145,7 @@ int exchange_catalog(struct exchange *x, const struct catalog **ret)
 
 int exchange_call(struct exchange *x, struct job *job)
 {
-	snprintf(job->actor, sizeof(job->actor), "uid:%u", (unsigned)x->peer.uid);
+	exchange_actor(x, job->actor);
 	memcpy(job->correlation, x->request_id, sizeof(job->correlation));
 	job->numbers = NUMBERS_NONE;
 	int error = x->replay ? replay_find(x->admin->reader, x->replay, x->now) : 0;

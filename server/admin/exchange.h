@@ -93,6 +93,10 @@ void exchange_text(struct exchange *, const char *content_type, char *);
 /* Reply with a file of n bytes, which is taken over. */
 void exchange_file(struct exchange *, int fd, int64_t n);
 
+/* Who asks, as the log and the audit log name them: "uid:0". Returns out. */
+#define ACTOR_TEXT 24
+const char *exchange_actor(const struct exchange *, char out[ACTOR_TEXT]);
+
 /* Reply with a problem (RFC 9457). detail: may be NULL. */
 void exchange_problem(struct exchange *, int code, const char *detail);
 

@@ -192,7 +192,7 @@ static bool key_passes(struct exchange *x)
 {
 	const struct host_key *host = x->admin->settings.broker->key;
 	const char *key = header(x, "Idempotency-Key");
-	char actor[24];
+	char actor[ACTOR_TEXT];
 	crypto_generichash_state hash;
 	if (!key || strcmp(x->method, "GET") == 0)
 		return true;
@@ -205,8 +205,7 @@ static bool key_passes(struct exchange *x)
 		exchange_problem(x, E_NO_MEMORY, NULL);
 		return false;
 	}
-	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)x->peer.uid);
-	replay_init(x->replay, host->ratchet, RATCHET_SECRET, actor, key);
+	replay_init(x->replay, host->ratchet, RATCHET_SECRET, exchange_actor(x, actor), key);
 	crypto_generichash_init(&hash, NULL, 0, REPLAY_HASH);
 	crypto_generichash_update(&hash, (const uint8_t *)x->path, strlen(x->path) + 1);
 	MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, hash_query, &hash);

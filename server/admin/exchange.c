@@ -143,6 +143,15 @@ int exchange_catalog(struct exchange *x, const struct catalog **ret)
 	return 0;
 }
 
+const struct catalog *exchange_need_catalog(struct exchange *x)
+{
+	const struct catalog *catalog = NULL;
+	int error = exchange_catalog(x, &catalog);
+	if (error)
+		exchange_problem(x, error, NULL);
+	return error ? NULL : catalog;
+}
+
 int exchange_call(struct exchange *x, struct job *job)
 {
 	exchange_actor(x, job->actor);

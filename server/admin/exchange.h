@@ -118,8 +118,10 @@ int exchange_device_prefix(const char *prefix, struct listing *);
 /* The number of a grant by its id and ?license=. E_NOT_FOUND; errors of the store. */
 int exchange_grant(struct exchange *, const char *id, int64_t *ret);
 
-/* The catalog as the store has it now. Errors of the store. */
+/* The catalog as the store has it now. Errors of the store. exchange_need_catalog replies with the problem
+ * itself, and returns NULL then. */
 int exchange_catalog(struct exchange *, const struct catalog **ret);
+const struct catalog *exchange_need_catalog(struct exchange *);
 
 /* Put the job on the lane as this peer and wait. Replies with a problem itself and returns non-zero when it
  * was refused. */

@@ -42,15 +42,12 @@ static json_t *certificate_row(const struct catalog_certificate *c, int64_t now)
 void host_show(struct exchange *x)
 {
 	const struct broker *b = x->admin->settings.broker;
-	const struct catalog *catalog;
+	const struct catalog *catalog = exchange_need_catalog(x);
 	char sign[PASERK_PUBLIC_TEXT];
 	char fixed[64];
 	char ledger[32];
-	int error = exchange_catalog(x, &catalog);
-	if (error) {
-		exchange_problem(x, error, NULL);
+	if (!catalog)
 		return;
-	}
 	json_t *certificates = json_array();
 	for (size_t i = 0; i < catalog->n_certificates; i++)
 		json_array_append_new(certificates, certificate_row(&catalog->certificates[i], x->now));
@@ -251,12 +248,9 @@ static json_t *license_detail(const struct catalog_license *l, int64_t now)
 
 void license_list(struct exchange *x)
 {
-	const struct catalog *catalog;
-	int error = exchange_catalog(x, &catalog);
-	if (error) {
-		exchange_problem(x, error, NULL);
+	const struct catalog *catalog = exchange_need_catalog(x);
+	if (!catalog)
 		return;
-	}
 	json_t *items = json_array();
 	for (size_t i = 0; i < catalog->n_licenses; i++) {
 		json_t *row = license_row(&catalog->licenses[i], x->now);
@@ -289,13 +283,12 @@ static const struct catalog_license *find_license(const struct catalog *catalog,
 /* Reply with one license by its id, or the beginning of it. */
 static void reply_license(struct exchange *x, const char *id, int status)
 {
-	const struct catalog *catalog;
-	size_t n = 0;
-	int error = exchange_catalog(x, &catalog);
-	const struct catalog_license *found = error ? NULL : find_license(catalog, id, &n);
-	if (error)
-		exchange_problem(x, error, NULL);
-	else if (n == 1)
+	const struct catalog *catalog = exchange_need_catalog(x);
+	size_t n;
+	if (!catalog)
+		return;
+	const struct catalog_license *found = find_license(catalog, id, &n);
+	if (n == 1)
 		exchange_json(x, status, license_detail(found, x->now));
 	else
 		exchange_problem(x, n ? E_BAD_REQUEST : E_NOT_FOUND,

@@ -52,12 +52,9 @@ static json_t *vendor_row(const struct catalog *c, const struct catalog_certific
 
 void vendor_list(struct exchange *x)
 {
-	const struct catalog *catalog;
-	int error = exchange_catalog(x, &catalog);
-	if (error) {
-		exchange_problem(x, error, NULL);
+	const struct catalog *catalog = exchange_need_catalog(x);
+	if (!catalog)
 		return;
-	}
 	json_t *items = json_array();
 	for (size_t i = 0; i < catalog->n_certificates; i++)
 		if (!shown_before(catalog, i))

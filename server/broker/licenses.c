@@ -29,23 +29,16 @@ static const struct catalog_license *find(struct order *o)
 	return NULL;
 }
 
-/* Whoever holds something of it loses it. */
 static int count_losses(struct order *o, const struct catalog_license *l)
 {
 	int error = 0;
 	for (size_t i = 0; i < l->license.n_grants && !error; i++) {
-		const struct grant *grant = &l->license.grants[i];
-		struct catalog_grant g;
 		struct row row;
-		if (!catalog_grant_named(&o->b->catalog, l->license.id, grant->id, &g))
+		if (!l->numbers[i])
 			continue;
-		error = store_grant(o->b->store, catalog_number(&g), o->now, &row);
-		if (error)
-			break;
-		struct change_effect *e = round_effect(&o->b->round, grant->product);
-		int64_t held = model_seats(grant->model) ? row.u.grant.seats : row.u.grant.active;
-		e->lost += held;
-		e->held += held;
+		error = store_grant(o->b->store, l->numbers[i], o->now, &row);
+		if (!error)
+			order_lose(o, &l->license.grants[i], &row);
 	}
 	return error;
 }

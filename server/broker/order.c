@@ -136,6 +136,14 @@ static int copy_activation(const struct row *row, void *context)
 	return 0;
 }
 
+void order_lose(struct order *o, const struct grant *grant, const struct row *row)
+{
+	int64_t held = model_seats(grant->model) ? row->u.grant.seats : row->u.grant.active;
+	struct change_effect *e = round_effect(&o->b->round, grant->product);
+	e->lost += held;
+	e->held += held;
+}
+
 int order_activations(struct order *o, int64_t device, int64_t user, activation_function *each, void *context)
 {
 	struct activations *a = malloc(sizeof(*a));

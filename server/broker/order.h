@@ -56,6 +56,9 @@ int order_subject(struct order *, enum member_kind *ret_kind, int64_t *ret_num);
 typedef int activation_function(struct order *, const struct row *, void *context);
 int order_activations(struct order *, int64_t device, int64_t user, activation_function *, void *context);
 
+/* Whoever holds something of a grant, which the store has as the row, loses it: into the round. */
+void order_lose(struct order *, const struct grant *, const struct row *);
+
 /* Take a device out with all it holds. */
 int order_forget(struct order *, int64_t device);
 

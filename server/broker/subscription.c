@@ -40,13 +40,8 @@ int subscription_cancel(struct order *o)
 	}
 	struct grant_marks after = before;
 	after.cancelled = before.cancelled ? before.cancelled : o->now;
-	if (!before.cancelled) {
-		/* Whoever has it loses it: nobody's lease is renewed any more. */
-		int64_t lost = model_seats(g.grant->model) ? row.u.grant.seats : row.u.grant.active;
-		struct change_effect *e = round_effect(&o->b->round, g.grant->product);
-		e->lost += lost;
-		e->held += lost;
-	}
+	if (!before.cancelled)
+		order_lose(o, g.grant, &row); /* nobody's lease is renewed any more */
 	return put_marks(o, &g, &before, &after);
 }
 

@@ -38,7 +38,8 @@ struct wish {
 	const char *text;    /* as it was given */
 	const char *product; /* NULL: all */
 	long activations;    /* at least */
-	struct failure why;  /* it is not so yet */
+	bool answered;       /* the host did, and it is not so yet */
+	struct failure why;
 };
 
 static int read_wish(struct wish *w)
@@ -79,24 +80,18 @@ static json_int_t count_active(const struct wish *w, json_t *status)
 static bool is_so(struct wish *w, json_t *status)
 {
 	const char *state = json_string_value(json_object_get(status, "state"));
-	json_int_t n = count_active(w, status);
 	if (!state) {
 		failure_set(&w->why, E_MALFORMED, "the answer has no state");
 		return false;
 	}
-	failure_set(&w->why, E_TIMEOUT, "it is %.32s", state);
-	switch (w->goal) {
-	case GOAL_READY:
-		return true;
-	case GOAL_LICENSED:
-		return strcmp(state, "unlicensed") != 0;
-	case GOAL_OK:
-		return strcmp(state, "ok") == 0;
-	case GOAL_ACTIVATIONS:
+	w->answered = true;
+	if (w->goal == GOAL_ACTIVATIONS) {
+		json_int_t n = count_active(w, status);
 		failure_set(&w->why, E_TIMEOUT, "there are %lld activations", (long long)n);
 		return n >= w->activations;
 	}
-	return false;
+	failure_set(&w->why, E_TIMEOUT, "it is %.32s", state);
+	return w->goal == GOAL_OK ? strcmp(state, "ok") == 0 : strcmp(state, "unlicensed") != 0;
 }
 
 /* Any whole HTTP answer means ready: an unlicensed or degraded host is there too. */
@@ -108,10 +103,10 @@ static bool look(struct wish *w, long left)
 			      .timeout_ms = patience > 0 ? patience : 1};
 	struct reply reply;
 	int error = request_exchange(w->inv, &req, &reply);
-	bool there = reply.status > 0;
-	if (error || !there)
+	w->answered = false;
+	bool done = w->goal == GOAL_READY ? reply.status > 0 : !error && is_so(w, reply.json);
+	if (error)
 		failure_set(&w->why, reply.failure.code, "%s", reply.failure.detail);
-	bool done = w->goal == GOAL_READY ? there : !error && is_so(w, reply.json);
 	reply_fini(&reply);
 	return done;
 }
@@ -126,19 +121,17 @@ static int print_done(const struct wish *w, long waited)
 	return 0;
 }
 
-/* One line on standard error: whoever waits knows what to do next. */
+/* Whoever waits knows why, and what to do next. */
 static int give_up(const struct wish *w, long seconds)
 {
-	bool answers = w->why.code == E_TIMEOUT && w->goal != GOAL_READY;
 	struct failure f = {0};
 	snprintf(f.remedy, sizeof(f.remedy), "%s",
-		 answers ? "Run 'musterctl status': it says what is missing."
-			 : "Start musterd, or look at its log.");
+		 w->answered ? "Run 'musterctl status': it says what is missing."
+			     : "Start musterd, or look at its log.");
 	failure_set(&f, E_TIMEOUT, "not %.40s within %ld s: %.300s%s%s%s", w->text, seconds, w->why.detail,
-		    answers ? "" : " (", answers ? "" : error_name(w->why.code), answers ? "" : ")");
-	if (invocation_has(w->inv, "json"))
-		print_json_new(json_pack("{s:i, s:o}", "schema", 1, "error", failure_json(&f)));
-	return failure_tell(&f);
+		    w->answered ? "" : " (", w->answered ? "" : error_name(w->why.code),
+		    w->answered ? "" : ")");
+	return failure_print(w->inv, &f);
 }
 
 int wait_run(struct invocation *inv)

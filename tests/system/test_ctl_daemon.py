@@ -217,3 +217,7 @@ def test_wait_ends_in_time_when_nobody_answers(daemon):
     assert time.monotonic() - start < 3
     daemon.route("/v1/health", Raw(b""))
     assert daemon.run("wait", "--timeout", "1").returncode == 75
+    # A host that does not answer has no status to be looked at, whatever is waited for.
+    daemon.route("/v1/status", lambda handler: time.sleep(30))
+    said = daemon.run("wait", "--until", "ok", "--timeout", "1").stderr
+    assert "(TIMEOUT)" in said and "remedy: Start musterd" in said

@@ -130,10 +130,14 @@ static int take_filters(struct walk *w)
 {
 	const struct command_option *o = w->inv->command->options;
 	int code = 0;
-	for (; o && o->name && w->n_filters < LISTING_FILTERS && !code; o++) {
+	for (; o && o->name && !code; o++) {
 		const char *value = o->value ? invocation_value(w->inv, o->name) : NULL;
-		if (value && strcmp(o->name, "limit") != 0 && strcmp(o->name, "after") != 0)
-			code = take_filter(w, o, value);
+		if (!value || strcmp(o->name, "limit") == 0 || strcmp(o->name, "after") == 0)
+			continue;
+		/* One that was left out would show too much. */
+		code = w->n_filters == LISTING_FILTERS
+			       ? command_usage(w->inv, "at most %d filters at once", LISTING_FILTERS)
+			       : take_filter(w, o, value);
 	}
 	return code;
 }

@@ -11,15 +11,8 @@
 
 #define EXIT_NOT_WISHED 2
 
-static const struct column head_fields[] = {{"host_name", "host", NULL, 0},
-					    {"state", "state", NULL, COLUMN_STATE},
-					    {"org", "organisation", NULL, 0},
-					    {"running", "running", NULL, 0},
-					    {"listeners", "listening", NULL, 0},
-					    {"devices", "devices", NULL, 0},
-					    {NULL, NULL, NULL, 0}};
-
-static const struct column all_fields[] = {
+/* The last three only with --verbose. */
+static const struct column head_fields[] = {
 	{"host_name", "host", NULL, 0},      {"state", "state", NULL, COLUMN_STATE},
 	{"org", "organisation", NULL, 0},    {"running", "running", NULL, 0},
 	{"listeners", "listening", NULL, 0}, {"devices", "devices", NULL, 0},
@@ -82,25 +75,26 @@ static int print_head(json_t *status, bool verbose)
 	json_t *host = json_object_get(status, "host");
 	json_t *head = json_object();
 	copy(head, "host_name", host, "name");
-	copy(head, "host_id", host, "id");
-	copy(head, "ledger", host, "ledger");
 	copy(head, "org", host, "org");
 	copy(head, "state", status, "state");
-	copy(head, "version", status, "version");
 	copy(head, "listeners", status, "listeners");
 	copy(head, "devices", status, "devices");
+	if (verbose) {
+		copy(head, "host_id", host, "id");
+		copy(head, "ledger", host, "ledger");
+		copy(head, "version", status, "version");
+	}
 	if (json_object_get(status, "started")) {
 		running_since(status, running, sizeof(running));
 		json_object_set_new(head, "running", json_string(running));
 	}
-	int error = head ? print_fields(verbose ? all_fields : head_fields, head) : E_NO_MEMORY;
+	int error = head ? print_fields(head_fields, head) : E_NO_MEMORY;
 	json_decref(head);
 	return error;
 }
 
-/* Of each finding what is wrong, and what to type next; the whole remedy where there is nothing to type, or
- * with
- * --verbose. */
+/* What is wrong, and what to type next; the whole remedy where there is nothing to type, or with --verbose.
+ */
 static void print_finding(json_t *line, bool verbose)
 {
 	const char *severity = json_string_value(json_object_get(line, "severity"));
@@ -146,8 +140,10 @@ static void drop_counts(json_t *grants)
 	json_t *grant;
 	json_array_foreach (grants, i, grant) {
 		const char *model = json_string_value(json_object_get(grant, "model"));
-		if (model && strcmp(model, "volume") != 0)
-			json_object_del(grant, "count"), json_object_del(grant, "threshold");
+		if (!model || strcmp(model, "volume") == 0)
+			continue;
+		json_object_del(grant, "count");
+		json_object_del(grant, "threshold");
 	}
 }
 

@@ -43,19 +43,16 @@ class Site:
         path.write_text(f"#!/bin/sh\n{words}\n")
         path.chmod(0o755)
 
-    def __call__(self, name, env=None, exits=None, stdin=None):
+    def __call__(self, name, env=None, exits=None):
         """Run a block line by line as it stands; what each line printed."""
         lines = block(name).replace("\\\n", " ").replace("/etc/muster", str(self.etc)).splitlines()
-        return {line.split("#")[0].strip(): self.line(line, env or {}, exits, stdin) for line in lines}
+        return {line.split("#")[0].strip(): self.line(line, env, exits) for line in lines}
 
-    def line(self, line, env, exits, stdin):
+    def line(self, line, env=None, exits=None):
         log = self.host.dir / "line.log"
         with open(log, "w") as out:
-            shell = subprocess.Popen(["sh", "-euc", line], cwd=self.host.dir, env={**os.environ, **self.env, **env}, stdout=out,
-                                     stderr=out, stdin=subprocess.PIPE, text=True)
-            if stdin:
-                shell.stdin.write(stdin)
-            shell.stdin.close()
+            shell = subprocess.Popen(["sh", "-euc", line], cwd=self.host.dir, env={**os.environ, **self.env, **(env or {})},
+                                     stdin=subprocess.DEVNULL, stdout=out, stderr=out)
             wish, limit = self.host.dir / "systemctl.wish", time.monotonic() + 60
             while shell.poll() is None and time.monotonic() < limit:
                 if wish.exists() and wish.read_text():

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Discovery through a real DNS server: priorities, weights, dead hosts, no DNS (RFC 2782, DESIGN 6.5)."""
 import json
-import os
-import random
 import socket
-import subprocess
 
 import pytest
-from harness import PRODUCT, Machine, wait_for
+from dnsmasq import Dnsmasq
+from harness import PRODUCT, Machine
 
 
 def free_port(kind=socket.SOCK_STREAM):
@@ -18,36 +16,10 @@ def free_port(kind=socket.SOCK_STREAM):
 
 @pytest.fixture
 def dns(folder):
-    """Start dnsmasq with these options; it is ended by pid."""
-    servers = []
-
-    def answers(port):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-            return sock.connect_ex(("127.0.0.1", port)) == 0
-
-    def start(port, options):
-        log = open(folder / "dns.log", "ab")
-        server = subprocess.Popen(
-            ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
-             "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={port}", f"--user={os.environ.get('USER', 'root')}",
-             "--local=/test/", *options], stdout=log, stderr=log, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
-        servers.append(server)
-        wait_for(lambda: server.poll() is not None or answers(port), what="dnsmasq")
-        return server.poll() is None
-
-    def serve(*options):
-        for _ in range(10):  # somebody may have the port; those below 32768 are not given out by the kernel
-            port = random.randrange(20000, 32000)
-            if not answers(port) and start(port, options):
-                return f"127.0.0.1:{port}"
-        raise AssertionError((folder / "dns.log").read_text())
-
-    serve.stop = lambda: (servers[-1].terminate(), servers[-1].wait(timeout=10))
-    yield serve
-    for server in servers:
-        if server.poll() is None:
-            server.kill()
-            server.wait(timeout=10)
+    """A DNS server that serves the options which it is called with."""
+    server = Dnsmasq(folder)
+    yield server
+    server.stop()
 
 
 def steps(machine):

@@ -1,67 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guide muster(7) as a new administrator follows it, from the first license through the bad days."""
-import contextlib
 import os
-import random
-import shutil
-import socket
-import subprocess
 
 import pytest
 
+from dnsmasq import Dnsmasq
 from guide import Site, block
-from harness import program, run, wait_for
+from harness import program, run
 
 DOMAIN = "fjord.example"
 
 
-class Zone:
-    """The organisation's DNS server: one SRV record, which moves."""
-
-    def __init__(self, folder):
-        self.folder, self.server, self.port = folder, None, 0
-
-    def answers(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def start(self, *options):
-        with open(self.folder / "dns.log", "ab") as log:
-            self.server = subprocess.Popen(
-                ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
-                 "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={self.port}", "--user=root", f"--local=/{DOMAIN}/",
-                 f"--address=/lic01.{DOMAIN}/127.0.0.1", *options], stdout=log, stderr=log,
-                env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
-        wait_for(lambda: self.server.poll() is not None or self.answers(), what="dnsmasq")
-        return self.server.poll() is None
-
-    def open(self):
-        for _ in range(20):  # somebody may have the port
-            self.port = random.randrange(20000, 32000)
-            if not self.answers() and self.start():
-                return self
-        raise AssertionError((self.folder / "dns.log").read_text())
-
-    def close(self):
-        if self.server and self.server.poll() is None:
-            self.server.terminate()
-            self.server.wait(timeout=10)
-
-    def lead_to(self, line):
-        """A line of a zone file, as `musterctl dns records` prints it."""
-        name, _, _, kind, priority, weight, port, target = line.split()
-        assert kind == "SRV"
-        self.close()
-        assert self.start(f"--srv-host={name.rstrip('.')},{target.rstrip('.')},{port},{priority},{weight}")
-
-
 @pytest.fixture
 def zone(folder):
-    if not shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin"):
-        pytest.skip("needs dnsmasq")
-    zone = Zone(folder)
-    with contextlib.closing(zone.open()):
-        yield zone
+    """The organisation's DNS server, at first without any record of a host."""
+    server = Dnsmasq(folder, DOMAIN)
+    server()
+    yield server
+    server.stop()
+
+
+def lead_to(zone, said):
+    """The line of a zone file that `musterctl dns records` said, put into DNS."""
+    line = next(line for line in said.splitlines() if not line.startswith(";"))
+    name, _, _, kind, priority, weight, port, target = line.split()
+    assert kind == "SRV"
+    zone(f"--srv-host={name.rstrip('.')},{target.rstrip('.')},{port},{priority},{weight}", f"--address=/lic01.{DOMAIN}/127.0.0.1")
 
 
 @pytest.fixture
@@ -69,14 +33,14 @@ def made(folder, hosts, zone):
     """Make the host of the guide's settings, in a state folder of its own."""
     def make(state="host"):
         settings = block("settings").replace("[server]\n", "", 1).replace("/var/lib/musterd/backups", str(folder / "own-backups"))
-        return hosts(settings.replace("target =", f"resolver = 127.0.0.1:{zone.port}\ntarget ="), state=state)
+        return hosts(settings.replace("target =", f"resolver = {zone.address}\ntarget ="), state=state)
     (folder / "own-backups").mkdir()
     return make
 
 
 def seat(site, zone, name):
     return {"MUSTER_CONFIG": str(site.etc / "muster.conf"), "MUSTER_PRODUCTS": str(site.etc / "products"),
-            "MUSTER_DNS": f"127.0.0.1:{zone.port}", "MUSTER_STATE": str(site.host.dir / name)}
+            "MUSTER_DNS": zone.address, "MUSTER_STATE": str(site.host.dir / name)}
 
 
 def first_hour(site, zone):
@@ -87,8 +51,7 @@ def first_hour(site, zone):
     site("certify")
     said = site("install")
     assert "fjord" in said["musterctl install fjord.license"] and "cad" in said["musterctl status"]
-    said = site.line("musterctl dns records", {}, None, None)
-    zone.lead_to(next(line for line in said.splitlines() if not line.startswith(";")))
+    lead_to(zone, site.line("musterctl dns records"))
     said = site("dns")
     assert "self" in said["musterctl dns check"], said
     one, two = seat(site, zone, "one"), seat(site, zone, "two")
@@ -147,7 +110,7 @@ def test_a_dead_host(made, zone, way):
     else:
         fresh("with the key")
         assert fresh.host.json("host", "show")["id"] in (site.host.log.read_text())
-    zone.lead_to(next(line for line in fresh.line("musterctl dns records", {}, None, None).splitlines() if not line.startswith(";")))
+    lead_to(zone, fresh.line("musterctl dns records"))
     for machine in (one, two):
         assert "licensed" in run(program("muster"), "renew", "acme-cad", env={**os.environ, **machine}).stdout
     assert fresh.host.count("cad") == 2 and fresh.host.json("audit", "verify")["ok"]

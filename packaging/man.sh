@@ -6,10 +6,12 @@ set -eu
 build=$1
 page=$2
 
+# For scdoc these are marks, unless they are escaped.
+plain='function plain(text) { gsub(/[\\*_]/, "\\\\&", text); return text }'
+
 # Between quotes: section, key, default, prose; the rest is type, limits and reload.
 settings() {
-	awk '
-	function plain(text) { gsub(/[\\*_]/, "\\\\&", text); return text }
+	awk "$plain"'
 	/^OPT\(/ {
 		if (split($0, part, "\"") != 9) { print "man.sh: not understood: " $0 > "/dev/stderr"; bad = 1; exit 1 }
 		split(part[5], kind, /, */)
@@ -29,8 +31,7 @@ settings() {
 
 # Before the quotes number, name, retry, HTTP status and exit status; between them text and remedy.
 codes() {
-	awk '
-	function plain(text) { gsub(/[\\*_]/, "\\\\&", text); return text }
+	awk "$plain"'
 	/^ERR\(/ {
 		if (split($0, part, "\"") != 5) { print "man.sh: not understood: " $0 > "/dev/stderr"; exit 1 }
 		gsub(/^ERR\(/, "", part[1])

@@ -122,7 +122,8 @@ void exchange_problem(struct exchange *x, int code, const char *detail)
 	exchange_request_text(x, text, sizeof(text));
 	if (code != E_NOT_PERMITTED) /* which has a line of its own */
 		log_event(EVENT_API_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_CODE(code),
-			  LOG_TEXT(ACTOR, exchange_actor(x, actor)), LOG_TEXT(OBJECT, text), LOG_TEXT(DETAIL, detail));
+			  LOG_TEXT(ACTOR, exchange_actor(x, actor)), LOG_TEXT(OBJECT, text),
+			  LOG_TEXT(DETAIL, detail));
 	refuse(x, code, detail, &NUMBERS_NONE);
 }
 

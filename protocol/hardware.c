@@ -21,6 +21,7 @@ static const struct {
 	[HARDWARE_CPU] = {"cpu-model", 1, false},
 	[HARDWARE_MEMORY] = {"memory-gib", 1, false},
 	[HARDWARE_TPM] = {"tpm-ek", 4, true},
+	[HARDWARE_SCOPE] = {"scope", 0, false},
 };
 
 static unsigned known(unsigned kind)

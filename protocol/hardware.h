@@ -23,7 +23,8 @@ enum hardware_kind {
 	HARDWARE_CPU,
 	HARDWARE_MEMORY,
 	HARDWARE_TPM,
-	HARDWARE_KINDS = HARDWARE_TPM
+	HARDWARE_SCOPE, /* the salt itself: tags under different ones tell nothing of each other */
+	HARDWARE_KINDS = HARDWARE_SCOPE
 };
 
 /* The kind's name, which goes into the tag; "" for an unknown kind. */
@@ -35,7 +36,8 @@ uint32_t hardware_weight(unsigned kind);
 /* One of the kinds of which at least one must agree: a machine cannot have them from an image. */
 bool hardware_strong(unsigned kind);
 
-/* The salt of an organisation's product, under the secret fp_salt of the host certificate. */
+/* The salt of an organisation's product, under the secret fp_salt of the host certificate. product: "" for
+ * the tags of the device itself. */
 void hardware_salt(const uint8_t fp_salt[HARDWARE_SALT], const char *org, const char *product,
 		   uint8_t ret[HARDWARE_SALT]);
 

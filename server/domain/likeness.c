@@ -20,12 +20,23 @@ static bool has_part(const struct hardware *h, uint8_t kind, uint16_t tag)
 	return false;
 }
 
+/* Tags under another salt, such as a newer license's, cannot be compared. */
+static bool comparable(const struct hardware *stored, const struct hardware *shown)
+{
+	for (size_t i = 0; i < stored->n; i++)
+		if (stored->parts[i].kind == HARDWARE_SCOPE && has_kind(shown, HARDWARE_SCOPE))
+			return has_part(shown, HARDWARE_SCOPE, stored->parts[i].tag);
+	return true;
+}
+
 bool likeness_same(const struct hardware *stored, const struct hardware *shown, uint32_t percent)
 {
 	uint32_t compared = 0;
 	uint32_t agreed = 0;
 	bool strong_compared = false;
 	bool strong_agreed = false;
+	if (!comparable(stored, shown))
+		return true;
 	for (size_t i = 0; i < stored->n; i++) {
 		uint8_t kind = stored->parts[i].kind;
 		if (!has_kind(shown, kind))
@@ -43,12 +54,27 @@ bool likeness_twin(const struct hardware *stored, const struct hardware *shown, 
 {
 	uint32_t all = 0;
 	uint32_t agreed = 0;
+	if (!comparable(stored, shown))
+		return false;
 	for (size_t i = 0; i < stored->n; i++) {
 		uint32_t weight = hardware_weight(stored->parts[i].kind);
 		all += weight;
 		agreed += has_part(shown, stored->parts[i].kind, stored->parts[i].tag) ? weight : 0;
 	}
 	return all && agreed * 100 >= all * percent && likeness_same(stored, shown, percent);
+}
+
+struct hardware likeness_known(const struct hardware *stored, const struct hardware *shown)
+{
+	struct hardware known = *shown;
+	if (!shown->n)
+		return *stored;
+	if (!comparable(stored, shown))
+		return known;
+	for (size_t i = 0; i < stored->n && known.n < LIMIT_COMPONENTS; i++)
+		if (!has_kind(shown, stored->parts[i].kind))
+			known.parts[known.n++] = stored->parts[i];
+	return known;
 }
 
 size_t likeness_write(const struct hardware *h, uint8_t out[3 * LIMIT_COMPONENTS])

@@ -8,7 +8,8 @@
 
 #include "facts.h"
 
-/* percent: least part of the compared weight that must agree. Nothing to compare: the same. */
+/* percent: least part of the compared weight that must agree. Nothing to compare, or tags under another salt:
+ * the same. */
 bool likeness_same(const struct hardware *stored, const struct hardware *shown, uint32_t percent);
 
 /*
@@ -16,6 +17,9 @@ bool likeness_same(const struct hardware *stored, const struct hardware *shown, 
  * be tried: what agrees must be a share of all that was stored, not of what happens to be shown.
  */
 bool likeness_twin(const struct hardware *stored, const struct hardware *shown, uint32_t percent);
+
+/* What is known of a machine after it has shown itself: kinds that it did not show this time stay. */
+struct hardware likeness_known(const struct hardware *stored, const struct hardware *shown);
 
 /* As bytes for the store, and back; false when they are damaged. */
 size_t likeness_write(const struct hardware *, uint8_t out[3 * LIMIT_COMPONENTS]);

@@ -59,6 +59,7 @@ static void tags(void **unused)
 		{6, "cpu-model", "intel(r) core(tm) i7-9700 cpu @ 3.00ghz", 0xdd96},
 		{7, "memory-gib", "16", 0x906b},
 		{8, "tpm-ek", "", 0x66f0},
+		{9, "scope", "", 0x7c54},
 	};
 	uint8_t salt[HARDWARE_SALT];
 	(void)unused;

@@ -18,8 +18,14 @@ static const char *device_state(const struct row *row)
 static json_t *device_row(const struct row *row)
 {
 	char id[DEVICE_ID_TEXT];
+	char from_id[DEVICE_ID_TEXT];
+	const char *from = NULL;
 	json_t *item = json_object();
 	device_id_write(row->u.device.id, id);
+	if (row->u.device.forked_from) {
+		device_id_write(row->u.device.forked_from, from_id);
+		from = from_id;
+	}
 	json_set_text(item, "device", id);
 	json_set_text(item, "hostname", row->u.device.hostname);
 	json_set_time(item, "first_seen", row->u.device.first_seen);
@@ -28,7 +34,7 @@ static json_t *device_row(const struct row *row)
 	json_object_set_new(item, "approved", json_boolean(row->u.device.approved));
 	json_set_text(item, "state", device_state(row));
 	json_set_number(item, "clock_skew", row->u.device.skew);
-	json_set_text(item, "forked_from", NULL);
+	json_set_text(item, "forked_from", from);
 	return item;
 }
 

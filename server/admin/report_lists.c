@@ -266,12 +266,18 @@ struct clone_wish {
 	int64_t since;
 };
 
+/* Does the row of the audit log tell of a copy, or of a machine that was put back? */
+static bool is_clone(const struct audit *a)
+{
+	return strcmp(a->action, "device.rolled-back") == 0 || strcmp(a->action, "device.forked") == 0 ||
+	       strcmp(a->action, "device.copied") == 0;
+}
+
 static bool wants_clone(const struct page *p, const struct row *row)
 {
 	const struct clone_wish *w = p->context;
 	const struct audit *a = &row->u.audit.audit;
-	return strcmp(a->action, "ratchet.mismatch") == 0 && a->at >= w->since &&
-	       (!*w->device || strcmp(w->device, a->object) == 0);
+	return is_clone(a) && a->at >= w->since && (!*w->device || strcmp(w->device, a->object) == 0);
 }
 
 static int add_clone(const struct row *row, void *context)
@@ -282,10 +288,14 @@ static int add_clone(const struct row *row, void *context)
 		return 1;
 	json_t *detail = json_loads(a->detail, 0, NULL);
 	json_t *item = json_object();
-	json_set_text(item, "kind", "ratchet");
+	const char *kind = json_string_value(json_object_get(detail, "kind"));
+	json_set_text(item, "kind", kind ? kind : "copied");
 	json_set_time(item, "at", a->at);
 	json_set_text(item, "device", a->object);
 	json_set_text(item, "hostname", json_string_value(json_object_get(detail, "hostname")));
+	json_set_text(item, "forked_from", json_string_value(json_object_get(detail, "forked_from")));
+	json_set_text(item, "forked_from_hostname",
+		      json_string_value(json_object_get(detail, "forked_from_hostname")));
 	json_set_number(item, "shown", json_integer_value(json_object_get(detail, "shown")));
 	json_set_number(item, "expected", json_integer_value(json_object_get(detail, "expected")));
 	json_decref(detail);

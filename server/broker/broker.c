@@ -139,7 +139,8 @@ int broker_open(struct broker *b, struct store *store, const struct host_key *ke
 	b->counters = counters;
 	credentials_board_init(&b->board);
 	b->secret = sodium_malloc(RATCHET_SECRET);
-	int error = b->secret ? open_ledger(b) : E_NO_MEMORY;
+	b->turned = calloc(TURNED_MAX, sizeof(*b->turned));
+	int error = b->secret && b->turned ? open_ledger(b) : E_NO_MEMORY;
 	if (!error)
 		error = load_catalog(b);
 	if (error)
@@ -152,6 +153,8 @@ void broker_close(struct broker *b)
 	free(b->losers.all);
 	sodium_free(b->secret);
 	b->secret = NULL;
+	free(b->turned);
+	b->turned = NULL;
 	catalog_free(&b->catalog);
 	credentials_board_fini(&b->board);
 }
@@ -437,7 +440,9 @@ static void fail(struct broker *b, struct job **jobs, size_t n, int error)
 
 static void finish(struct broker *b, struct job **jobs, size_t n)
 {
+	unsigned long long batch = atomic_fetch_add(&b->board.batches, 1) + 1;
 	for (size_t i = 0; i < n; i++) {
+		jobs[i]->batch = batch;
 		signer_sign(b, jobs[i]);
 		notes_job(b, jobs[i]);
 		if (jobs[i]->kind == JOB_HOST)

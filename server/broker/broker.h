@@ -68,6 +68,9 @@ struct tries {
 /* So that a repeated request does not count as another try. */
 #define TRIED_MAX 1024
 
+/* Slots of turned; devices that share one are taken for each other, which costs a client another try. */
+#define TURNED_MAX 65536
+
 /* The audit log's checkpoints: how far they reach, and the one that goes with the batch at hand. */
 struct seal {
 	bool on;           /* the host has started */
@@ -93,11 +96,12 @@ struct broker {
 	atomic_llong retired;      /* when the host was retired; 0: it serves */
 	atomic_uint renew_minutes; /* [policy]; 0: the grants' own */
 	atomic_uint retry_minutes;
-	atomic_uint slow_ms;      /* [log] slow_request_ms; 0: never */
-	atomic_uint audit_days;   /* [audit] retain_days; 0: for ever */
-	atomic_ullong generation; /* rises when the catalog changes */
-	atomic_int store_error;   /* of the last batch; 0: it was committed */
-	atomic_int fatal;         /* not 0: nothing can be written any more; the daemon must restart */
+	atomic_uint slow_ms;        /* [log] slow_request_ms; 0: never */
+	atomic_uint audit_days;     /* [audit] retain_days; 0: for ever */
+	atomic_ullong generation;   /* rises when the catalog changes */
+	atomic_int store_error;     /* of the last batch; 0: it was committed */
+	atomic_int fatal;           /* not 0: nothing can be written any more; the daemon must restart */
+	unsigned long long *turned; /* the batch that turned a device's ratchet last: TURNED_MAX slots */
 	struct counters *counters;
 	struct tally tallies[TALLIES_MAX];
 	size_t n_tallies;

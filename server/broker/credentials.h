@@ -7,6 +7,7 @@
 #define SERVER_CREDENTIALS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,10 +26,11 @@ struct credentials {
 	struct credential all[];
 };
 
-/* Where the current set hangs. */
+/* Where the current set hangs, and how many batches were committed, by which late sessions are known. */
 struct credentials_board {
 	pthread_mutex_t lock;
 	struct credentials *current;
+	atomic_ullong batches;
 };
 
 void credentials_board_init(struct credentials_board *);

@@ -67,6 +67,8 @@ struct job {
 	void *waiter;          /* for `finished` */
 	uint64_t owner;        /* id of the connection that waits */
 	uint32_t request_id;
+	unsigned long long greeted; /* batches committed when its session was greeted, or answered since */
+	unsigned long long batch;   /* that it was committed in */
 	char correlation[CORRELATION_TEXT];
 
 	/* how long it takes, on the clock of clock_us */
@@ -80,6 +82,9 @@ struct job {
 	char os[64];
 	char agent[64];
 	int64_t device_time; /* by the device's clock; 0: not told */
+	struct hardware machine;
+	bool forked; /* it says that it was a copy, of */
+	uint8_t forked_from[DEVICE_ID];
 	struct ratchet_shown shown;
 	bool may_enrol;
 	bool shows;                         /* it can show its leases when it is asked */
@@ -106,7 +111,7 @@ struct job {
 	int64_t now;            /* host's time of the decision */
 	bool enrolled;          /* a new device came in */
 	bool repeated;          /* the answer is that of the last request */
-	bool mismatched;        /* its ratchet did not fit */
+	bool mismatched;        /* its ratchet did not fit: put back, or a copy */
 	uint8_t ratchet[RATCHET];
 	uint64_t counter;
 	char installed[LIMIT_ID + 1]; /* id of the license installed or certified */

@@ -25,6 +25,7 @@ void work_begin(struct work *w, struct broker *b, struct job *job, int64_t now)
 	w->asker.hostname = job->hostname;
 	w->asker.os = job->os;
 	w->asker.agent = job->agent;
+	w->asker.forked_from = job->forked ? job->forked_from : NULL;
 	device_id_write(job->device, w->id);
 	w->skew = skew_of(job->device_time, now);
 }
@@ -184,8 +185,9 @@ static int run_once(struct work *w)
 	case RATCHET_MISMATCH:
 		break;
 	}
-	int error = work_mismatch(w);
-	return error ? error : run_kind(w);
+	bool go;
+	int error = work_suspect(w, &go);
+	return error || !go ? error : run_kind(w);
 }
 
 int request_run(struct broker *b, struct job *job, int64_t now)

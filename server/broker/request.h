@@ -48,11 +48,16 @@ int work_load_hardware(struct work *, int64_t device, int64_t grant, struct hard
 /* request_why.c: copy what the dry run has looked at into the job. */
 int work_why(struct work *);
 
-/* request_once.c: give the last answer again (false: there is none to this request), note a ratchet that does
- * not fit, turn it and remember the answer. */
+/* request_once.c: give the last answer again (false: there is none to this request); turn the ratchet and
+ * remember the answer. */
 bool work_repeat(struct work *);
-int work_mismatch(struct work *);
 int work_turn(struct work *);
+
+/* request_suspect.c: a ratchet that does not fit. *ret_go: the request is served all the same. */
+int work_suspect(struct work *, bool *ret_go);
+
+/* The ratchet is turned by the batch at hand: whoever was greeted before it is late. */
+void work_turned(struct work *);
 
 /* request_words.c: what a refusal is about, into the line's detail. */
 int work_explain(struct work *, size_t line);

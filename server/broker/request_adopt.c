@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "likeness.h"
 #include "request.h"
 #include "signin.h"
 
@@ -181,6 +182,7 @@ static int store_adopted(struct work *w, const struct candidate *c, const struct
 static int follow(struct work *w)
 {
 	struct ratchet row = ratchet_adopt(&w->job->shown, w->now);
+	row.machine = likeness_known(&w->device.ratchet.machine, &w->job->machine);
 	return work_apply(w, (struct effect){.kind = EFFECT_RATCHET, .u.ratchet = &row});
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a verdict changes in the store. Nothing is signed here. */
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -212,13 +213,53 @@ int work_store_line(struct work *w, size_t i)
 	return error ? error : record(w, i);
 }
 
+/* The device that a new one says it was a copy of, if it is on record. */
+struct origin {
+	const uint8_t *id;
+	bool found;
+	char hostname[LIMIT_HOSTNAME + 1];
+};
+
+static int take_origin(const struct row *row, void *context)
+{
+	struct origin *o = context;
+	if (memcmp(row->u.device.id, o->id, DEVICE_ID) != 0)
+		return 0;
+	o->found = true;
+	snprintf(o->hostname, sizeof(o->hostname), "%s", row->u.device.hostname);
+	return 1;
+}
+
+/* Where a new device comes from, with both names. What cannot be found is not believed. */
+static int note_origin(struct work *w)
+{
+	struct origin o = {.id = w->asker.forked_from};
+	char from[DEVICE_ID_TEXT];
+	if (!o.id)
+		return 0;
+	int64_t tag = store_tag(o.id);
+	struct listing l = {.kind = LIST_DEVICE, .tag_from = tag, .tag_to = tag};
+	int error = store_page(w->b->store, &l, take_origin, &o);
+	if (!o.found)
+		w->asker.forked_from = NULL;
+	if (error < 0 || !o.found)
+		return error < 0 ? error : 0;
+	device_id_write(o.id, from);
+	return broker_audit(w->b, w->now, "host", "device.copied", w->id,
+			    json_pack("{s:s, s:s, s:s, s:s}", "hostname", w->job->hostname, "forked_from",
+				      from, "forked_from_hostname", o.hostname, "request",
+				      w->job->correlation));
+}
+
 static int describe(struct work *w)
 {
 	if (w->device.known && w->device.described)
 		return 0;
 	w->job->enrolled = !w->device.known;
-	int error = work_apply(
-		w, (struct effect){.kind = EFFECT_DEVICE, .u.device_row = {&w->asker, !w->device.known}});
+	int error = w->device.known ? 0 : note_origin(w);
+	if (!error)
+		error = work_apply(w, (struct effect){.kind = EFFECT_DEVICE,
+						      .u.device_row = {&w->asker, !w->device.known}});
 	w->device.known = w->device.described = true;
 	return error;
 }

@@ -2,6 +2,7 @@
 /* Exactly once: the last answer again, or the next one remembered (DESIGN 5.4). */
 #include <string.h>
 
+#include "likeness.h"
 #include "request.h"
 
 /* Activate and Renew ask the same. */
@@ -38,28 +39,12 @@ bool work_repeat(struct work *w)
 	return true;
 }
 
-int work_mismatch(struct work *w)
-{
-	/* What was answered after the backup is not on record, so nobody can be accused of it. */
-	if (w->device.ratchet.at <= w->b->restored && w->job->shown.counter > w->device.ratchet.counter) {
-		broker_tally(w->b, "ratchet.restored", 0);
-		return 0;
-	}
-	w->job->mismatched = true;
-	if (broker_told_today(w->b, w->job->device, w->now)) {
-		broker_tally(w->b, "ratchet.mismatch", 0);
-		return 0;
-	}
-	return broker_audit(w->b, w->now, "host", "ratchet.mismatch", w->id,
-			    json_pack("{s:s, s:I, s:I}", "hostname", w->job->hostname, "shown",
-				      (json_int_t)w->job->shown.counter, "expected",
-				      (json_int_t)w->device.ratchet.counter));
-}
-
 int work_turn(struct work *w)
 {
 	struct answer answer = {.digest = digest(w->job), .n = w->job->n_lines};
-	struct ratchet next = {.counter = w->device.ratchet.counter + 1, .at = w->now};
+	struct ratchet next = {.counter = w->device.ratchet.counter + 1,
+			       .at = w->now,
+			       .machine = likeness_known(&w->device.ratchet.machine, &w->job->machine)};
 	memcpy(next.token, w->job->shown.token, REQUEST_TOKEN);
 	memcpy(next.shown, w->job->shown.ratchet, RATCHET);
 	for (size_t i = w->job->n_lines; i > 0; i--) {
@@ -71,6 +56,7 @@ int work_turn(struct work *w)
 		answer.detail_of = i - 1;
 	}
 	next.answer_n = answer_write(&answer, next.answer);
+	work_turned(w);
 	w->job->counter = next.counter;
 	ratchet_make(w->b->secret, w->job->device, next.counter, next.token, w->job->ratchet);
 	return work_apply(w, (struct effect){.kind = EFFECT_RATCHET, .u.ratchet = &next});

@@ -412,7 +412,7 @@ static const struct command commands[] = {
 	{"report compliance", "", 0, 0, "what was bought, assigned and used; ends with 2 when it is too much",
 	 compliance_options, report_compliance_run},
 	{"report denials", "", 0, 0, "who was refused what, why, and how often", denial_options, report_denials_run},
-	{"report clones", "", 0, 0, "devices whose state may be in use twice", clone_options, report_clones_run},
+	{"report clones", "", 0, 0, "copies of machines, and machines that were put back", clone_options, report_clones_run},
 	{"audit list", "", 0, 0, "list what was done, oldest first", audit_options, audit_list_run},
 	{"audit verify", "[FILE]", 0, 1, "check that nobody changed the audit log, or an export of it",
 	 audit_verify_options, audit_verify_run},

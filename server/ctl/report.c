@@ -94,8 +94,7 @@ static const struct column clone_columns[] = {{"device", "DEVICE", NULL, 0},
 					      {"hostname", "HOSTNAME", NULL, COLUMN_CUT},
 					      {"kind", "KIND", NULL, 0},
 					      {"at", "AT", NULL, 0},
-					      {"shown", "SHOWN", NULL, COLUMN_RIGHT},
-					      {"expected", "EXPECTED", NULL, COLUMN_RIGHT},
+					      {"forked_from_hostname", "FORKED FROM", NULL, COLUMN_CUT},
 					      {NULL, NULL, NULL, 0}};
 
 static int run(const struct invocation *inv, const char *path, const struct column *columns)

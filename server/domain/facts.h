@@ -138,6 +138,7 @@ struct ratchet {
 	uint8_t token[REQUEST_TOKEN]; /* of the last request */
 	uint8_t shown[RATCHET];       /* the ratchet that the last request showed; zero: none */
 	int64_t at;
+	struct hardware machine;    /* that showed it, as far as it is known */
 	uint8_t answer[ANSWER_MAX]; /* inputs of the last answer */
 	size_t answer_n;
 };
@@ -161,7 +162,8 @@ struct asker {
 	const char *hostname;
 	const char *os;
 	const char *agent;
-	const char *user; /* who is signed in; NULL or "": nobody */
+	const char *user;           /* who is signed in; NULL or "": nobody */
+	const uint8_t *forked_from; /* DEVICE_ID bytes: the device that it was a copy of; NULL: of none */
 };
 
 /* The numbers behind a refusal. -1: not meant. */

@@ -6,6 +6,8 @@
 
 #include "cursor.h"
 
+#define MARK_LABEL "muster/1 branch"
+
 void ratchet_make(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID], uint64_t counter,
 		  const uint8_t token[REQUEST_TOKEN], uint8_t ret[RATCHET])
 {
@@ -21,6 +23,15 @@ void ratchet_make(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEV
 	sodium_memzero(&state, sizeof(state));
 }
 
+void ratchet_current(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
+		     const struct ratchet *stored, uint8_t ret[RATCHET])
+{
+	if (ratchet_adopted(stored))
+		memcpy(ret, stored->shown, RATCHET);
+	else
+		ratchet_make(secret, device, stored->counter, stored->token, ret);
+}
+
 enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
 				     const struct ratchet *stored, const struct ratchet_shown *shown)
 {
@@ -31,13 +42,19 @@ enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const
 	if (memcmp(stored->token, shown->token, REQUEST_TOKEN) == 0 &&
 	    sodium_memcmp(stored->shown, shown->ratchet, RATCHET) == 0)
 		return RATCHET_REPEAT;
-	if (ratchet_adopted(stored))
-		memcpy(current, stored->shown, RATCHET);
-	else
-		ratchet_make(secret, device, stored->counter, stored->token, current);
+	ratchet_current(secret, device, stored, current);
 	if (shown->counter == stored->counter && sodium_memcmp(current, shown->ratchet, RATCHET) == 0)
 		return RATCHET_CONTINUE;
 	return ahead ? RATCHET_AHEAD : RATCHET_MISMATCH;
+}
+
+void branch_mark(const uint8_t ratchet[RATCHET], uint8_t ret[BRANCH_MARK])
+{
+	crypto_generichash_state state;
+	crypto_generichash_init(&state, NULL, 0, BRANCH_MARK);
+	crypto_generichash_update(&state, (const uint8_t *)MARK_LABEL, sizeof(MARK_LABEL) - 1);
+	crypto_generichash_update(&state, ratchet, RATCHET);
+	crypto_generichash_final(&state, ret, BRANCH_MARK);
 }
 
 struct ratchet ratchet_adopt(const struct ratchet_shown *shown, int64_t now)

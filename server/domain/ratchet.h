@@ -9,6 +9,7 @@
 #include "facts.h"
 
 #define RATCHET_SECRET 32
+#define BRANCH_MARK 16
 #define RATCHET_COUNTER_MAX INT64_MAX
 
 enum ratchet_judgement {
@@ -31,9 +32,16 @@ struct ratchet_shown {
 void ratchet_make(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID], uint64_t counter,
 		  const uint8_t token[REQUEST_TOKEN], uint8_t ret[RATCHET]);
 
+/* The ratchet that the device's next request must show. stored: of a device that was answered. */
+void ratchet_current(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
+		     const struct ratchet *stored, uint8_t ret[RATCHET]);
+
 /* Judge a request against what is stored. A row without a token was adopted: what it shows is current. */
 enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
 				     const struct ratchet *stored, const struct ratchet_shown *shown);
+
+/* What is kept of the ratchet at the end of a branch that is left: enough to know it again. */
+void branch_mark(const uint8_t ratchet[RATCHET], uint8_t ret[BRANCH_MARK]);
 
 /* The row of a device that is ahead of the record, and has proved it: the ratchet that it shows is current,
  * and nothing has been answered yet. */

@@ -22,32 +22,6 @@ static int take_once(bool has, const wire_once *once, struct job *job)
 	return 0;
 }
 
-static int take_device(bool has, const wire_device *device, const uint8_t fixed[NOISE_KEY], struct job *job)
-{
-	if (!has || sodium_is_zero(device->sign, PASETO_PUBLIC))
-		return E_BAD_REQUEST;
-	device_id(fixed, device->sign, job->device);
-	memcpy(job->hostname, device->hostname, sizeof(job->hostname));
-	memcpy(job->os, device->os, sizeof(job->os));
-	memcpy(job->agent, device->agent, sizeof(job->agent));
-	job->device_time = device->time;
-	return 0;
-}
-
-/* A name may be missing, but not be none. */
-static int take_user(const char *user, struct job_line *line)
-{
-	if (*user && !user_ok(user))
-		return E_BAD_REQUEST;
-	memcpy(line->user, user, strlen(user) + 1);
-	return 0;
-}
-
-static int take_key(const char *key, struct job_line *line)
-{
-	return *key ? keycode_read(key, KEYCODE_KEY, line->key) : 0;
-}
-
 /* One part of a kind, and of network addresses two: who shows many only tries tags out. */
 static bool has_kind(const struct hardware *h, uint32_t kind)
 {
@@ -67,6 +41,37 @@ static void take_components(const muster_v1_Component *all, size_t n, struct har
 		ret->parts[ret->n].kind = (uint8_t)c->kind;
 		ret->parts[ret->n++].tag = (uint16_t)c->tag;
 	}
+}
+
+static int take_device(bool has, const wire_device *device, const uint8_t fixed[NOISE_KEY], struct job *job)
+{
+	if (!has || sodium_is_zero(device->sign, PASETO_PUBLIC))
+		return E_BAD_REQUEST;
+	device_id(fixed, device->sign, job->device);
+	memcpy(job->hostname, device->hostname, sizeof(job->hostname));
+	memcpy(job->os, device->os, sizeof(job->os));
+	memcpy(job->agent, device->agent, sizeof(job->agent));
+	job->device_time = device->time;
+	take_components(device->components, device->components_count, &job->machine);
+	job->forked = device->forked_from.size == DEVICE_ID;
+	if (device->forked_from.size && !job->forked)
+		return E_BAD_REQUEST;
+	memcpy(job->forked_from, device->forked_from.bytes, device->forked_from.size);
+	return 0;
+}
+
+/* A name may be missing, but not be none. */
+static int take_user(const char *user, struct job_line *line)
+{
+	if (*user && !user_ok(user))
+		return E_BAD_REQUEST;
+	memcpy(line->user, user, strlen(user) + 1);
+	return 0;
+}
+
+static int take_key(const char *key, struct job_line *line)
+{
+	return *key ? keycode_read(key, KEYCODE_KEY, line->key) : 0;
 }
 
 static int take_want(const wire_want *want, struct job *job, size_t i)

@@ -94,6 +94,7 @@ static enum session_event greet(struct session *s, int64_t now)
 	if (event == CHANNEL_WANT)
 		return SESSION_IDLE;
 	int error = event < 0 ? event : 0;
+	s->greeted = atomic_load(&s->board->batches);
 	if (!error) {
 		const uint8_t *payload = channel_payload(&s->channel, &n);
 		error = client_hello_read(payload, n, &hello);
@@ -176,6 +177,7 @@ static enum session_event take_request(struct session *s, const uint8_t *bytes, 
 	error = rpc_job(&request, channel_remote(&s->channel), &job);
 	if (!error && job) {
 		s->owed++;
+		job->greeted = s->greeted;
 		*ret_job = job;
 		return SESSION_JOB;
 	}
@@ -244,6 +246,8 @@ void session_answer(struct session *s, const struct job *job)
 {
 	wire_response response;
 	s->owed--;
+	if (s->greeted < job->batch)
+		s->greeted = job->batch;
 	if (s->state != SESSION_OPEN)
 		return;
 	rpc_response(job, &response);

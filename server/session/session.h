@@ -34,8 +34,9 @@ struct session {
 	const uint8_t *payload; /* of the handshake's last message, until it is taken */
 	size_t payload_n;
 	bool payload_waits;
-	unsigned owed; /* jobs at the lane */
-	int error;     /* why it closes; 0: the client went */
+	unsigned owed;              /* jobs at the lane */
+	unsigned long long greeted; /* batches committed when the client was greeted, or answered since */
+	int error;                  /* why it closes; 0: the client went */
 };
 
 /* Begin. fixed: the host's static pair, copied. board: outlives the session. */

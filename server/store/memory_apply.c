@@ -197,7 +197,17 @@ static int put_device(struct memory *m, const struct effect *e)
 {
 	const struct asker *asker = e->u.device_row.asker;
 	const struct item *old = memory_number(m, T_DEVICE, e->device, 0, 0);
-	struct item row = {.key = {e->device}, .bytes = (void *)asker->id, .n = DEVICE_ID};
+	uint8_t ids[2 * DEVICE_ID]; /* its own, and of the device that it was a copy of */
+	struct item row = {.key = {e->device}, .bytes = ids, .n = DEVICE_ID};
+	memcpy(ids, asker->id, DEVICE_ID);
+	if (e->u.device_row.is_new && asker->forked_from) {
+		memcpy(ids + DEVICE_ID, asker->forked_from, DEVICE_ID);
+		row.n = sizeof(ids);
+	}
+	if (old) {
+		row.bytes = old->bytes;
+		row.n = old->n;
+	}
 	row.text[2] = borrow(asker->hostname);
 	row.text[3] = borrow(asker->os);
 	row.text[4] = borrow(asker->agent);
@@ -325,6 +335,7 @@ static bool is_of_device(const struct item *i, enum table t, int64_t device)
 	return (r->kind == RECORD_BINDING && r->u.binding.device == device) ||
 	       (r->kind == RECORD_HARDWARE && r->u.hardware.device == device) ||
 	       (r->kind == RECORD_HARDWARETAG && r->u.hardwaretag.device == device) ||
+	       (r->kind == RECORD_BRANCH && r->u.branch.device == device) ||
 	       (r->kind == RECORD_DENIAL && r->u.denial.device == device);
 }
 

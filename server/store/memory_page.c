@@ -112,6 +112,7 @@ static void show_device(struct memory *m, const struct item *i, const struct lis
 	row->u.device.shared = i->number[2] != 0;
 	row->u.device.approved = i->number[3] != 0;
 	row->u.device.skew = i->number[4];
+	row->u.device.forked_from = i->n > DEVICE_ID ? (const uint8_t *)i->bytes + DEVICE_ID : NULL;
 	row->u.device.licensed = has_lease(m, i->key[0], l->now);
 }
 

@@ -4,6 +4,7 @@
 
 #include "audit.h"
 #include "day.h"
+#include "likeness.h"
 #include "sqlite_handle.h"
 
 static int add_bucket(struct sqlite_store *s, int64_t grant, int kind, int32_t day, int change)
@@ -36,6 +37,8 @@ static int apply_device(struct sqlite_store *s, const struct effect *e)
 		sqlite3_bind_int64(stmt, 2, store_tag(asker->id));
 		sqlite3_bind_blob(stmt, 3, asker->id, DEVICE_ID, SQLITE_STATIC);
 		sqlite3_bind_int64(stmt, 7, e->at);
+		sqlite3_bind_blob(stmt, 8, asker->forked_from, asker->forked_from ? DEVICE_ID : 0,
+				  SQLITE_STATIC);
 	}
 	if (!is_new)
 		sqlite3_bind_int64(stmt, 5, e->at);
@@ -76,6 +79,7 @@ static int apply_holding(struct sqlite_store *s, const struct effect *e)
 static int apply_ratchet(struct sqlite_store *s, const struct effect *e)
 {
 	const struct ratchet *r = e->u.ratchet;
+	uint8_t machine[3 * LIMIT_COMPONENTS];
 	sqlite3_stmt *stmt = sqlite_statement(s, STMT_RATCHET_PUT);
 	if (!stmt)
 		return sqlite_error(s);
@@ -85,6 +89,7 @@ static int apply_ratchet(struct sqlite_store *s, const struct effect *e)
 	sqlite3_bind_blob(stmt, 4, r->shown, RATCHET, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 5, r->at);
 	sqlite3_bind_blob(stmt, 6, r->answer, (int)r->answer_n, SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 7, machine, (int)likeness_write(&r->machine, machine), SQLITE_STATIC);
 	return sqlite_run(s, stmt);
 }
 
@@ -142,7 +147,7 @@ static int apply_forget(struct sqlite_store *s, const struct effect *e)
 {
 	static const enum statement all[] = {STMT_FORGET_ACTIVATION, STMT_FORGET_RATCHET, STMT_FORGET_BINDING,
 					     STMT_FORGET_HARDWARE,   STMT_FORGET_TAGS,    STMT_FORGET_DENIALS,
-					     STMT_FORGET_DEVICE};
+					     STMT_FORGET_BRANCHES,   STMT_FORGET_DEVICE};
 	int error = 0;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !error; i++) {
 		sqlite3_stmt *stmt = sqlite_statement(s, all[i]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "day.h"
+#include "likeness.h"
 #include "sqlite_handle.h"
 
 static bool same_text(sqlite3_stmt *stmt, int column, const char *text)
@@ -26,6 +27,9 @@ static int get_ratchet(struct sqlite_store *s, int64_t device, struct ratchet *r
 		size_t n = (size_t)sqlite3_column_bytes(stmt, 4);
 		ret->answer_n = n <= ANSWER_MAX ? n : 0;
 		sqlite_copy_bytes(stmt, 4, ret->answer, ret->answer_n);
+		if (!likeness_read(sqlite3_column_blob(stmt, 5), (size_t)sqlite3_column_bytes(stmt, 5),
+				   &ret->machine))
+			ret->machine.n = 0;
 	}
 	return sqlite_finish(s, stmt, result);
 }

@@ -104,7 +104,9 @@ static void read_device(sqlite3_stmt *stmt, const struct listing *l, struct row 
 	row->u.device.shared = sqlite3_column_int(stmt, 8) != 0;
 	row->u.device.approved = sqlite3_column_int(stmt, 9) != 0;
 	row->u.device.skew = sqlite3_column_int64(stmt, 10);
-	row->u.device.licensed = sqlite3_column_int(stmt, 11) != 0;
+	row->u.device.forked_from =
+		sqlite3_column_type(stmt, 11) == SQLITE_NULL ? NULL : fixed(stmt, 11, DEVICE_ID);
+	row->u.device.licensed = sqlite3_column_int(stmt, 12) != 0;
 }
 
 static void read_activation(sqlite3_stmt *stmt, const struct listing *l, struct row *row)

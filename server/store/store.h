@@ -110,8 +110,9 @@ struct row {
 			bool blocked;
 			bool shared;
 			bool approved;
-			int64_t skew;  /* of its clock (skew.h) */
-			bool licensed; /* holds a lease in force */
+			int64_t skew;               /* of its clock (skew.h) */
+			const uint8_t *forked_from; /* NULL: of none */
+			bool licensed;              /* holds a lease in force */
 		} device;
 		struct {
 			const uint8_t *id;

@@ -269,6 +269,7 @@ struct machine {
 	uint8_t ratchet[RATCHET];
 	uint64_t counter;
 	uint8_t token[REQUEST_TOKEN];
+	struct hardware parts;
 };
 
 static inline struct machine machine(uint8_t number)
@@ -289,6 +290,8 @@ static inline struct job *request(struct machine *m, enum job_kind kind, bool fr
 	memcpy(job->shown.token, m->token, sizeof(m->token));
 	memcpy(job->shown.ratchet, m->ratchet, sizeof(m->ratchet));
 	job->shown.counter = m->counter;
+	job->machine = m->parts;
+	job->greeted = atomic_load(&broker.board.batches);
 	job->may_enrol = true;
 	strcpy(job->lines[0].product, "acme-cad");
 	return job;

@@ -104,4 +104,4 @@ def test_clones_are_what_is_known(hosts, vendor, machines):
         path.write_bytes(content)
     machine.done("renew", PRODUCT)
     row, = host.items("report", "clones", "--device", machine.id)
-    assert row["device"] == machine.id and row["kind"] == "ratchet" and row["expected"] > row["shown"]
+    assert row["device"] == machine.id and row["kind"] == "rollback" and row["expected"] > row["shown"]

@@ -220,7 +220,7 @@ static void restore_at(const char *backend, uint32_t seed, const struct host_key
 	now = steps[STEPS - 1].at + 60;
 	mark_restored(with);
 	come_back(acknowledged);
-	assert_int_equal(audits("ratchet.mismatch"), 0); /* nobody is accused */
+	assert_int_equal(audits("device.rolled-back") + audits("device.forked"), 0); /* nobody is accused */
 	assert_true(devices() <= MACHINES);
 	for (size_t i = 0; i < MACHINES; i++)
 		for (size_t j = 0; j < 2; j++)
@@ -336,7 +336,7 @@ static void test_a_device_that_is_ahead_is_asked_and_goes_on(void **state)
 	assert_true(shown);
 	assert_int_equal(a.c.held[0].serial, 3);
 	assert_int_equal(audits("activation.adopted"), 1);
-	assert_int_equal(audits("ratchet.mismatch"), 0);
+	assert_int_equal(audits("device.rolled-back") + audits("device.forked"), 0);
 	assert_int_equal(grant_row().u.grant.count, 1);
 	randombytes_buf(a.c.m.token, REQUEST_TOKEN);
 	assert_int_equal(call(&a.c, JOB_RENEW, 0, "", &shown), 0);
@@ -373,7 +373,7 @@ static void test_a_client_that_cannot_show_is_served_and_told_of(void **state)
 	take(&a.c, 0, "", job);
 	job_free(job);
 	assert_int_equal(a.c.held[0].serial, 3); /* by the serial that it named */
-	assert_int_equal(audits("ratchet.mismatch"), 1);
+	assert_int_equal(audits("device.rolled-back"), 1);
 	free_ahead(&a);
 }
 
@@ -541,7 +541,8 @@ static void test_another_key_needs_a_certificate_of_its_own(void **state)
 	struct certificate c = fixture_certificate(&vendor, other, broker.ledger);
 	assert_int_equal(install_certificate(&c), 0);
 	assert_int_equal(ask(&m, JOB_RENEW, NULL), 0);
-	assert_int_equal(audits("ratchet.mismatch"), 0); /* the ledger's secret stayed */
+	assert_int_equal(audits("device.rolled-back") + audits("device.forked"),
+			 0); /* the ledger's secret stayed */
 	broker_close(&broker);
 	assert_int_equal(broker_open(&broker, &flaky.store, key, &counters), 0);
 	host_key_free(other);

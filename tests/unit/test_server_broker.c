@@ -93,7 +93,7 @@ static void assert_recovers(struct faulty *f)
 	assert_int_equal(devices(), FAULTY_JOBS);
 	assert_int_equal(grant_row().u.grant.count, FAULTY_JOBS - 1);
 	assert_int_equal(audits("activation.granted"), FAULTY_JOBS);
-	assert_int_equal(audits("ratchet.mismatch"), 0);
+	assert_int_equal(audits("device.rolled-back"), 0);
 	assert_sound();
 }
 

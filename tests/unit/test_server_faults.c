@@ -223,7 +223,8 @@ static void test_one_poisoned_job_spoils_no_other(void **state)
 	(void)state;
 	make_world(&w);
 	struct job *jobs[] = {work_sign_out(&w), work_sign_in(&w), work_redeem(&w), work_orders(&w)};
-	jobs[2]->shown.counter = 0; /* ann's second request in one batch */
+	jobs[2]->shown.counter = 0;    /* ann's second request in one batch, */
+	jobs[2]->greeted = ULLONG_MAX; /* and not a late one */
 	heal();
 	flaky.error = E_NO_MEMORY;
 	flaky.fail_at = 12;

@@ -61,7 +61,7 @@ static void test_a_threshold_with_its_numbers(void **state)
 	assert_true(why.expires > now && why.renew_after > now);
 	assert_int_equal(ask(&m, JOB_ACTIVATE, NULL), 0); /* its ratchet was not turned */
 	assert_int_equal(ask(&m, JOB_RENEW, NULL), 0);
-	assert_int_equal(audits("ratchet.mismatch"), 0);
+	assert_int_equal(audits("device.rolled-back"), 0);
 }
 
 static void test_blocked_before_everything_else(void **state)

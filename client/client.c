@@ -10,6 +10,8 @@
 #include "folder.h"
 #include "muster.h"
 
+#define FORK_SECONDS 86400 /* a host that errs must not make identities without end */
+
 /* --- the handle --- */
 
 static int64_t wall_clock(void)
@@ -115,32 +117,57 @@ static int load_trust(struct work *w)
 	return error ? error : trust_load(&w->trust, options_text(&m->options, OPTION_PRODUCTS), &m->fault);
 }
 
-/* A device key is made once, by whoever holds the lock. */
-static int make_device(struct work *w)
+/* New keys for this machine, in place of what w->device has, if anything. */
+static int renew_device(struct work *w, const struct parts *parts)
+{
+	struct device *fresh = NULL;
+	int error = device_make(w->folder, parts, w->device, &fresh, &w->m->fault);
+	if (error)
+		return error;
+	device_free(w->device);
+	w->device = fresh;
+	return 0;
+}
+
+/* A device key is made once, by whoever holds the lock; and again on a copy of the machine. */
+static int make_device(struct work *w, const struct parts *parts)
 {
 	struct fault *f = &w->m->fault;
 	int lock = w->lock;
 	int error = lock >= 0 ? 0 : folder_lock(w->folder, w->deadline, &lock, f);
 	if (error)
 		return error;
+	device_free(w->device);
+	w->device = NULL;
 	error = device_load(w->folder, &w->device, f);
-	if (error == E_NOT_FOUND || error == E_STATE_TAMPERED)
-		error = device_make(w->folder, &w->device, f);
+	if (error == E_NOT_FOUND || error == E_STATE_TAMPERED || (!error && device_is_copy(w->device, parts)))
+		error = renew_device(w, parts);
 	if (w->lock < 0)
 		folder_unlock(lock);
 	return error;
 }
 
+static int read_device(struct work *w, const char *identity)
+{
+	return identity ? device_from_seed(identity, &w->device, &w->m->fault)
+			: device_load(w->folder, &w->device, &w->m->fault);
+}
+
 static int load_device(struct work *w, enum work_mode mode)
 {
-	int error = device_load(w->folder, &w->device, &w->m->fault);
-	if (error == E_NOT_FOUND)
-		error = make_device(w);
+	const char *identity = options_text(&w->m->options, OPTION_IDENTITY);
+	struct parts parts;
+	int error = read_device(w, identity);
+	if (identity)
+		return error;
+	parts_read_origin(w->m->root, &parts);
+	if (error == E_NOT_FOUND || (!error && device_is_copy(w->device, &parts)))
+		error = make_device(w, &parts);
 	if (error != E_STATE_TAMPERED)
 		return error;
 	w->damaged = true;
 	if (mode == WORK_HEAL)
-		return make_device(w);
+		return make_device(w, &parts);
 	return mode == WORK_READ ? 0 : error;
 }
 
@@ -154,6 +181,7 @@ static void heal(struct work *w)
 	struct stored_lease *lease = malloc(sizeof(*lease));
 	struct fault ignored;
 	memset(w->state, 0, sizeof(*w->state));
+	memcpy(w->state->device, w->device->id, DEVICE_ID);
 	for (size_t i = 0; lease && i < w->trust.n_products; i++) {
 		const struct trust_product *p = &w->trust.products[i];
 		const char *id = p->file.product.id;
@@ -175,11 +203,24 @@ static void heal(struct work *w)
 	w->damaged = false;
 }
 
+/* Those of the device that this machine was a copy of. */
+static int drop_leases(struct work *w)
+{
+	int error = 0;
+	for (size_t i = 0; i < w->state->n_records && !error; i++)
+		error = leasefile_remove(w->folder, w->state->records[i].product, &w->m->fault);
+	if (!error)
+		error = work_save(w);
+	w->state->disowned = error != 0;
+	return error;
+}
+
 static int load_state(struct work *w, enum work_mode mode)
 {
-	int error = w->device ? state_load(w->folder, w->device, w->state, &w->m->fault) : E_STATE_TAMPERED;
+	int error = w->device ? state_load(w->folder, w->device, w->m->wall(), w->state, &w->m->fault)
+			      : E_STATE_TAMPERED;
 	if (!error && !w->damaged)
-		return 0;
+		return w->lock >= 0 && w->state->disowned ? drop_leases(w) : 0;
 	if (error && error != E_STATE_TAMPERED)
 		return error;
 	w->damaged = true;
@@ -192,8 +233,11 @@ static int load_state(struct work *w, enum work_mode mode)
 static int peek(struct work *w)
 {
 	struct fault ignored;
-	int error = device_load(w->folder, &w->device, &ignored);
-	if (!error && state_load(w->folder, w->device, w->state, &ignored) == 0)
+	struct parts parts;
+	int error = read_device(w, options_text(&w->m->options, OPTION_IDENTITY));
+	parts_read_origin(w->m->root, &parts);
+	bool ours = !error && !device_is_copy(w->device, &parts);
+	if (ours && state_load(w->folder, w->device, w->m->wall(), w->state, &ignored) == 0)
 		return 0;
 	memset(w->state, 0, sizeof(*w->state));
 	if (w->device)
@@ -255,6 +299,23 @@ void work_close(struct work *w)
 int work_save(struct work *w)
 {
 	return state_save(w->folder, w->device, w->state, &w->m->fault);
+}
+
+bool work_may_fork(const struct work *w)
+{
+	int64_t since = w->clock.now - w->state->forked_at;
+	return !w->device->chosen && (!w->state->forked || since < 0 || since >= FORK_SECONDS);
+}
+
+int work_fork(struct work *w)
+{
+	struct parts parts;
+	parts_read_origin(w->m->root, &parts);
+	int error = renew_device(w, &parts);
+	if (error)
+		return error;
+	state_disown(w->state, w->device->id, w->clock.now);
+	return drop_leases(w);
 }
 
 void work_clock(struct work *w)

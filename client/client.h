@@ -81,6 +81,13 @@ void work_close(struct work *);
 int work_save(struct work *);
 
 /*
+ * A host says that another machine has this identity: take a new one, keep what is wished for, and lose what
+ * was held. Not twice a day, and never where an operator chose it. Errors are in m->fault.
+ */
+bool work_may_fork(const struct work *);
+int work_fork(struct work *);
+
+/*
  * The record of a trusted product, made where there is none: its first grace begins then. NULL: there are too
  * many. made: set when the state was changed (may be NULL).
  */

@@ -10,7 +10,7 @@
 #include "holder.h"
 
 /* Encoded bytes of wants in one request; device and token take the rest of LIMIT_REQUEST. */
-#define WANTS_BYTES 2400
+#define WANTS_BYTES 2240
 #define FIELD_BYTES 3
 #define FIELDS 7
 #define SERIAL_BYTES 11

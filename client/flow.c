@@ -12,6 +12,8 @@
 #include "request.h"
 #include "rfc3339.h"
 
+#define AGAIN_MAX 3 /* sessions with one host */
+
 /* How much one reason for failure is worth telling instead of NO_HOST. */
 enum rank { RANK_NONE, RANK_BUSY, RANK_ANSWERED };
 
@@ -24,6 +26,7 @@ struct flow {
 	struct fault best; /* the most telling reason why there is none */
 	enum rank rank;
 	bool fatal; /* this machine failed, not the host: stop */
+	bool again; /* the same host, in a new session */
 	struct parts parts;
 	struct ledger question; /* of a preflight: a copy that is thrown away */
 	struct visit visit;
@@ -138,7 +141,13 @@ static int take_answer(struct flow *flow, struct ledger *l, bool repeat, bool se
 static int take_refusal(struct flow *flow, struct ledger *l, const struct fault *f, bool settling)
 {
 	enum call_kind kind = l->call.kind;
-	if (f->code != E_STORE_UNKNOWN && f->code != E_INTERNAL && f->code != E_TIMEOUT)
+	if (f->code == E_IDENTITY_FORKED && work_may_fork(flow->w)) {
+		flow->again = work_fork(flow->w) == 0;
+		flow->fatal |= !flow->again;
+		return f->code;
+	}
+	flow->again = f->code == E_RETRY;
+	if (f->code != E_STORE_UNKNOWN && f->code != E_INTERNAL && f->code != E_TIMEOUT && f->code != E_RETRY)
 		forget(l);
 	if (settling)
 		return f->code;
@@ -170,6 +179,7 @@ static struct request_terms terms_of(const struct flow *flow)
 		.parts = &flow->parts,
 		.host = &flow->visit.certificate,
 		.wall = flow->w->m->wall(),
+		.forked_from = flow->w->state->forked ? flow->w->state->forked_from : NULL,
 	};
 }
 
@@ -291,7 +301,7 @@ static int converse(struct flow *flow, struct fault *f)
 	bool repeat = l->pending && call_same(&l->call, &flow->call);
 	if (l->pending && !repeat) {
 		int error = send_pending(flow, l, true, true, f);
-		if (error && (l->pending || flow->fatal))
+		if (error && (l->pending || flow->fatal || flow->again))
 			return error;
 		fault_clear(f);
 	}
@@ -355,7 +365,7 @@ static int visit_one(struct flow *flow, const struct candidate *c, struct deadli
 	return error ? error : converse(flow, f);
 }
 
-static void go_to(struct flow *flow, const struct candidate *c, struct deadline share)
+static void go_once(struct flow *flow, const struct candidate *c, struct deadline share)
 {
 	struct fault f;
 	char target[ENDPOINT_TEXT];
@@ -372,6 +382,17 @@ static void go_to(struct flow *flow, const struct candidate *c, struct deadline 
 	visit_close(&flow->visit);
 	if (flow->fatal && !flow->w->m->fault.code)
 		fault_set(&flow->w->m->fault, error, "%s", endpoint_write(&c->host, target));
+}
+
+/* A host that has answered in another session meanwhile, or found a copy, is asked again at once. */
+static void go_to(struct flow *flow, const struct candidate *c, struct deadline share)
+{
+	for (int i = 0; i < AGAIN_MAX; i++) {
+		flow->again = false;
+		go_once(flow, c, share);
+		if (!flow->again || flow->fatal || deadline_left(share) <= 0)
+			return;
+	}
 }
 
 /* Every host that was tried, with its own reason. */
@@ -441,7 +462,8 @@ int flow_run(struct work *w, const struct trust_key *vendor, const struct call *
 	flow->vendor = vendor;
 	flow->call = *call;
 	flow->deadline = deadline;
-	parts_read(w->m->root, &flow->parts);
+	if (!w->device->chosen)
+		parts_read(w->m->root, &flow->parts);
 	int error = run(flow);
 	sodium_memzero(flow, sizeof(*flow));
 	free(flow);

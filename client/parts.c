@@ -310,12 +310,17 @@ static void add_memory(const char *root, struct parts *parts)
 	snprintf(part->value, sizeof(part->value), "%.32s", text);
 }
 
-void parts_read(const char *root, struct parts *ret)
+void parts_read_origin(const char *root, struct parts *ret)
 {
-	char text[LINE_ROOM];
 	memset(ret, 0, sizeof(*ret));
 	add_machine_id(root, ret);
 	add_dmi(root, ret, HARDWARE_UUID, "product_uuid");
+}
+
+void parts_read(const char *root, struct parts *ret)
+{
+	char text[LINE_ROOM];
+	parts_read_origin(root, ret);
 	add_dmi(root, ret, HARDWARE_BOARD, "board_serial");
 	add_disk(root, ret);
 	add_macs(root, ret);

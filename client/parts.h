@@ -25,4 +25,7 @@ struct parts {
  * out. */
 void parts_read(const char *root, struct parts *ret);
 
+/* Only those that tell one machine from another at once: machine-id and the firmware's UUID. */
+void parts_read_origin(const char *root, struct parts *ret);
+
 #endif

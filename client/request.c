@@ -9,6 +9,26 @@
 #include <unistd.h>
 
 _Static_assert(sizeof(((struct certificate *)0)->fp_salt) == HARDWARE_SALT, "the salt of hardware tags");
+_Static_assert(HARDWARE_TPM + HARDWARE_MACS <= LIMIT_COMPONENTS, "all parts and the scope");
+
+/* product: "" for the device itself. */
+static pb_size_t fill_components(const struct request_terms *t, const char *product, muster_v1_Component *out)
+{
+	uint8_t salt[HARDWARE_SALT];
+	if (t->parts->n == 0)
+		return 0;
+	hardware_salt(t->host->fp_salt, t->host->org, product, salt);
+	for (size_t i = 0; i < t->parts->n; i++) {
+		const struct part *part = &t->parts->rows[i];
+		out[i].kind = part->kind;
+		out[i].tag = hardware_tag(salt, part->kind, part->value);
+		out[i].weight = hardware_weight(part->kind);
+	}
+	out[t->parts->n].kind = HARDWARE_SCOPE;
+	out[t->parts->n].tag = hardware_tag(salt, HARDWARE_SCOPE, "");
+	sodium_memzero(salt, sizeof(salt));
+	return (pb_size_t)t->parts->n + 1;
+}
 
 static void fill_device(const struct request_terms *t, wire_device *device)
 {
@@ -20,6 +40,11 @@ static void fill_device(const struct request_terms *t, wire_device *device)
 		name = endpoint_name_ok(own) ? own : "";
 	snprintf(device->hostname, sizeof(device->hostname), "%s", name ? name : "");
 	device->time = t->wall;
+	device->components_count = fill_components(t, "", device->components);
+	if (t->forked_from) {
+		device->forked_from.size = DEVICE_ID;
+		memcpy(device->forked_from.bytes, t->forked_from, DEVICE_ID);
+	}
 	snprintf(device->agent, sizeof(device->agent), "%s", options_text(t->options, OPTION_AGENT));
 	if (uname(&os) == 0)
 		snprintf(device->os, sizeof(device->os), "%.20s %.24s %.16s", os.sysname, os.release,
@@ -33,20 +58,6 @@ static void fill_once(const struct ledger *l, const struct request_terms *t, wir
 	once->ratchet.size = (pb_size_t)l->ratchet_n;
 	once->counter = l->counter;
 	once->shows = !t->shown;
-}
-
-static pb_size_t fill_components(const struct request_terms *t, const char *product, muster_v1_Component *out)
-{
-	uint8_t salt[HARDWARE_SALT];
-	hardware_salt(t->host->fp_salt, t->host->org, product, salt);
-	for (size_t i = 0; i < t->parts->n; i++) {
-		const struct part *part = &t->parts->rows[i];
-		out[i].kind = part->kind;
-		out[i].tag = hardware_tag(salt, part->kind, part->value);
-		out[i].weight = hardware_weight(part->kind);
-	}
-	sodium_memzero(salt, sizeof(salt));
-	return (pb_size_t)t->parts->n;
 }
 
 static void fill_want(const struct want *want, const struct request_terms *t, wire_want *out)

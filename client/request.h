@@ -12,9 +12,10 @@
 struct request_terms {
 	const struct options *options;
 	const struct device *device;
-	const struct parts *parts;
+	const struct parts *parts;      /* without any: the identity was chosen */
 	const struct certificate *host; /* whose salt and organisation make the tags */
 	int64_t wall;                   /* this machine's clock */
+	const uint8_t *forked_from;     /* the device that this was a copy of; NULL: of none */
 	bool shown;                     /* our leases were shown already */
 };
 

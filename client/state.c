@@ -81,6 +81,27 @@ struct ledger *state_ledger(struct state *s, const uint8_t id[LEDGER_ID])
 	return l;
 }
 
+void state_disown(struct state *s, const uint8_t device[DEVICE_ID], int64_t now)
+{
+	for (size_t i = 0; i < s->n_records; i++) {
+		struct record old = s->records[i];
+		struct record *r = &s->records[i];
+		record_clear(r);
+		r->wanted = old.wanted;
+		memcpy(r->version, old.version, sizeof(r->version));
+		memcpy(r->plans, old.plans, sizeof(r->plans));
+		r->n_plans = old.n_plans;
+		r->stored = 0;
+	}
+	sodium_memzero(s->ledgers, sizeof(s->ledgers));
+	s->n_ledgers = 0;
+	memcpy(s->forked_from, s->device, DEVICE_ID);
+	memcpy(s->device, device, DEVICE_ID);
+	s->forked = true;
+	s->forked_at = now;
+	s->disowned = true;
+}
+
 void state_raise(struct state *s, int64_t time)
 {
 	if (time > s->mark)
@@ -133,7 +154,8 @@ static int check_file(const char *path, struct fault *f)
 	return 0;
 }
 
-int state_load(const char *folder, const struct device *device, struct state *ret, struct fault *f)
+int state_load(const char *folder, const struct device *device, int64_t now, struct state *ret,
+	       struct fault *f)
 {
 	char path[PATH_MAX];
 	char *text;
@@ -141,6 +163,7 @@ int state_load(const char *folder, const struct device *device, struct state *re
 	memset(ret, 0, sizeof(*ret));
 	if (folder_path(folder, STATE_FILE, path, sizeof(path)))
 		return fault_set(f, E_IO, "%s: the path is too long", folder);
+	memcpy(ret->device, device->id, DEVICE_ID);
 	int error = check_file(path, f);
 	if (error)
 		return error == E_NOT_FOUND ? 0 : error;
@@ -152,6 +175,8 @@ int state_load(const char *folder, const struct device *device, struct state *re
 	error = state_read(text, n, device->mac_key, ret);
 	sodium_memzero(text, n);
 	free(text);
+	if (!error && memcmp(ret->device, device->id, DEVICE_ID) != 0)
+		state_disown(ret, device->id, now);
 	return error ? fault_set(f, error, "%s", path) : 0;
 }
 

@@ -104,8 +104,13 @@ struct record {
 };
 
 struct state {
-	int64_t mark;     /* greatest authenticated time; 0: none */
-	int64_t tampered; /* when a damaged state was replaced by this one; 0: never */
+	int64_t mark;                   /* greatest authenticated time; 0: none */
+	int64_t tampered;               /* when a damaged state was replaced by this one; 0: never */
+	uint8_t device[DEVICE_ID];      /* whose it is */
+	bool forked;                    /* this machine was a copy */
+	uint8_t forked_from[DEVICE_ID]; /* of that device */
+	int64_t forked_at;
+	bool disowned; /* not in the file: its leases are still another device's */
 	struct pin pins[STATE_PINS];
 	size_t n_pins;
 	struct ledger ledgers[STATE_LEDGERS];
@@ -114,9 +119,9 @@ struct state {
 	size_t n_records;
 };
 
-/* Read the folder's state.json into *ret; a missing file gives an empty state. E_STATE_TAMPERED; E_IO;
- * E_NO_MEMORY. */
-int state_load(const char *folder, const struct device *, struct state *ret, struct fault *);
+/* Read the folder's state.json into *ret; a missing file gives an empty state, and one of a former identity
+ * is disowned as of now. E_STATE_TAMPERED; E_IO; E_NO_MEMORY. */
+int state_load(const char *folder, const struct device *, int64_t now, struct state *ret, struct fault *);
 
 /* Write it, atomically. E_IO, E_CANNOT_CREATE, E_NO_MEMORY. */
 int state_save(const char *folder, const struct device *, const struct state *, struct fault *);
@@ -135,6 +140,9 @@ struct record *state_need(struct state *, const char *product, const char *vendo
  * Borrowed. */
 struct pin *state_pin(struct state *, const char *vendor);
 struct ledger *state_ledger(struct state *, const uint8_t id[LEDGER_ID]);
+
+/* The state of a copy becomes that of its new device: what was wished for stays, what was held goes. */
+void state_disown(struct state *, const uint8_t device[DEVICE_ID], int64_t now);
 
 /* Raise the trusted mark to an authenticated time. */
 void state_raise(struct state *, int64_t time);

@@ -150,6 +150,11 @@ static json_t *write_state(const struct state *s)
 	claims_set_integer(object, "schema", 1);
 	set_integer(object, "mark", s->mark);
 	set_integer(object, "tampered", s->tampered);
+	claims_set_bytes(object, "device", s->device, DEVICE_ID);
+	if (s->forked) {
+		claims_set_bytes(object, "forked_from", s->forked_from, DEVICE_ID);
+		claims_set_integer(object, "forked_at", s->forked_at);
+	}
 	json_object_set_new(object, "pins", pins);
 	json_object_set_new(object, "ledgers", ledgers);
 	json_object_set_new(object, "products", records);
@@ -314,6 +319,12 @@ static void read_state(struct claims *c, json_t *object, struct state *ret)
 	claims_integer(c, object, "schema", 1, 1, &schema);
 	claims_integer_opt(c, object, "mark", 0, INT64_MAX, &ret->mark);
 	claims_integer_opt(c, object, "tampered", 0, INT64_MAX, &ret->tampered);
+	claims_bytes(c, object, "device", ret->device, DEVICE_ID);
+	ret->forked = claims_has(object, "forked_from");
+	if (ret->forked) {
+		claims_bytes(c, object, "forked_from", ret->forked_from, DEVICE_ID);
+		claims_integer(c, object, "forked_at", 0, INT64_MAX, &ret->forked_at);
+	}
 	json_t *pins = claims_array_opt(c, object, "pins", STATE_PINS, &ret->n_pins);
 	for (size_t i = 0; i < ret->n_pins && !c->error; i++)
 		read_pin(c, json_array_get(pins, i), &ret->pins[i]);

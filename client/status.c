@@ -27,6 +27,7 @@ struct row {
 
 struct muster_status {
 	char device[DEVICE_ID_TEXT];
+	char forked_from[DEVICE_ID_TEXT]; /* "": of none */
 	bool clock_suspect;
 	struct row *rows;
 	size_t n;
@@ -93,6 +94,8 @@ static void fill_all(struct work *w, struct muster_status *s)
 	}
 	if (w->device)
 		memcpy(s->device, w->device->text, sizeof(s->device));
+	if (w->state->forked)
+		device_id_write(w->state->forked_from, s->forked_from);
 	s->clock_suspect = w->clock.suspect;
 }
 
@@ -175,6 +178,11 @@ static const struct row *at(const struct muster_status *s, int index)
 const char *muster_status_device(const struct muster_status *s)
 {
 	return s->device;
+}
+
+const char *muster_status_forked_from(const struct muster_status *s)
+{
+	return s->forked_from;
 }
 
 int muster_status_clock_suspect(const struct muster_status *s)

@@ -106,6 +106,7 @@ int verb_activate(struct invocation *);
 int verb_renew(struct invocation *);
 int verb_release(struct invocation *);
 int verb_status(struct invocation *);
+int verb_generalize(struct invocation *);
 int verb_where(struct invocation *);
 int verb_agent(struct invocation *);
 int verb_signin(struct invocation *);

@@ -14,6 +14,7 @@ static const struct command_option globals[] = {
 	{"dns", "ADDRESS:PORT", "resolver to ask instead of the system's", 0},
 	{"timeout", "SECONDS", "longest time to wait for an answer (10)", 0},
 	{"org", "ORG", "the only organisation whose hosts are accepted", 0},
+	{"identity", "FILE", "32 random bytes from which this machine's keys derive", 0},
 	{"config", "FILE", "settings (/etc/muster/muster.conf)", 'c'},
 	{"json", NULL, "answer in JSON", 'j'},
 	{NULL, NULL, NULL, 0},
@@ -56,6 +57,11 @@ static const struct command_option reset_options[] = {
 	{NULL, NULL, NULL, 0},
 };
 
+static const struct command_option generalize_options[] = {
+	{"release", NULL, "first give every place back", 0},
+	{NULL, NULL, NULL, 0},
+};
+
 static const struct command_option agent_options[] = {
 	{"once", NULL, "renew what is due now, then end", 0},
 	{"release-on-exit", NULL, "give every place back when told to end", 0},
@@ -73,6 +79,8 @@ static const struct command commands[] = {
 	{"reset", "PRODUCT", 1, 1, "clear what is held of a product and activate it for the device",
 	 reset_options, verb_reset},
 	{"status", "[PRODUCT]", 0, 1, "show what is licensed, until when, and why not", NULL, verb_status},
+	{"generalize", "", 0, 0, "forget this machine's identity, before an image of it is made",
+	 generalize_options, verb_generalize},
 	{"where", "", 0, 0, "show each step of looking for a host", NULL, verb_where},
 	EXPLAIN_COMMAND,
 	{"agent", "", 0, 0, "keep this machine activated until told to end", agent_options, verb_agent},

@@ -26,7 +26,7 @@ struct setting {
 };
 
 struct settings {
-	struct setting rows[7];
+	struct setting rows[8];
 	const struct cli *cli;
 };
 
@@ -37,6 +37,7 @@ static const struct setting table[] = {
 	{.name = "domain", .variable = "MUSTER_DOMAIN", .option = "domain", .repeatable = true},
 	{.name = "dns", .variable = "MUSTER_DNS", .option = "dns"},
 	{.name = "timeout", .variable = "MUSTER_TIMEOUT", .option = "timeout_ms", .seconds = true},
+	{.name = "identity", .variable = "MUSTER_IDENTITY", .option = "identity", .path = true},
 	{.name = "org", .variable = "MUSTER_ORG", .option = "org"},
 };
 

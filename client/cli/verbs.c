@@ -96,6 +96,8 @@ static int show_status(struct cli *cli, const struct muster_status *s, int from,
 		json_t *document = json_object();
 		const char *device = muster_status_device(s);
 		json_object_set_new(document, "device", *device ? json_string(device) : json_null());
+		const char *forked = muster_status_forked_from(s);
+		json_object_set_new(document, "forked_from", *forked ? json_string(forked) : json_null());
 		json_object_set(document, "products", products);
 		json_object_set_new(document, "clock_suspect", json_boolean(muster_status_clock_suspect(s)));
 		print_json(document);
@@ -118,6 +120,21 @@ static int run_status(struct cli *cli, struct invocation *inv)
 			     : print_own_error(cli, "NO_PRODUCT_FILE", inv->args[0]);
 	muster_status_free(s);
 	return code;
+}
+
+/* --- generalize --- */
+
+static int run_generalize(struct cli *cli, struct invocation *inv)
+{
+	if (invocation_has(inv, "release") && muster_release(cli->m, NULL, 0))
+		return finish(cli, NULL);
+	if (muster_generalize(cli->m))
+		return fail(cli);
+	if (cli->json)
+		print_json(json_pack("{s:b}", "generalized", 1));
+	else
+		puts("this machine has no identity any more: shut it down and take the image");
+	return 0;
 }
 
 /* --- where --- */
@@ -200,6 +217,11 @@ int verb_release(struct invocation *inv)
 int verb_status(struct invocation *inv)
 {
 	return with_handle(inv, run_status);
+}
+
+int verb_generalize(struct invocation *inv)
+{
+	return with_handle(inv, run_generalize);
 }
 
 int verb_where(struct invocation *inv)

@@ -151,6 +151,14 @@ MUSTER_API const char *muster_reset_result(const struct muster *m, int index);
 MUSTER_API const char *muster_reset_file(const struct muster *m);
 
 /*
+ * Make the machine an image from which others are made: forget its identity, its leases and all that it knows
+ * of hosts. No network: give places back with muster_release before. The next call makes a new identity. A
+ * copy that was made without it is found on its first start, or by the host. Codes of the state directory as
+ * in muster_activate.
+ */
+MUSTER_API int muster_generalize(struct muster *m);
+
+/*
  * Try each step of discovery as an activation would, up to proving each host's certificate, without telling
  * any host who asks. 0: at least one host can serve; otherwise NO_HOST. The steps are at muster_step_...
  */
@@ -248,6 +256,9 @@ MUSTER_API void muster_status_free(struct muster_status *s);
 
 /* The device id; "" when the key file is damaged. */
 MUSTER_API const char *muster_status_device(const struct muster_status *s);
+
+/* The id of the device that this machine was a copy of, when it was found to be one; "" otherwise. */
+MUSTER_API const char *muster_status_forked_from(const struct muster_status *s);
 
 /* 1 when this machine's clock is too far from the last trusted time, which is then used in its place. */
 MUSTER_API int muster_status_clock_suspect(const struct muster_status *s);

@@ -110,7 +110,7 @@ static void token_is_durable_before_it_is_sent(void **unused)
 	assert_string_equal(s->ledgers[0].call.wants[0].product, "acme-cad");
 	free(one->watched);
 	/* And once the answer is kept, it is gone. */
-	assert_int_equal(state_load(dir.path, device, s, &f), 0);
+	assert_int_equal(state_load(dir.path, device, 0, s, &f), 0);
 	assert_false(s->ledgers[0].pending);
 	assert_int_equal(s->ledgers[0].counter, 1);
 	device_free(device);

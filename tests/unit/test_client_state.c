@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 static struct device *device;
+static const struct parts none_known;
 static char folder[256];
 
 /* A state in which every member has a value. */
@@ -271,7 +272,7 @@ static void survives_kill(void **unused)
 		usleep((useconds_t)(1000 + 700 * i));
 		assert_int_equal(kill(child, SIGKILL), 0);
 		assert_int_equal(waitpid(child, NULL, 0), child);
-		assert_int_equal(state_load(folder, device, s, &f), 0);
+		assert_int_equal(state_load(folder, device, 0, s, &f), 0);
 	}
 	assert_true(s->mark > 0);
 	free(s);
@@ -289,12 +290,12 @@ static void file_must_be_private(void **unused)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(chmod(path, 0620), 0);
-	assert_int_equal(state_load(folder, device, s, &f), E_INSECURE);
+	assert_int_equal(state_load(folder, device, 0, s, &f), E_INSECURE);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(symlink("/dev/zero", path), 0);
-	assert_int_equal(state_load(folder, device, s, &f), E_INSECURE);
+	assert_int_equal(state_load(folder, device, 0, s, &f), E_INSECURE);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(state_load(folder, device, s, &f), 0);
+	assert_int_equal(state_load(folder, device, 0, s, &f), 0);
 	free(s);
 }
 
@@ -313,7 +314,7 @@ static void device_key(void **unused)
 	peer_path("elsewhere", path);
 	assert_int_equal(device_load(path, &again, &f), E_NOT_FOUND);
 	assert_int_equal(folder_make(path, &f), 0);
-	assert_int_equal(device_make(path, &other, &f), 0);
+	assert_int_equal(device_make(path, &none_known, NULL, &other, &f), 0);
 	assert_memory_not_equal(other->id, device->id, DEVICE_ID);
 	assert_true(device_seed(device, "a") != device_seed(other, "a"));
 	assert_true(device_seed(device, "a") != device_seed(device, "b"));
@@ -434,7 +435,7 @@ static int start(void **unused)
 	(void)unused;
 	assert_true(sodium_init() >= 0);
 	assert_int_equal(folder_make(peer_path("state", folder), &f), 0);
-	return device_make(folder, &device, &f);
+	return device_make(folder, &none_known, NULL, &device, &f);
 }
 
 static int stop(void **unused)

@@ -97,11 +97,18 @@ static void tells_its_parts(void **unused)
 	m->root = root;
 	expect(m, muster_activate(m, "acme-cad", 0), 0);
 	const wire_want *want = &one->last.call.activate.wants[0];
-	assert_int_equal(want->components_count, 1);
+	assert_int_equal(want->components_count, 2); /* it, and which salt that is */
 	assert_int_equal(want->components[0].kind, HARDWARE_MACHINE_ID);
 	assert_int_equal(want->components[0].weight, 2);
 	hardware_salt(salt, "fjord", "acme-cad", own);
 	assert_int_equal(want->components[0].tag, hardware_tag(own, HARDWARE_MACHINE_ID, id));
+	assert_int_equal(want->components[1].kind, HARDWARE_SCOPE);
+	assert_int_equal(want->components[1].tag, hardware_tag(own, HARDWARE_SCOPE, ""));
+	const wire_device *device = &one->last.call.activate.device;
+	hardware_salt(salt, "fjord", "", own);
+	assert_int_equal(device->components_count, 2);
+	assert_int_equal(device->components[0].tag, hardware_tag(own, HARDWARE_MACHINE_ID, id));
+	hardware_salt(salt, "fjord", "acme-cad", own);
 	assert_null(memmem(&one->last, sizeof(one->last), id, 8));
 	/* Each want of a renewal, and a sign-in. */
 	expect(m, muster_activate(m, "acme-sim", 0), 0);

@@ -268,7 +268,7 @@ def test_one_device_cannot_fill_the_audit_log(host, vendor):
     client = Client(host.port, key_of(vendor)).connect()
     client.activate()
     for _ in range(50):
-        client.activate(ratchet=os.urandom(16), counter=9)
+        client.call(client.request(["acme-cad"], ratchet=os.urandom(16), counter=9))
     rows = host.json("audit", "list")["items"]
     actions = [row["action"] for row in rows]
     assert actions.count("device.rolled-back") == 4 and actions.count("device.forked") == 1

@@ -169,7 +169,7 @@ static void take_lease(struct work *w, const struct visit *v, struct record *r,
 	memcpy(pin->org, lease->lease.org, sizeof(pin->org));
 	pin->host = v->host;
 	memcpy(r->vendor, lease->lease.vendor, sizeof(r->vendor));
-	state_raise(w->state, lease->lease.head.iat);
+	work_raise(w, lease->lease.head.iat);
 	work_clock(w);
 	r->wanted = true; /* also when a release was settled just before */
 	r->serial = lease->lease.serial;

@@ -43,6 +43,7 @@ struct muster *muster_new(void)
 	}
 	m->outcomes = outcomes;
 	m->wall = wall_clock;
+	m->boot = uptime_read;
 	m->root = "";
 	m->draw = draw_any;
 	return m;
@@ -193,7 +194,7 @@ static void heal(struct work *w)
 		r->wanted = true;
 		r->serial = lease->lease.serial;
 		memcpy(r->user, lease->lease.user, sizeof(r->user));
-		state_raise(w->state, lease->lease.head.iat);
+		work_raise(w, lease->lease.head.iat);
 		struct pin *pin = state_pin(w->state, p->vendor->pid);
 		memcpy(pin->org, lease->lease.org, sizeof(pin->org));
 	}
@@ -266,6 +267,14 @@ static int open_files(struct work *w, enum work_mode mode)
 	return error;
 }
 
+/* Is it time to write down how long a machine was up whose clock is wrong, so that the next start forgets
+ * little? */
+static bool is_long(const struct work *w)
+{
+	struct boot now = w->m->boot(w->m->root);
+	return w->clock.suspect && uptime_used(&w->state->up, &now) - w->state->up.used >= UPTIME_KEEP;
+}
+
 int work_open(struct work *w, struct muster *m, enum work_mode mode, struct deadline deadline)
 {
 	memset(w, 0, sizeof(*w));
@@ -282,7 +291,7 @@ int work_open(struct work *w, struct muster *m, enum work_mode mode, struct dead
 	/* What was said while looking (no key file yet) is no error of the verb. */
 	fault_clear(&m->fault);
 	work_clock(w);
-	return 0;
+	return w->lock >= 0 && is_long(w) ? work_save(w) : 0;
 }
 
 void work_close(struct work *w)
@@ -298,6 +307,8 @@ void work_close(struct work *w)
 
 int work_save(struct work *w)
 {
+	struct boot now = w->m->boot(w->m->root);
+	uptime_look(&w->state->up, &now);
 	return state_save(w->folder, w->device, w->state, &w->m->fault);
 }
 
@@ -318,9 +329,17 @@ int work_fork(struct work *w)
 	return drop_leases(w);
 }
 
+void work_raise(struct work *w, int64_t time)
+{
+	struct boot now = w->m->boot(w->m->root);
+	state_raise(w->state, time, &now);
+}
+
 void work_clock(struct work *w)
 {
-	w->clock = machine_clock(w->m->wall(), w->state->mark, trust_floor(&w->trust));
+	struct boot now = w->m->boot(w->m->root);
+	w->clock = machine_clock(w->m->wall(), w->state->mark, trust_floor(&w->trust),
+				 uptime_used(&w->state->up, &now));
 }
 
 /* --- one product --- */

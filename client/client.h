@@ -34,6 +34,8 @@ struct reset_log {
 	char file[PATH_MAX]; /* the undo file; "": none was written */
 };
 
+#define UPTIME_KEEP 900 /* seconds: so often it is written how long a machine with a wrong clock was up */
+
 struct muster {
 	struct options options;
 	struct fault fault;
@@ -43,7 +45,8 @@ struct muster {
 	struct reset_log reset;
 	volatile sig_atomic_t cancelled;
 	int64_t (*wall)(void); /* this machine's clock; tests turn it */
-	const char *root;      /* below which this machine shows its parts; tests have another */
+	struct boot (*boot)(const char *root);
+	const char *root; /* below which this machine shows its parts; tests have another */
 	srv_draw *draw;
 };
 
@@ -93,7 +96,9 @@ int work_fork(struct work *);
  */
 struct record *work_record(struct work *, const struct trust_product *, bool *made);
 
-/* The time to judge by may have moved: after the mark was raised. */
+/* Raise the trusted mark to an authenticated time. Then, or after other changes, the time to judge by may
+ * have moved. */
+void work_raise(struct work *, int64_t time);
 void work_clock(struct work *);
 
 /*

@@ -239,7 +239,7 @@ static int transfer(struct flow *flow, const struct ledger *l, struct fault *f)
 	if (error)
 		return fault_set(f, error, "%s", error_text(error));
 	if (flow->response.time > 0 && flow->response.time <= RFC3339_MAX)
-		state_raise(w->state, flow->response.time);
+		work_raise(w, flow->response.time);
 	work_clock(w);
 	return 0;
 }
@@ -359,7 +359,7 @@ static int visit_one(struct flow *flow, const struct candidate *c, struct deadli
 		return error;
 	int64_t told = flow->visit.dialog.hello.time;
 	if (told > 0 && told <= RFC3339_MAX)
-		state_raise(w->state, told);
+		work_raise(w, told);
 	work_clock(w);
 	error = check_ledger(flow, f);
 	return error ? error : converse(flow, f);

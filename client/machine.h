@@ -59,9 +59,10 @@ struct machine {
 
 /*
  * Which clock to judge by. mark: the greatest authenticated time, 0 for none. floor: the latest date that a
- * vendor has signed, below which the clock cannot be, 0 for none.
+ * vendor has signed, below which the clock cannot be, 0 for none. used: how long the machine was up since the
+ * mark, by which time goes on while its clock cannot be believed.
  */
-struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor);
+struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, int64_t used);
 
 enum machine_state machine_state(const struct machine *, const struct machine_clock *);
 

@@ -18,6 +18,7 @@
 #include "fault.h"
 #include "keycode.h"
 #include "limit.h"
+#include "uptime.h"
 
 #define STATE_PINS 16
 #define STATE_LEDGERS 16
@@ -105,6 +106,7 @@ struct record {
 
 struct state {
 	int64_t mark;                   /* greatest authenticated time; 0: none */
+	struct uptime up;               /* since then */
 	int64_t tampered;               /* when a damaged state was replaced by this one; 0: never */
 	uint8_t device[DEVICE_ID];      /* whose it is */
 	bool forked;                    /* this machine was a copy */
@@ -144,8 +146,8 @@ struct ledger *state_ledger(struct state *, const uint8_t id[LEDGER_ID]);
 /* The state of a copy becomes that of its new device: what was wished for stays, what was held goes. */
 void state_disown(struct state *, const uint8_t device[DEVICE_ID], int64_t now);
 
-/* Raise the trusted mark to an authenticated time. */
-void state_raise(struct state *, int64_t time);
+/* Raise the trusted mark to an authenticated time, while the machine is up so long. */
+void state_raise(struct state *, int64_t time, const struct boot *now);
 
 /* Forget what a record holds and wishes; when it was first called for stays. */
 void record_clear(struct record *);

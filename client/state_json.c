@@ -13,6 +13,7 @@
 
 #define MAC 32
 #define CODE_MAX 65535
+#define UPTIME_MAX (1LL << 40)
 #define FAILURES_MAX 1000000
 
 static const char *const kind_names[CALL_KINDS] = {
@@ -149,6 +150,9 @@ static json_t *write_state(const struct state *s)
 		json_array_append_new(records, record_write(&s->records[i]));
 	claims_set_integer(object, "schema", 1);
 	set_integer(object, "mark", s->mark);
+	set_text(object, "boot", s->up.seen.id);
+	set_integer(object, "up", s->up.seen.seconds);
+	set_integer(object, "used", s->up.used);
 	set_integer(object, "tampered", s->tampered);
 	claims_set_bytes(object, "device", s->device, DEVICE_ID);
 	if (s->forked) {
@@ -318,6 +322,9 @@ static void read_state(struct claims *c, json_t *object, struct state *ret)
 	int64_t schema = 0;
 	claims_integer(c, object, "schema", 1, 1, &schema);
 	claims_integer_opt(c, object, "mark", 0, INT64_MAX, &ret->mark);
+	claims_text_opt(c, object, "boot", ret->up.seen.id, sizeof(ret->up.seen.id));
+	claims_integer_opt(c, object, "up", 0, UPTIME_MAX, &ret->up.seen.seconds);
+	claims_integer_opt(c, object, "used", 0, UPTIME_MAX, &ret->up.used);
 	claims_integer_opt(c, object, "tampered", 0, INT64_MAX, &ret->tampered);
 	claims_bytes(c, object, "device", ret->device, DEVICE_ID);
 	ret->forked = claims_has(object, "forked_from");

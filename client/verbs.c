@@ -248,6 +248,8 @@ int muster_next_due(struct muster *m, long long *ret_seconds)
 		int64_t wait = p ? machine_wait(&machine, &w.clock) : MACHINE_NEVER;
 		least = wait < least ? wait : least;
 	}
+	if (!error && w.clock.suspect && least > UPTIME_KEEP)
+		least = UPTIME_KEEP;
 	work_close(&w);
 	if (!error)
 		*ret_seconds = least == MACHINE_NEVER ? -1 : (long long)least;

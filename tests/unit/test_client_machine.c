@@ -167,7 +167,7 @@ static void clocks(void **unused)
 		{T0 - 2 * DAY, T0 - 9 * DAY, T0, T0, true},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct machine_clock c = machine_clock(rows[i].wall, rows[i].mark, rows[i].floor);
+		struct machine_clock c = machine_clock(rows[i].wall, rows[i].mark, rows[i].floor, 0);
 		if (c.now != rows[i].now || c.suspect != rows[i].suspect)
 			fail_msg("row %zu", i);
 		assert_true(c.wall == rows[i].wall);
@@ -249,13 +249,13 @@ static void waits(void **unused)
 static void waits_under_a_wrong_clock(void **unused)
 {
 	struct machine m = leased();
-	struct machine_clock c = machine_clock(T0 - 300 * DAY, T0, 0);
+	struct machine_clock c = machine_clock(T0 - 300 * DAY, T0, 0, 0);
 	(void)unused;
 	m.tried = T0 - 300 * DAY;
 	close_to(machine_wait(&m, &c), 7 * DAY);
-	c = machine_clock(T0 - 292 * DAY, T0, 0);
+	c = machine_clock(T0 - 292 * DAY, T0, 0, 0);
 	assert_int_equal(machine_wait(&m, &c), 0);
-	c = machine_clock(T0 - 600 * DAY, T0, 0);
+	c = machine_clock(T0 - 600 * DAY, T0, 0, 0);
 	assert_int_equal(machine_wait(&m, &c), 0);
 	assert_int_equal(machine_state(&m, &c), MACHINE_LICENSED);
 }

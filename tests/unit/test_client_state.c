@@ -13,6 +13,7 @@
 
 static struct device *device;
 static const struct parts none_known;
+static const struct boot up = {.id = "boot", .seconds = 5};
 static char folder[256];
 
 /* A state in which every member has a value. */
@@ -20,7 +21,7 @@ static void fill(struct state *s)
 {
 	uint8_t id[LEDGER_ID] = {1, 2, 3};
 	memset(s, 0, sizeof(*s));
-	state_raise(s, PEER_NOW);
+	state_raise(s, PEER_NOW, &up);
 	s->tampered = 5;
 	struct pin *pin = state_pin(s, "k4.pid.vendor");
 	strcpy(pin->org, "fjord");
@@ -423,8 +424,8 @@ static void tables_are_bounded(void **unused)
 		state_pin(s, name)->org[0] = 'x';
 	}
 	assert_int_equal(state_pin(s, "v99")->org[0], 'x');
-	state_raise(s, 10);
-	state_raise(s, 9);
+	state_raise(s, 10, &up);
+	state_raise(s, 9, &up);
 	assert_int_equal(s->mark, 10);
 	free(s);
 }

@@ -32,6 +32,7 @@
 #include "offline.h"
 #include "state_dir.h"
 #include "store.h"
+#include "timekeeper.h"
 #include "vault.h"
 
 #define DEFAULT_CONFIG "/etc/muster/musterd.conf"
@@ -44,6 +45,7 @@ struct daemon {
 	pthread_mutex_t config_lock; /* the API shows it from its own threads */
 	struct config *config;
 	char name[LIMIT_HOSTNAME + 1];
+	struct timekeeper *time;
 	struct net *net;
 	int lock;
 	struct host_key *key;
@@ -89,10 +91,9 @@ static int open_key(struct daemon *d)
 	return error ? complain(error, path) : 0;
 }
 
-static int64_t wall(void)
+static int64_t wall(const struct daemon *d)
 {
-	struct clock clock = clock_system();
-	return clock_wall(&clock);
+	return timekeeper_look(d->time).now;
 }
 
 static int open_store(struct daemon *d)
@@ -117,7 +118,8 @@ static int open_store(struct daemon *d)
 	d->broker_open = !error;
 	if (error)
 		return complain(error, url);
-	broker_started(&d->broker, wall(), MUSTER_VERSION);
+	broker_keep_time(&d->broker, d->time);
+	broker_started(&d->broker, wall(d), MUSTER_VERSION);
 	return 0;
 }
 
@@ -156,9 +158,8 @@ static void apply_config(struct daemon *d)
 
 static void note_config(struct daemon *d)
 {
-	struct clock clock = clock_system();
 	atomic_store(&d->counters.reload_good, 1);
-	atomic_store(&d->counters.reload_at, clock_wall(&clock));
+	atomic_store(&d->counters.reload_at, wall(d));
 }
 
 /* The loop does not wait for the row: a failing store has its own lines. */
@@ -228,12 +229,20 @@ static json_t *on_config(void *context)
 	return items;
 }
 
+static int open_time(struct daemon *d)
+{
+	struct clock clock = clock_system();
+	d->time = timekeeper_new(&clock);
+	return d->time ? 0 : complain(E_NO_MEMORY, "clock");
+}
+
 static int open_net(struct daemon *d)
 {
 	struct net_settings settings = {
 		.broker = &d->broker,
 		.counters = &d->counters,
-		.clock = clock_system(),
+		.clock = timekeeper_clock(d->time),
+		.system = timekeeper_system(d->time),
 		.limits = limits_of(d->config),
 		.on_reload = on_reload,
 		.on_tick = on_tick,
@@ -306,7 +315,7 @@ static int open_admin(struct daemon *d)
 		.lane = d->lane,
 		.store = d->store,
 		.counters = &d->counters,
-		.clock = clock_system(),
+		.clock = timekeeper_clock(d->time),
 		.health = &d->health,
 		.state_dir = d->state_dir,
 		.store_path = d->store_path[0] ? d->store_path : NULL,
@@ -349,7 +358,7 @@ static int open_dns(struct daemon *d)
 
 static int open_lane(struct daemon *d)
 {
-	struct clock clock = clock_system();
+	struct clock clock = timekeeper_clock(d->time);
 	int error = lane_start(&d->broker, &clock, net_batch_done, d->net, &d->lane);
 	if (error)
 		return complain(error, "store thread");
@@ -363,7 +372,7 @@ static int open_vault(struct daemon *d)
 		.broker = &d->broker,
 		.lane = d->lane,
 		.store = d->store,
-		.clock = clock_system(),
+		.clock = timekeeper_clock(d->time),
 		.name = d->name,
 		.folder = config_text(d->config, CONFIG_SERVER_STATE_DIR),
 		.dir = config_text(d->config, CONFIG_BACKUP_DIR),
@@ -386,8 +395,9 @@ static void set_name(struct daemon *d)
 /* Ports first: when they are taken, nothing has been made yet. */
 static int start(struct daemon *d)
 {
-	static int (*const steps[])(struct daemon *) = {open_net,  open_state_dir, open_key, open_store,
-							open_lane, open_vault,     open_dns, open_admin};
+	static int (*const steps[])(struct daemon *) = {open_time,  open_net,   open_state_dir,
+							open_key,   open_store, open_lane,
+							open_vault, open_dns,   open_admin};
 	int error = 0;
 	set_name(d);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
@@ -423,7 +433,7 @@ static void stop(struct daemon *d)
 	vault_stop(d->vault);
 	if (d->lane) {
 		lane_stop(d->lane);
-		broker_stopped(&d->broker, wall(), MUSTER_VERSION);
+		broker_stopped(&d->broker, wall(d), MUSTER_VERSION);
 	}
 	if (d->net)
 		net_close(d->net);
@@ -431,6 +441,7 @@ static void stop(struct daemon *d)
 		broker_close(&d->broker);
 	store_close(d->store);
 	host_key_free(d->key);
+	timekeeper_free(d->time);
 	if (d->lock >= 0)
 		close(d->lock);
 }

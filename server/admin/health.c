@@ -14,6 +14,7 @@
 #include "rfc3339.h"
 #include "seat.h"
 #include "status.h"
+#include "timekeeper.h"
 
 #define THRESHOLD_NEAR 10    /* a tenth above it */
 #define ADMIN_NOTICE_DAYS 60 /* administrators hear of an end earlier than users (domain.md 8.10) */
@@ -288,12 +289,30 @@ static const char *state_of(const struct overview *o)
 	return "ok";
 }
 
+static void check_time(struct overview *o, const struct broker *broker)
+{
+	char wall[RFC3339_TEXT];
+	char known[RFC3339_TEXT];
+	struct time_view v = {TIME_GOOD, 0, 0};
+	if (broker->time)
+		v = timekeeper_look(broker->time);
+	if (v.trust == TIME_GOOD)
+		return;
+	add(o, E_CLOCK_UNSAFE, SEVERITY_ERROR,
+	    "this host's clock shows %s, %s %s, which was believed last: nothing is signed until it is set, "
+	    "or accepted "
+	    "with 'musterctl host accept-clock'",
+	    rfc3339_write(v.wall, wall), v.trust == TIME_BEHIND ? "before" : "more than a month after",
+	    rfc3339_write(v.now, known));
+}
+
 static void check_all(struct overview *o, const struct admin_settings *settings, int64_t started, int64_t now)
 {
 	const struct broker *broker = settings->broker;
 	int error = atomic_load(&broker->store_error);
 	if (error)
 		add(o, error, SEVERITY_ERROR, "the last change could not be stored: %s", error_text(error));
+	check_time(o, broker);
 	int64_t retired = atomic_load(&broker->retired);
 	char since[RFC3339_TEXT];
 	if (retired)

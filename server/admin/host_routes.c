@@ -158,6 +158,24 @@ void host_return(struct exchange *x)
 	event(x, HOST_RETURNED);
 }
 
+/* --- the clock --- */
+
+void host_clock(struct exchange *x)
+{
+	struct job *job = job_new(JOB_HOST, 0);
+	if (!job) {
+		exchange_problem(x, E_NO_MEMORY, NULL);
+		return;
+	}
+	job->event = HOST_CLOCK_ACCEPTED;
+	if (exchange_call(x, job) == 0) {
+		json_t *answer = json_pack("{s:i}", "schema", 1);
+		json_set_time(answer, "accepted", job->event_time);
+		exchange_json(x, MHD_HTTP_OK, answer);
+	}
+	job_free(job);
+}
+
 /* --- files --- */
 
 /* The body as a NUL-ended text in a job of this kind; NULL after a problem was replied. */

@@ -163,6 +163,8 @@ static int write_down(const struct restoring *p, struct store *store)
 	error = store_apply(store, &audit);
 	if (!error)
 		error = apply_meta(store, META_RESTORED, p->order->now);
+	if (!error) /* whoever restores has looked at the clock */
+		error = apply_meta(store, META_TIME, p->order->now);
 	if (!error)
 		error = apply_meta(store, META_RETIRED, 0);
 	if (!error)

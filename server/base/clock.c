@@ -16,7 +16,7 @@ static int64_t system_mono(void *context)
 {
 	struct timespec now;
 	(void)context;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks, replaceable in tests: the wall clock in seconds since 1970 and a monotonic one in
- * milliseconds. */
+/* The two clocks, replaceable in tests: the wall clock in seconds since 1970, and in milliseconds a
+ * monotonic one that goes on while the machine sleeps. */
 #ifndef SERVER_CLOCK_H
 #define SERVER_CLOCK_H
 

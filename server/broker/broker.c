@@ -13,6 +13,7 @@
 #include "notes.h"
 #include "replay.h"
 #include "store.h"
+#include "timekeeper.h"
 
 /* --- open and close --- */
 
@@ -43,6 +44,8 @@ static int take_meta(const struct row *row, void *context)
 		f->has_secret = true;
 	} else if (strcmp(name, META_RESTORED) == 0) {
 		f->b->restored = broker_meta_number(row);
+	} else if (strcmp(name, META_TIME) == 0) {
+		f->b->time_known = broker_meta_number(row);
 	} else if (strcmp(name, META_RETIRED) == 0) {
 		atomic_store(&f->b->retired, broker_meta_number(row));
 	}
@@ -148,6 +151,12 @@ int broker_open(struct broker *b, struct store *store, const struct host_key *ke
 	return error;
 }
 
+void broker_keep_time(struct broker *b, struct timekeeper *time)
+{
+	b->time = time;
+	timekeeper_remember(time, b->time_known);
+}
+
 void broker_close(struct broker *b)
 {
 	free(b->losers.all);
@@ -160,6 +169,11 @@ void broker_close(struct broker *b)
 }
 
 /* --- what jobs share --- */
+
+bool broker_doubts_time(const struct broker *b)
+{
+	return b->time && timekeeper_look(b->time).trust != TIME_GOOD;
+}
 
 int broker_audit(struct broker *b, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail)

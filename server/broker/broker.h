@@ -28,6 +28,7 @@ struct store;
 #define META_RESTORED "restored"   /* seconds */
 #define META_RETIRED "retired"     /* seconds; 0: not */
 #define META_BACKUP "backup.last"  /* seconds of the last good backup */
+#define META_TIME "time"           /* seconds: the greatest time that was believed, to the minute */
 #define META_PRUNED "audit.pruned" /* seq of the last audit row that was to go */
 
 /* And of a license that was taken out, behind vendor and id: its serial. */
@@ -85,13 +86,17 @@ struct seal {
 	char hash[44 + 1]; /* and its hash, as text */
 };
 
+struct timekeeper;
+
 struct broker {
 	struct store *store;
+	struct timekeeper *time; /* whether the clock can be believed; borrowed; NULL: it can */
 	const struct host_key *key;
 	struct catalog catalog;
 	struct credentials_board board;
 	uint8_t ledger[LEDGER_ID];
 	uint8_t *secret;           /* of the ledger: RATCHET_SECRET bytes in locked memory */
+	int64_t time_known;        /* before the start; 0: none */
 	int64_t restored;          /* when the ledger was put back from a backup; 0: never */
 	atomic_llong retired;      /* when the host was retired; 0: it serves */
 	atomic_uint renew_minutes; /* [policy]; 0: the grants' own */
@@ -143,6 +148,9 @@ void broker_stopped(struct broker *, int64_t now, const char *version);
  */
 void broker_run(struct broker *, struct job **jobs, size_t n, int64_t now);
 
+/* Go by this timekeeper from now on, and tell it what time was believed last. Before the lane runs. */
+void broker_keep_time(struct broker *, struct timekeeper *);
+
 /* The number that a row of LIST_META holds as text. Any thread. */
 int64_t broker_meta_number(const struct row *);
 
@@ -155,6 +163,9 @@ int broker_audit(struct broker *, int64_t now, const char *actor, const char *ac
 /* At a batch's begin: sign what is durable, when it is time. At its end: tell the log, or forget it. */
 int seal_make(struct broker *, int64_t now);
 void seal_end(struct broker *, int64_t now, bool durable);
+
+/* Can the clock not be believed, so that nothing may be signed? */
+bool broker_doubts_time(const struct broker *);
 
 /* Put a number into the ledger's meta table, and get it back: 0 when there is none. */
 int broker_note(struct broker *, const char *meta, int64_t number);

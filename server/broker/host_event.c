@@ -2,6 +2,21 @@
 /* What happens to the host as a whole: backups, and that it retires or comes back. */
 #include "broker.h"
 #include "error.h"
+#include "rfc3339.h"
+#include "timekeeper.h"
+
+/* The row is dated by the clock that was believed until then, and tells both. */
+static int accept_clock(struct broker *b, struct job *job, int64_t now)
+{
+	char was[RFC3339_TEXT];
+	char is[RFC3339_TEXT];
+	job->event_time = b->time ? timekeeper_look(b->time).wall : now;
+	int error = broker_note(b, META_TIME, job->event_time);
+	return error ? error
+		     : broker_audit(b, now, job->actor, "clock.accepted", b->key->id,
+				    json_pack("{s:s, s:s}", "clock", rfc3339_write(job->event_time, is),
+					      "believed", rfc3339_write(now, was)));
+}
 
 int host_event_run(struct broker *b, struct job *job, int64_t now)
 {
@@ -12,6 +27,8 @@ int host_event_run(struct broker *b, struct job *job, int64_t now)
 		    [HOST_RETIRED] = {META_RETIRED, "host.retired"},
 		    [HOST_RETURNED] = {META_RETIRED, "host.returned"}};
 	int64_t retired = atomic_load(&b->retired);
+	if (job->event == HOST_CLOCK_ACCEPTED)
+		return accept_clock(b, job, now);
 	if (job->event == HOST_RETIRED)
 		job->event_time = retired ? retired : now;
 	if (job->event == HOST_RETURNED)
@@ -26,7 +43,9 @@ int host_event_run(struct broker *b, struct job *job, int64_t now)
 
 void host_event_done(struct broker *b, const struct job *job)
 {
-	if (job->event != HOST_BACKED_UP && job->code == 0)
+	if (job->event == HOST_CLOCK_ACCEPTED && job->code == 0 && b->time)
+		timekeeper_accept(b->time);
+	else if (job->event != HOST_BACKED_UP && job->code == 0)
 		atomic_store(&b->retired, job->event_time);
 }
 

@@ -38,7 +38,7 @@ enum job_kind {
 	JOB_SWEEP,
 };
 
-enum host_event { HOST_BACKED_UP, HOST_RETIRED, HOST_RETURNED };
+enum host_event { HOST_BACKED_UP, HOST_RETIRED, HOST_RETURNED, HOST_CLOCK_ACCEPTED };
 
 /* One product of a request, and what came of it. */
 struct job_line {

@@ -196,6 +196,11 @@ int request_run(struct broker *b, struct job *job, int64_t now)
 	if (!w)
 		return E_NO_MEMORY;
 	job->repeated = job->mismatched = job->enrolled = false; /* of a run that was undone */
+	if (!job->dry_run && job->kind != JOB_POLICY && broker_doubts_time(b)) {
+		job->code = E_CLOCK_UNSAFE;
+		free(w);
+		return 0;
+	}
 	work_begin(w, b, job, now);
 	int error = work_load(w);
 	if (!error && job->kind == JOB_POLICY) {

@@ -231,7 +231,7 @@ static int show(struct work *w)
 	if (!s)
 		return E_NO_MEMORY;
 	int error = 0;
-	*code = t->n++ < SHOWS_MAX ? verify(w, s) : E_BUSY;
+	*code = broker_doubts_time(w->b) ? E_CLOCK_UNSAFE : t->n++ < SHOWS_MAX ? verify(w, s) : E_BUSY;
 	if (*code == E_NO_MEMORY)
 		error = *code;
 	if (!*code)

@@ -23,6 +23,7 @@ int license_request_more_run(struct invocation *);
 int install_run(struct invocation *);      /* install.c */
 int host_request_run(struct invocation *); /* host.c */
 int host_replace_run(struct invocation *);
+int host_clock_run(struct invocation *);  /* clock.c */
 int host_retire_run(struct invocation *); /* retire.c */
 int host_install_run(struct invocation *);
 int host_show_run(struct invocation *);

@@ -185,6 +185,8 @@ static const struct command_option backup_options[] = {
 	{"passphrase", "-|@FILE", "the passphrase: - for standard input, or @FILE; else it is asked for", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option clock_options[] = {CHANGE_OPTION_YES, {NULL, NULL, NULL, 0}};
+
 static const struct command_option retire_options[] = {
 	{"undo", NULL, "serve again", 0},
 	{"with-key", NULL, "put the host's keys into the backup, under a passphrase", 0},
@@ -339,6 +341,8 @@ static const struct command commands[] = {
 	 host_install_run},
 	{"host replace", "", 0, 0, "make a request for a host in another's place, after a restore without its key",
 	 request_options, host_replace_run},
+	{"host accept-clock", "", 0, 0, "believe the host's clock as it stands, after CLOCK_UNSAFE", clock_options,
+	 host_clock_run},
 	{"host retire", "[FILE]", 0, 1, "serve nobody any more, leave DNS, and make the last backup", retire_options,
 	 host_retire_run},
 	{"host show", "", 0, 0, "show this host's keys and certificates", NULL, host_show_run},

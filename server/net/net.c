@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "error.h"
 #include "log.h"
+#include "timekeeper.h"
 
 #define BACKLOG 4096
 #define TICK_MS 250
@@ -116,7 +117,7 @@ static void retry_accepts(struct net *net)
 static void watch_time(struct net *net, int64_t now_ms)
 {
 	struct counters *counters = net->settings.counters;
-	int64_t wall = clock_wall(&net->settings.clock);
+	int64_t wall = clock_wall(&net->settings.system);
 	int64_t now_us = clock_us();
 	int64_t step = (wall - net->last_wall) - (now_ms - net->last_tick) / 1000;
 	histogram_add(&counters->took.loop_lag, now_us - net->last_tick_us - TICK_MS * 1000);
@@ -132,6 +133,15 @@ static void watch_time(struct net *net, int64_t now_ms)
 	net->last_tick_us = now_us;
 }
 
+/* Can the clock be believed? */
+static void watch_trust(struct net *net)
+{
+	struct timekeeper *time = net->settings.broker->time;
+	bool unsafe = time && timekeeper_look(time).trust != TIME_GOOD;
+	if (atomic_exchange(&net->settings.counters->clock_unsafe, unsafe) != unsafe)
+		log_event(unsafe ? EVENT_CLOCK_UNSAFE : EVENT_CLOCK_TRUSTED);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct net *net = timer->data;
@@ -140,6 +150,7 @@ static void on_tick(uv_timer_t *timer)
 	if (net->fatal)
 		begin_stop(net, now_ms);
 	watch_time(net, now_ms);
+	watch_trust(net);
 	if (net->settings.on_tick)
 		net->settings.on_tick(net->settings.context);
 	conn_sweep(net, now_ms, net->stop_by != 0);
@@ -335,7 +346,7 @@ void net_attach(struct net *net, struct lane *lane)
 
 int net_run(struct net *net)
 {
-	net->last_wall = clock_wall(&net->settings.clock);
+	net->last_wall = clock_wall(&net->settings.system);
 	net->last_tick = clock_mono_ms(&net->settings.clock);
 	net->last_tick_us = clock_us();
 	uv_run(&net->loop, UV_RUN_DEFAULT);

@@ -32,7 +32,8 @@ struct net_limits {
 struct net_settings {
 	struct broker *broker;
 	struct counters *counters;
-	struct clock clock;
+	struct clock clock;  /* as far as it can be believed */
+	struct clock system; /* as it is */
 	struct net_limits limits;
 	void (*on_reload)(void *context); /* SIGHUP */
 	void (*on_tick)(void *context);   /* four times a second */

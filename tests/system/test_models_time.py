@@ -53,7 +53,7 @@ def test_a_year_of_volume(hosts, vendor, machines, clock):
     assert seen == {3: ("licensed", None), 16: ("overdue", None), 149: ("overdue", None), 151: ("overdue", 30),
                     179: ("overdue", 30), 181: ("expired", None), 300: ("expired", None)}
     assert "it shows notices and loses nothing" in machine("status").stdout
-    host.start()
+    host.start().ctl("host", "accept-clock", "--yes")  # it was off for long
     machine.options[-1] = f"127.0.0.1:{host.port}"
     machine.done("renew", PRODUCT)
     assert machine.status()["state"] == "licensed"

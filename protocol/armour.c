@@ -54,7 +54,7 @@ static const char *skip_space(const char *text, size_t *n)
 	return text;
 }
 
-static int is_bare(const char *text, size_t n)
+bool armour_is_bare(const char *text, size_t n)
 {
 	text = skip_space(text, &n);
 	return n >= sizeof(BARE) - 1 && memcmp(text, BARE, sizeof(BARE) - 1) == 0;
@@ -65,31 +65,39 @@ static const char *find(const char *text, size_t n, const char *what)
 	return n ? memmem(text, n, what, strlen(what)) : NULL;
 }
 
-int armour_read(const char *label, const char *text, size_t n, char **ret_token)
+int armour_next(const char *label, const char *text, size_t n, size_t *at, char **ret)
 {
 	char begin[64];
 	char end[64];
-	if (n > LIMIT_TOKEN)
-		return E_TOO_LARGE;
-	if (is_bare(text, n))
-		return copy_dense(text, n, ret_token);
 	snprintf(begin, sizeof(begin), BEGIN "%s" DASHES, label);
 	snprintf(end, sizeof(end), END "%s" DASHES, label);
-	const char *from = find(text, n, begin);
+	const char *from = find(text + *at, n - *at, begin);
 	if (!from)
-		return E_ARMOUR_INVALID;
+		return E_NOT_FOUND;
 	from += strlen(begin);
 	const char *to = find(from, n - (size_t)(from - text), end);
 	if (!to)
 		return E_ARMOUR_INVALID;
-	return copy_dense(from, (size_t)(to - from), ret_token);
+	*at = (size_t)(to - text) + strlen(end);
+	return copy_dense(from, (size_t)(to - from), ret);
+}
+
+int armour_read(const char *label, const char *text, size_t n, char **ret_token)
+{
+	size_t at = 0;
+	if (n > LIMIT_TOKEN)
+		return E_TOO_LARGE;
+	if (armour_is_bare(text, n))
+		return copy_dense(text, n, ret_token);
+	int error = armour_next(label, text, n, &at, ret_token);
+	return error == E_NOT_FOUND ? E_ARMOUR_INVALID : error;
 }
 
 int armour_label(const char *text, size_t n, char *out, size_t room)
 {
 	if (n > LIMIT_TOKEN)
 		return E_TOO_LARGE;
-	if (is_bare(text, n)) {
+	if (armour_is_bare(text, n)) {
 		out[0] = 0;
 		return 0;
 	}

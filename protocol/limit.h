@@ -35,6 +35,10 @@
 #define LIMIT_TOKEN 262144     /* any signed file */
 #define LIMIT_CERTIFICATE 2048 /* a host certificate: it must fit into the hello */
 #define LIMIT_LEASE 3072
+#define LIMIT_OFFLINE_REQUEST 3072
+#define LIMIT_OFFLINE_ANSWER 8192 /* a lease and a certificate are in it */
+#define LIMIT_BUNDLE 1000         /* requests or answers of one bundle */
+#define LIMIT_BUNDLE_BYTES 12582912
 #define LIMIT_GRANTS 256
 #define LIMIT_KEYS 1000 /* pool or redemption keys of one grant */
 #define LIMIT_KEY_DAYS 3660

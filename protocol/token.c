@@ -16,10 +16,12 @@ const struct token_kind token_host_request = {"muster.host-request", "HOST REQUE
 const struct token_kind token_license_request = {"muster.license-request", "LICENSE REQUEST"};
 const struct token_kind token_revocations = {"muster.revocations", "REVOCATIONS"};
 const struct token_kind token_checkpoint = {"muster.checkpoint", "CHECKPOINT"};
+const struct token_kind token_request = {"muster.request", "REQUEST"};
+const struct token_kind token_answer = {"muster.answer", "ANSWER"};
 
 static const struct token_kind *const kinds[] = {
-	&token_license,      &token_product,         &token_certificate, &token_lease,
-	&token_host_request, &token_license_request, &token_revocations, &token_checkpoint};
+	&token_license,         &token_product,     &token_certificate, &token_lease,   &token_host_request,
+	&token_license_request, &token_revocations, &token_checkpoint,  &token_request, &token_answer};
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -22,7 +22,8 @@ struct token_kind {
 	const char *label;
 };
 extern const struct token_kind token_license, token_product, token_certificate, token_lease,
-	token_host_request, token_license_request, token_revocations, token_checkpoint;
+	token_host_request, token_license_request, token_revocations, token_checkpoint, token_request,
+	token_answer;
 
 /* The kind of an armour label or of a typ, or NULL. */
 const struct token_kind *token_kind_by_label(const char *label);

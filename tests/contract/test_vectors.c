@@ -17,6 +17,8 @@
 #include <jansson.h>
 #include <sodium.h>
 
+#include "armour.h"
+#include "bundle.h"
 #include "certificate.h"
 #include "channel.h"
 #include "checkpoint.h"
@@ -24,6 +26,8 @@
 #include "lease.h"
 #include "license.h"
 #include "license_request.h"
+#include "offline_answer.h"
+#include "offline_request.h"
 #include "paserk.h"
 #include "product.h"
 #include "revocations.h"
@@ -521,6 +525,8 @@ struct tokens {
 	uint8_t vendor_secret[PASETO_SECRET];
 	uint8_t host[PASETO_PUBLIC];
 	uint8_t host_secret[PASETO_SECRET];
+	uint8_t device[PASETO_PUBLIC];
+	uint8_t device_secret[PASETO_SECRET];
 };
 
 static void tokens_load(struct tokens *t)
@@ -536,6 +542,10 @@ static void tokens_load(struct tokens *t)
 	assert_string_equal(text, text_of(t->document, "vendor_public"));
 	paserk_public_write(t->host, text);
 	assert_string_equal(text, text_of(t->document, "host_public"));
+	hex_of(t->document, "device_seed", seed, sizeof(seed));
+	crypto_sign_seed_keypair(t->device, t->device_secret, seed);
+	paserk_public_write(t->device, text);
+	assert_string_equal(text, text_of(t->document, "device_public"));
 }
 
 static const char *token_of(const struct tokens *t, const char *kind)
@@ -593,6 +603,76 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	json_decref(t.document);
 }
 
+static void test_offline_tokens_are_read_and_written_alike(void **state)
+{
+	struct tokens t;
+	static struct offline_request request;
+	static struct offline_answer answer;
+	static struct lease lease;
+	static struct certificate cert;
+	char device[DEVICE_ID_TEXT];
+	char *token = NULL;
+	(void)state;
+	tokens_load(&t);
+	const char *text = token_of(&t, "request");
+	assert_int_equal(offline_request_open(text, strlen(text), &request, NULL), 0);
+	device_id_write(request.device, device);
+	assert_string_equal(device, text_of(t.document, "device"));
+	expect_token(&t, "request", offline_request_sign(&request, t.device_secret, &token), &token);
+	text = token_of(&t, "answer");
+	assert_int_equal(offline_answer_verify(text, strlen(text), t.vendor, text_of(t.document, "product"),
+					       request.device, &answer, &lease, &cert),
+			 0);
+	assert_string_equal(answer.request, request.head.jti);
+	expect_token(&t, "answer", offline_answer_sign(&answer, t.host_secret, &token), &token);
+	json_decref(t.document);
+}
+
+/* What stands inside of a bundle's block, read as a bundle of requests. */
+static int read_inside(const char *inside, const struct token_kind *kind, struct bundle *b)
+{
+	char *text = NULL;
+	assert_int_equal(armour_write("BUNDLE", inside, &text), 0);
+	int error = bundle_read(kind, text, strlen(text), b);
+	free(text);
+	return error;
+}
+
+static void test_bundles(void **state)
+{
+	json_t *document = load_own("bundles.json");
+	const char *kind;
+	const char *name;
+	json_t *row;
+	json_t *inside;
+	struct bundle b;
+	(void)state;
+	json_object_foreach (json_object_get(document, "bundles"), kind, row) {
+		const struct token_kind *of = strcmp(kind, "request") == 0 ? &token_request : &token_answer;
+		json_t *members = json_object_get(row, "members");
+		char *ours = NULL;
+		char *want = NULL;
+		assert_int_equal(read_inside(text_of(row, "inside"), of, &b), 0);
+		assert_int_equal(b.n, json_array_size(members));
+		for (size_t i = 0; i < b.n; i++)
+			assert_string_equal(b.tokens[i], json_string_value(json_array_get(members, i)));
+		assert_int_equal(bundle_write(&b, &ours), 0);
+		assert_int_equal(armour_write("BUNDLE", text_of(row, "inside"), &want), 0);
+		assert_string_equal(ours, want);
+		free(ours);
+		free(want);
+		bundle_fini(&b);
+	}
+	json_object_foreach (json_object_get(document, "invalid"), name, inside) {
+		assert_int_equal(read_inside(json_string_value(inside), &token_request, &b),
+				 E_BUNDLE_INVALID);
+		bundle_fini(&b);
+	}
+	assert_int_equal(read_inside(text_of(document, "newer"), &token_request, &b), E_CRITICAL_UNKNOWN);
+	bundle_fini(&b);
+	json_decref(document);
+}
+
 static void test_the_payloads_are_the_claims(void **state)
 {
 	struct tokens t;
@@ -605,7 +685,10 @@ static void test_the_payloads_are_the_claims(void **state)
 		json_t *claims = NULL;
 		const char *token = text_of(row, "token");
 		snprintf(typ, sizeof(typ), "muster.%s", kind);
-		const uint8_t *key = strcmp(text_of(row, "signer"), "host") == 0 ? t.host : t.vendor;
+		const char *signer = text_of(row, "signer");
+		const uint8_t *key = strcmp(signer, "host") == 0     ? t.host
+				     : strcmp(signer, "device") == 0 ? t.device
+								     : t.vendor;
 		assert_non_null(token_kind_by_typ(typ));
 		assert_int_equal(token_open(token_kind_by_typ(typ), token, strlen(token), key, &claims), 0);
 		assert_true(json_equal(claims, json_object_get(row, "claims")));
@@ -653,6 +736,8 @@ int main(void)
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_a_connection_byte_for_byte),
 		cmocka_unit_test(test_each_token_is_read_and_written_alike),
+		cmocka_unit_test(test_offline_tokens_are_read_and_written_alike),
+		cmocka_unit_test(test_bundles),
 		cmocka_unit_test(test_the_payloads_are_the_claims),
 		cmocka_unit_test(test_the_lease_verifies),
 	};

@@ -17,6 +17,7 @@ import independent as ind  # noqa: E402
 
 VENDOR = ind.signing_key(b"v" * 32)  # as fuzz.h has them
 HOST = ind.signing_key(b"h" * 32)
+DEVICE = ind.signing_key(b"d" * 32)
 
 
 def payload(claims):
@@ -34,8 +35,14 @@ def own(kind):
         claims["host"]["sign"] = ind.k4_public(host)
     if kind == "checkpoint":
         claims["sign"] = ind.k4_public(host)
-    if kind in ("lease", "license-request"):
+    if kind in ("lease", "license-request", "request", "answer"):
         claims["vendor"] = ind.k4_pid(vendor)
+    if kind == "request":
+        claims["sign"] = ind.k4_public(ind.public_of(DEVICE))
+        claims["iss"] = ind.b64(ind.device_id(ind.unb64(claims["static"]), ind.public_of(DEVICE)))
+    if kind == "answer":
+        claims["lease"] = ind.token_sign(HOST, own("lease"), "")
+        claims["certificate"] = ind.token_sign(VENDOR, own("certificate"), "")
     return claims
 
 
@@ -72,6 +79,14 @@ def claims_seeds(kind):
         yield "others-key", payload({**full, "sign": ind.k4_public(ind.public_of(VENDOR))})
     if kind == "license-request":
         yield "twice-a-grant", payload({**full, "wants": full["wants"] * 2})
+    if kind == "request":
+        yield "bare", payload(without(full, "org", "version", "plans", "user", "serial", "reinstalled", "hostname", "os", "agent",
+                                      "components"))
+        yield "others-key", payload({**full, "sign": ind.k4_public(ind.public_of(VENDOR))})
+        yield "others-id", payload({**full, "iss": "A" * 43})
+    if kind == "answer":
+        yield "others-lease", payload({**full, "device": "A" * 43})
+        yield "no-certificate", payload({**full, "certificate": full["lease"]})
     if kind == "product":
         yield "plain", payload({**full, "product": {"id": "a", "name": "A"}})
 
@@ -160,6 +175,27 @@ def connection():
     third = client.confirm(b"request")
     host.finish(third)
     return first, second, third, host.seal(b"answer"), client.seal(b"ping")
+
+
+def bundle_seeds():
+    """The first byte: requests or answers."""
+    members = ["v4.public.AAAA", "v4.public.BBBB"]
+    block = "-----BEGIN MUSTER BUNDLE-----\n{}\n-----END MUSTER BUNDLE-----\n"
+    single = "-----BEGIN MUSTER REQUEST-----\nv4.public.AAAA\n-----END MUSTER REQUEST-----\n"
+    inside = ind.bundle_inside("REQUEST", members)
+    yield "two", b"\0" + block.format(inside).encode()
+    yield "answers", b"\1" + block.format(ind.bundle_inside("ANSWER", members)).encode()
+    yield "of-answers", b"\0" + block.format(ind.bundle_inside("ANSWER", members)).encode()
+    yield "empty", b"\0" + block.format(ind.bundle_inside("REQUEST", [])).encode()
+    yield "count", b"\0" + block.format(ind.bundle_inside("REQUEST", members, count=3)).encode()
+    yield "newer", b"\0" + block.format(ind.bundle_inside("REQUEST", members, version=2)).encode()
+    yield "cut", b"\0" + block.format(inside)[:60].encode()
+    yield "hash", b"\0" + block.format(inside[:-1] + "_").encode()
+    yield "no-comma", b"\0" + block.format("A" * 60).encode()
+    yield "single", b"\0" + single.encode()
+    yield "row", b"\0" + (single + "between" + single).encode()
+    yield "row-cut", b"\0" + (single + single[:40]).encode()
+    yield "bare", b"\0 v4.public.AA AA\r\n"
 
 
 def frame_seeds():
@@ -284,6 +320,7 @@ def main():
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")
+    sets.update({"offline_request": claims_seeds("request"), "offline_answer": claims_seeds("answer"), "bundle": bundle_seeds()})
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
         for name, data in seeds:

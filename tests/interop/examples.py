@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One organisation with fixed keys: the claims behind the vectors, the interoperability tests and PROTOCOL.md's example."""
 
-from independent import b64, device_id, k4_pid, k4_public, key_check, key_hash, public_of, signing_key, x25519_pair
+from independent import (b64, device_id, k4_pid, k4_public, key_check, key_hash, public_of, signing_key, token_sign,
+                         x25519_pair)
 
 # Seeds anybody can type; never use them for anything but tests.
 VENDOR = signing_key(b"muster test vendor ed25519 seed.")
@@ -36,7 +37,15 @@ POLICY = {"threshold": 25, "window_days": 30, "lease_days": 180, "renew_minutes"
 
 KEY_SALT = bytes(range(16))
 KEYS = [bare + key_check(bare) for bare in ("346789ABCDEFGHJKMNPQRTVW", "XYXYXYXYXYXYXYXYXYXYXYXY")]
-HOST_KINDS = ("lease", "host-request", "license-request", "checkpoint")  # signed by the host
+HOST_KINDS = ("lease", "host-request", "license-request", "checkpoint", "answer")  # signed by the host
+
+
+def signer_of(kind):
+    """Who signs a kind of file: its name and its key."""
+    if kind == "request":
+        return "device", DEVICE_SIGN
+    return ("host", HOST) if kind in HOST_KINDS else ("vendor", VENDOR)
+
 
 CLAIMS = {
     "product": {**head("product", VENDOR_PID, "AAAAAAAAAAAAAAAAAAAAAA"), "product": PRODUCT, "grace_days": 30, "prompt_days": 25,
@@ -75,3 +84,11 @@ CLAIMS = {
     "revocations": {**head("revocations", VENDOR_PID, "GGGGGGGGGGGGGGGGGGGGGA"), "number": 3, "hosts": [HOST_PID],
                     "licenses": ["lagoon-1", "lagoon-2"], "keys": [b64(key_hash(KEY_SALT, KEYS[1])), b64(bytes(range(32)))]},
 }
+CLAIMS["request"] = {**head("request", b64(DEVICE), b64(bytes(range(200, 216)))), "sign": k4_public(public_of(DEVICE_SIGN)),
+                     "static": b64(x25519_pair(DEVICE_STATIC).public.data), "vendor": VENDOR_PID, "org": "fjord",
+                     "product": "acme-cad", "version": "7.1", "plans": ["modeler", "render"], "user": "kari@fjord.example",
+                     "serial": 4, "reinstalled": True, "hostname": "mine-17.fjord.example", "os": "Linux 6.1.0 x86_64",
+                     "agent": "muster/0.1.0", "components": [{"kind": 2, "tag": 48879}, {"kind": 9, "tag": 7}]}
+CLAIMS["answer"] = {**head("answer", HOST_PID, "IIIIIIIIIIIIIIIIIIIIIA"), "request": CLAIMS["request"]["jti"], "device": b64(DEVICE),
+                    "vendor": VENDOR_PID, "product": "acme-cad", "lease": token_sign(HOST, CLAIMS["lease"], HOST_PID),
+                    "certificate": token_sign(VENDOR, CLAIMS["certificate"], VENDOR_PID)}

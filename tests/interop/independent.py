@@ -136,6 +136,12 @@ def token_verify(public, token, typ):
     return claims
 
 
+def bundle_inside(label, members, count=None, version=1):
+    """What stands in the block of a bundle."""
+    body = "".join(f"{part}," for part in (version, label, len(members) if count is None else count, *members))
+    return body + b64(hashlib.blake2b(body.encode(), digest_size=32).digest())
+
+
 def device_id(fixed, sign):
     return hashlib.blake2b(b"muster/1 device" + fixed + sign, digest_size=32).digest()
 

@@ -11,8 +11,8 @@ import tempfile
 
 import examples
 import independent
-from independent import (PREAMBLE, Peer, b64, device_id, frame, k4_public, pid_bytes, prologue, public_of, refusal,
-                         token_sign, x25519_pair)
+from independent import (PREAMBLE, Peer, b64, bundle_inside, device_id, frame, k4_pid, k4_public, pid_bytes, prologue, public_of,
+                         refusal, token_sign, x25519_pair)
 
 FOLDER = os.path.join(independent.ROOT, "tests", "contract", "vectors")
 
@@ -75,16 +75,32 @@ def handshake(pb):
 def tokens():
     rows = {}
     for kind, claims in examples.CLAIMS.items():
-        host = kind in examples.HOST_KINDS
-        rows[kind] = {"signer": "host" if host else "vendor",
-                      "token": token_sign(examples.HOST if host else examples.VENDOR, claims, claims["iss"]), "claims": claims}
+        signer, key = examples.signer_of(kind)
+        footer = k4_pid(public_of(key)) if signer == "device" else claims["iss"]
+        rows[kind] = {"signer": signer, "token": token_sign(key, claims, footer), "claims": claims}
     return {"schema": 1, "vendor_seed": bytes(examples.VENDOR).hex(), "vendor_public": k4_public(public_of(examples.VENDOR)),
             "host_seed": bytes(examples.HOST).hex(), "host_public": k4_public(public_of(examples.HOST)),
+            "device_seed": bytes(examples.DEVICE_SIGN).hex(), "device_public": k4_public(public_of(examples.DEVICE_SIGN)),
             "product": "acme-cad", "device": b64(examples.DEVICE), "tokens": rows}
 
 
+def bundles():
+    """Two requests, two answers: what stands in the block, and what a reader must refuse."""
+    rows = {}
+    for kind in ("request", "answer"):
+        signer, key = examples.signer_of(kind)
+        jtis = (examples.CLAIMS[kind]["jti"], b64(bytes(range(216, 232))))
+        members = [token_sign(key, dict(examples.CLAIMS[kind], jti=jti), k4_pid(public_of(key))) for jti in jtis]
+        rows[kind] = {"members": members, "inside": bundle_inside(kind.upper(), members)}
+    good = rows["request"]["inside"]
+    wrong = {"cut": good[:-44], "hash": good[:-1] + ("A" if good[-1] != "A" else "B"),
+             "count": bundle_inside("REQUEST", rows["request"]["members"], count=3), "empty": bundle_inside("REQUEST", [])}
+    return {"schema": 1, "bundles": rows, "invalid": wrong, "newer": bundle_inside("REQUEST", ["x"], version=2)}
+
+
 def make(pb):
-    return {"device_id.json": device_ids(), "frames.json": frames(), "handshake.json": handshake(pb), "tokens.json": tokens()}
+    return {"device_id.json": device_ids(), "frames.json": frames(), "handshake.json": handshake(pb), "tokens.json": tokens(),
+            "bundles.json": bundles()}
 
 
 def text_of(document):

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "armour.h"
+#include "bundle.h"
 #include "certificate.h"
 #include "channel.h"
 #include "checkpoint.h"
@@ -17,6 +19,8 @@
 #include "license.h"
 #include "license_request.h"
 #include "message.h"
+#include "offline_answer.h"
+#include "offline_request.h"
 #include "paserk.h"
 #include "product.h"
 #include "revocations.h"
@@ -250,6 +254,8 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 	static struct lease lease;
 	static struct host_request request;
 	static struct license_request more;
+	static struct offline_request offline;
+	static struct offline_answer answer;
 	struct checkpoint point;
 	struct revocations list = {.number = 0};
 	int error = E_USAGE;
@@ -273,6 +279,11 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 		error = revocations_sign(&list, secret, ret);
 	if (strcmp(kind, "checkpoint") == 0 && (error = checkpoint_open(token, n, &point, NULL)) == 0)
 		error = checkpoint_sign(&point, secret, ret);
+	if (strcmp(kind, "request") == 0 && (error = offline_request_open(token, n, &offline, NULL)) == 0)
+		error = offline_request_sign(&offline, secret, ret);
+	if (strcmp(kind, "answer") == 0 &&
+	    (error = offline_answer_open(token, n, public, &answer, NULL)) == 0)
+		error = offline_answer_sign(&answer, secret, ret);
 	license_fini(&license);
 	revocations_fini(&list);
 	return error;
@@ -335,6 +346,61 @@ static int do_lease_verify(char **words)
 	return answer_text(error, "");
 }
 
+static int do_answer_verify(char **words)
+{
+	struct bytes vendor = exactly(words[2], PASETO_PUBLIC);
+	struct bytes device = exactly(words[4], DEVICE_ID);
+	static struct offline_answer answer;
+	static struct lease lease;
+	static struct certificate certificate;
+	int error = offline_answer_verify(words[1], strlen(words[1]), vendor.at, words[3], device.at, &answer,
+					  &lease, &certificate);
+	free(vendor.at);
+	free(device.at);
+	return answer_text(error, "");
+}
+
+/* --- bundles --- */
+
+static const struct token_kind *kind_of(const char *name)
+{
+	return strcmp(name, "request") == 0 ? &token_request : &token_answer;
+}
+
+/* Members with commas between them become what stands in the block. */
+static int do_bundle(char **words)
+{
+	struct bundle b = {.kind = kind_of(words[1])};
+	char *text = NULL;
+	char *inside = NULL;
+	char *rest = words[2];
+	size_t at = 0;
+	int error = 0;
+	for (char *token; !error && (token = strsep(&rest, ",")) != NULL;)
+		error = bundle_add(&b, token);
+	if (!error)
+		error = bundle_write(&b, &text);
+	if (!error)
+		error = armour_next("BUNDLE", text, strlen(text), &at, &inside);
+	bundle_fini(&b);
+	free(text);
+	return answer_token(error, inside);
+}
+
+static int do_unbundle(char **words)
+{
+	struct bytes text = bytes_of(words[2]);
+	struct bundle b;
+	int error = bundle_read(kind_of(words[1]), (char *)text.at, text.n, &b);
+	for (size_t i = 0; !error && i < b.n; i++)
+		printf("%s%s", i ? "," : "ok ", b.tokens[i]);
+	if (!error)
+		putchar('\n');
+	bundle_fini(&b);
+	free(text.at);
+	return error;
+}
+
 /* --- messages --- */
 
 static int recode(const char *kind, const struct bytes *in, uint8_t *out, size_t room, size_t *ret_n)
@@ -374,15 +440,21 @@ static const struct {
 	int n_words;
 	int (*run)(char **words); /* answers by itself when it returns 0 */
 } commands[] = {
-	{"channel", 4, do_channel}, {"feed", 2, do_feed},           {"next", 1, do_next},
-	{"payload", 1, do_payload}, {"start", 2, do_give},          {"accept", 2, do_give},
-	{"confirm", 2, do_give},    {"seal", 2, do_give},           {"answer", 1, do_take},
-	{"finish", 1, do_take},     {"open", 1, do_take},           {"out", 1, do_out},
-	{"remote", 1, do_remote},   {"hash", 1, do_remote},         {"retry", 1, do_retry},
-	{"public", 2, do_key},      {"secret", 2, do_key},          {"pid", 2, do_key},
-	{"sid", 2, do_key},         {"device-id", 3, do_device_id}, {"resign", 5, do_resign},
-	{"sign", 5, do_sign},       {"verify", 4, do_verify},       {"lease-verify", 6, do_lease_verify},
-	{"recode", 3, do_recode},   {"key-make", 1, do_key_make},   {"key-hash", 3, do_key_hash},
+	{"channel", 4, do_channel},   {"feed", 2, do_feed},
+	{"next", 1, do_next},         {"payload", 1, do_payload},
+	{"start", 2, do_give},        {"accept", 2, do_give},
+	{"confirm", 2, do_give},      {"seal", 2, do_give},
+	{"answer", 1, do_take},       {"finish", 1, do_take},
+	{"open", 1, do_take},         {"out", 1, do_out},
+	{"remote", 1, do_remote},     {"hash", 1, do_remote},
+	{"retry", 1, do_retry},       {"public", 2, do_key},
+	{"secret", 2, do_key},        {"pid", 2, do_key},
+	{"sid", 2, do_key},           {"device-id", 3, do_device_id},
+	{"resign", 5, do_resign},     {"sign", 5, do_sign},
+	{"verify", 4, do_verify},     {"lease-verify", 6, do_lease_verify},
+	{"recode", 3, do_recode},     {"key-make", 1, do_key_make},
+	{"key-hash", 3, do_key_hash}, {"answer-verify", 5, do_answer_verify},
+	{"bundle", 3, do_bundle},     {"unbundle", 3, do_unbundle},
 };
 
 static int run_line(char *line)

@@ -59,6 +59,10 @@ def test_numbers_in_the_text_are_limits():
     assert f"At most {have['LIMIT_OWED']} requests" in DOC
     assert f"At most {have['LIMIT_CERTIFICATE']} characters" in section("Host certificate")
     assert f"At most {have['LIMIT_LEASE']} characters" in section("Lease")
+    assert f"At most {have['LIMIT_OFFLINE_REQUEST']} characters" in section("Offline request")
+    assert f"At most {have['LIMIT_OFFLINE_ANSWER']} characters" in section("Offline answer")
+    assert f"at most {have['LIMIT_BUNDLE']}." in section("Bundles")
+    assert f"at most {have['LIMIT_BUNDLE_BYTES']} bytes" in section("Bundles")
 
 
 # Claims whose range is a limit: section, claim, the text that must hold it.
@@ -69,7 +73,9 @@ def test_numbers_in_the_text_are_limits():
     ("License", "renew_minutes", "0 to {LIMIT_INTERVAL_MAX}"), ("License", "retry_minutes", "0 to {LIMIT_INTERVAL_MAX}"),
     ("License", "name", "up to {LIMIT_NAME}"), ("License", "versions", "up to {LIMIT_VERSION}"),
     ("Host certificate", "host", "up to {LIMIT_HOSTNAME}"), ("Host certificate", "products", "up to {LIMIT_PRODUCTS}"),
-    ("Lease", "plans", "up to {LIMIT_PLANS}"),
+    ("Lease", "plans", "up to {LIMIT_PLANS}"), ("Offline request", "plans", "up to {LIMIT_PLANS}"),
+    ("Offline request", "components", "up to {LIMIT_COMPONENTS}"), ("Offline request", "version", "up to {LIMIT_VERSION}"),
+    ("Offline request", "hostname", "up to {LIMIT_HOSTNAME}"), ("Offline request", "user", "up to {LIMIT_USER}"),
 ])
 def test_ranges_of_claims(title, claim, text):
     cells = [r for r in rows(section(title)) if r[0].strip("`?") == claim]
@@ -128,7 +134,7 @@ def test_bounds_of_fields():
 
 KINDS = {"license": "License", "product": "Product file", "certificate": "Host certificate", "lease": "Lease",
          "host-request": "Host request", "license-request": "License request", "revocations": "Revocation list",
-         "checkpoint": "Checkpoint"}
+         "checkpoint": "Checkpoint", "request": "Offline request", "answer": "Offline answer"}
 
 
 def claims_in(text):
@@ -158,7 +164,7 @@ def test_kinds_and_labels():
 def test_optional_claims_are_optional(peer, kind):
     """What the page marks with ? may be left out, and everything else may not."""
     optional = set(re.findall(r"^\| `(\w+)`\?", section(KINDS[kind]).split("A grant:")[0], re.M))
-    key = examples.HOST if kind in examples.HOST_KINDS else examples.VENDOR
+    _, key = examples.signer_of(kind)
     args = (independent.public_of(key), independent.secret_of(key))
     for claim in examples.CLAIMS[kind]:
         claims = {k: v for k, v in examples.CLAIMS[kind].items() if k != claim}

@@ -11,7 +11,7 @@ from nacl.exceptions import BadSignatureError
 
 import examples
 from cpeer import PeerError
-from independent import (KEY_ALPHABET, b64, device_id, k4_pid, k4_public, k4_secret, k4_sid, key_check, key_hash, paseto_footer,
+from independent import (KEY_ALPHABET, b64, bundle_inside, device_id, k4_pid, k4_public, k4_secret, k4_sid, key_check, key_hash, paseto_footer,
                          paseto_sign, paseto_verify, public_of, secret_of, signing_key, token_sign, token_verify)
 
 
@@ -69,24 +69,20 @@ def test_damage_and_wrong_assertion(peer):
         paseto_verify(public_of(key), peer.ask("sign", secret_of(key), b"{}", b"", b"muster.lease"), b"muster.license")
 
 
-def signer_of(kind):
-    return examples.HOST if kind in examples.HOST_KINDS else examples.VENDOR
-
-
 @pytest.mark.parametrize("kind", sorted(examples.CLAIMS))
 def test_every_kind_is_read_and_written_alike(peer, kind):
     """Python signs, C reads it into its struct and signs that again: every claim must be there, in the same bytes."""
-    key, claims = signer_of(kind), examples.CLAIMS[kind]
-    token = token_sign(key, claims, claims["iss"])
+    (_, key), claims = examples.signer_of(kind), examples.CLAIMS[kind]
+    token = token_sign(key, claims, k4_pid(public_of(key)))
     again = peer.ask("resign", kind, public_of(key), secret_of(key), token)
     assert token_verify(public_of(key), again, "muster." + kind) == claims
-    assert paseto_footer(again).decode() == claims["iss"]
+    assert paseto_footer(again).decode() == k4_pid(public_of(key))
     assert again == token
 
 
 @pytest.mark.parametrize("kind", sorted(examples.CLAIMS))
 def test_unknown_claims_and_other_kinds(peer, kind):
-    key, claims = signer_of(kind), copy.deepcopy(examples.CLAIMS[kind])
+    (_, key), claims = examples.signer_of(kind), copy.deepcopy(examples.CLAIMS[kind])
     args = (public_of(key), secret_of(key))
     claims["future"] = {"a": [1, 2, {"b": None}], "unit": "\u00e6"}
     peer.ask("resign", kind, *args, token_sign(key, claims, ""))
@@ -133,3 +129,39 @@ def test_a_lease_is_verified(peer):
 def test_a_lease_is_refused(peer, code, change):
     with pytest.raises(PeerError, match=code):
         lease_verify(peer, **change)
+
+
+def answer_verify(peer, answer=None, key=examples.HOST, product="acme-cad", device=examples.DEVICE):
+    claims = dict(examples.CLAIMS["answer"], **(answer or {}))
+    return peer.ask("answer-verify", token_sign(key, claims, claims["iss"]), public_of(examples.VENDOR), product, device)
+
+
+def test_an_answer_is_verified(peer):
+    answer_verify(peer)
+
+
+@pytest.mark.parametrize("code, change", [
+    ("WRONG_PRODUCT", {"product": "acme-tv"}),
+    ("WRONG_DEVICE", {"device": bytes(32)}),
+    ("WRONG_DEVICE", {"answer": {"device": b64(bytes(32))}}),
+    ("WRONG_PRODUCT", {"answer": {"product": "acme-tv"}}),
+    ("WRONG_VENDOR", {"answer": {"vendor": examples.HOST_PID}}),
+    ("SIGNATURE_INVALID", {"key": examples.VENDOR}),
+    ("HOST_UNTRUSTED", {"answer": {"certificate": token_sign(examples.HOST, examples.CLAIMS["certificate"], "")}}),
+    ("SIGNATURE_INVALID", {"answer": {"lease": token_sign(examples.VENDOR, examples.CLAIMS["lease"], "")}}),
+    ("CLAIM_INVALID", {"answer": {"iss": examples.VENDOR_PID}}),
+])
+def test_an_answer_is_refused(peer, code, change):
+    with pytest.raises(PeerError, match=code):
+        answer_verify(peer, **change)
+
+
+@pytest.mark.parametrize("kind", ["request", "answer"])
+def test_bundles_both_ways(peer, kind):
+    for n in (1, 2, 25):
+        members = [paseto_sign(examples.HOST, os.urandom(20)) for _ in range(n)]
+        inside = bundle_inside(kind.upper(), members)
+        assert peer.ask("bundle", kind, ",".join(members)) == inside
+        lines = "\r\n".join(inside[i:i + 50] for i in range(0, len(inside), 50))
+        text = f"-----BEGIN MUSTER BUNDLE-----\r\n{lines}\r\n-----END MUSTER BUNDLE-----"
+        assert peer.ask("unbundle", kind, text.encode()).split(",") == members

@@ -172,17 +172,12 @@ static int load_device(struct work *w, enum work_mode mode)
 	return mode == WORK_READ ? 0 : error;
 }
 
-/*
- * A new state in place of a damaged one. What other documents prove is taken over: leases carry the vendor's
- * and the host's signatures and this device's id, so the mark, the organisation and the serials can be had
- * from them.
- */
-static void heal(struct work *w)
+/* What other documents prove: leases carry the vendor's and the host's signatures and this device's id, so
+ * the mark, the organisation and the serials can be had from them. */
+static void learn_from_leases(struct work *w)
 {
 	struct stored_lease *lease = malloc(sizeof(*lease));
 	struct fault ignored;
-	memset(w->state, 0, sizeof(*w->state));
-	memcpy(w->state->device, w->device->id, DEVICE_ID);
 	for (size_t i = 0; lease && i < w->trust.n_products; i++) {
 		const struct trust_product *p = &w->trust.products[i];
 		const char *id = p->file.product.id;
@@ -200,8 +195,22 @@ static void heal(struct work *w)
 	}
 	free(lease);
 	work_clock(w);
+}
+
+/* A new state in place of a damaged one. */
+static void heal(struct work *w)
+{
+	memset(w->state, 0, sizeof(*w->state));
+	memcpy(w->state->device, w->device->id, DEVICE_ID);
+	learn_from_leases(w);
 	w->state->tampered = w->clock.now;
 	w->damaged = false;
+}
+
+/* Nothing is known: a new machine, or one that has lost its state file. */
+static bool is_blank(const struct state *s)
+{
+	return s->n_records == 0 && s->n_ledgers == 0 && s->mark == 0;
 }
 
 /* Those of the device that this machine was a copy of. */
@@ -220,6 +229,8 @@ static int load_state(struct work *w, enum work_mode mode)
 {
 	int error = w->device ? state_load(w->folder, w->device, w->m->wall(), w->state, &w->m->fault)
 			      : E_STATE_TAMPERED;
+	if (!error && !w->damaged && is_blank(w->state))
+		learn_from_leases(w);
 	if (!error && !w->damaged)
 		return w->lock >= 0 && w->state->disowned ? drop_leases(w) : 0;
 	if (error && error != E_STATE_TAMPERED)

@@ -137,8 +137,18 @@ static int take_answer(struct flow *flow, struct ledger *l, bool repeat, bool se
 	return 0;
 }
 
-/* The call as a whole was refused. When it is known that nothing was done, the token is used up. */
-static int take_refusal(struct flow *flow, struct ledger *l, const struct fault *f, bool settling)
+/* Is it known that nothing was done, so that the token is used up? A host may refuse a repeat for a reason of
+ * the moment, although it has done what was asked the first time. */
+static bool nothing_done(int code, bool repeat)
+{
+	if (code == E_STORE_UNKNOWN || code == E_INTERNAL || code == E_TIMEOUT || code == E_RETRY)
+		return false;
+	return !repeat || error_row(code)->retry == RETRY_NEVER;
+}
+
+/* The call as a whole was refused. */
+static int take_refusal(struct flow *flow, struct ledger *l, const struct fault *f, bool repeat,
+			bool settling)
 {
 	enum call_kind kind = l->call.kind;
 	if (f->code == E_IDENTITY_FORKED && work_may_fork(flow->w)) {
@@ -147,7 +157,7 @@ static int take_refusal(struct flow *flow, struct ledger *l, const struct fault 
 		return f->code;
 	}
 	flow->again = f->code == E_RETRY;
-	if (f->code != E_STORE_UNKNOWN && f->code != E_INTERNAL && f->code != E_TIMEOUT && f->code != E_RETRY)
+	if (nothing_done(f->code, repeat))
 		forget(l);
 	if (settling)
 		return f->code;
@@ -248,7 +258,7 @@ static int take_response(struct flow *flow, struct ledger *l, bool repeat, bool 
 {
 	int error;
 	if (apply_status(&flow->response.status, flow->response.correlation, f))
-		error = take_refusal(flow, l, f, settling);
+		error = take_refusal(flow, l, f, repeat, settling);
 	else
 		error = take_answer(flow, l, repeat, settling);
 	if (error && !f->code)

@@ -88,6 +88,31 @@ static void older_call_is_settled_first(void **unused)
 	muster_free(m);
 }
 
+/* The host did what was asked, its answer was lost, and the repeat is refused for a reason of the moment: the
+ * token is not used up, or the next request would look like a copy's. */
+static void refused_repeat_is_repeated_again(void **unused)
+{
+	static const int codes[] = {E_CLOCK_UNSAFE, E_HOST_RETIRED, E_STORE_FULL, E_STORE_UNKNOWN, E_RETRY};
+	(void)unused;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct machine_dir dir = {0};
+		fresh(NULL);
+		struct muster *m = machine(&dir, one, NULL);
+		expect(m, muster_activate(m, "acme-cad", 0), 0);
+		one->mode = PEER_LOSE;
+		expect(m, muster_renew(m, "acme-cad", 0, 0), E_NO_HOST);
+		one->mode = PEER_SERVE;
+		one->call_code = codes[i];
+		assert_true(muster_renew(m, "acme-cad", 0, 0) != 0);
+		one->call_code = 0;
+		expect(m, muster_renew(m, "acme-cad", 0, 0), 0);
+		assert_int_equal(one->repeats, 1);
+		assert_int_equal(one->done, 2);
+		assert_false(one->ratchet_wrong);
+		muster_free(m);
+	}
+}
+
 /* When the host sees a request, its token is on the machine's disk already. */
 static void token_is_durable_before_it_is_sent(void **unused)
 {
@@ -274,6 +299,35 @@ static void edited_lease(void **unused)
 	muster_free(m);
 }
 
+/* A state file that was lost is made again from the leases: they are renewed, and the mark and the pin hold.
+ */
+static void lost_state(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, one, NULL);
+	char path[512];
+	long long due = -1;
+	(void)unused;
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	state_file(&dir, "state.json", path);
+	assert_int_equal(unlink(path), 0);
+	assert_string_equal(state_of(m, "acme-cad"), "licensed");
+	wall = one->now = PEER_NOW + 8 * PEER_DAY;
+	assert_int_equal(muster_next_due(m, &due), 0);
+	assert_int_equal(due, 0);
+	assert_int_equal(unlink(path), 0);
+	expect(m, muster_renew(m, NULL, 1, 0), 0);
+	assert_int_equal(one->last.call.renew.wants[0].lease_serial, 1);
+	assert_string_equal(state_of(m, "acme-cad"), "licensed");
+	assert_int_equal(unlink(path), 0);
+	two->org = "tind";
+	muster_free(m);
+	m = machine(&dir, two, NULL);
+	expect(m, muster_renew(m, "acme-cad", 0, 0), E_NO_HOST);
+	assert_non_null(strstr(muster_error_detail(m), "WRONG_ORG"));
+	muster_free(m);
+}
+
 static void damaged_key(void **unused)
 {
 	struct machine_dir dir = {0};
@@ -347,12 +401,14 @@ int main(void)
 		TEST(organisation_is_pinned),
 		TEST(lost_answer_is_asked_for_again),
 		TEST(older_call_is_settled_first),
+		TEST(refused_repeat_is_repeated_again),
 		TEST(token_is_durable_before_it_is_sent),
 		TEST(nothing_is_sent_that_is_not_kept),
 		TEST(bad_leases),
 		TEST(older_lease_is_refused),
 		TEST(edited_state),
 		TEST(edited_lease),
+		TEST(lost_state),
 		TEST(damaged_key),
 		TEST(clock_jumps),
 		TEST(first_contact_with_a_dead_clock),

@@ -175,6 +175,11 @@ bool broker_doubts_time(const struct broker *b)
 	return b->time && timekeeper_look(b->time).trust != TIME_GOOD;
 }
 
+int broker_note_time(struct broker *b, int64_t now)
+{
+	return b->time && !broker_doubts_time(b) ? broker_note(b, META_TIME, now) : 0;
+}
+
 int broker_audit(struct broker *b, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail)
 {

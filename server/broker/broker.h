@@ -164,8 +164,10 @@ int broker_audit(struct broker *, int64_t now, const char *actor, const char *ac
 int seal_make(struct broker *, int64_t now);
 void seal_end(struct broker *, int64_t now, bool durable);
 
-/* Can the clock not be believed, so that nothing may be signed? */
+/* Can the clock not be believed, so that nothing may be signed? Write down an instant that was believed, for
+ * the next start. */
 bool broker_doubts_time(const struct broker *);
+int broker_note_time(struct broker *, int64_t now);
 
 /* Put a number into the ledger's meta table, and get it back: 0 when there is none. */
 int broker_note(struct broker *, const char *meta, int64_t number);

@@ -19,7 +19,8 @@ void work_turned(struct work *w)
 
 /* The branches that the device has left: how many within a year, the oldest, and is one's end shown? */
 struct branches {
-	const uint8_t *shown;
+	uint8_t ratchet[BRANCH_MARK]; /* shown */
+	uint8_t token[BRANCH_MARK];
 	int64_t since;
 	size_t n;
 	size_t recent;
@@ -28,11 +29,16 @@ struct branches {
 	bool abandoned;
 };
 
+static bool is_mark(const struct bytes *kept, const uint8_t shown[BRANCH_MARK])
+{
+	return kept->n == BRANCH_MARK && memcmp(kept->at, shown, BRANCH_MARK) == 0;
+}
+
 static int take_branch(const struct row *row, void *context)
 {
 	struct branches *b = context;
 	const struct record_branch *r = &row->u.record.u.branch;
-	b->abandoned |= r->mark.n == BRANCH_MARK && memcmp(r->mark.at, b->shown, BRANCH_MARK) == 0;
+	b->abandoned |= is_mark(&r->mark, b->ratchet) || is_mark(&r->token, b->token);
 	b->recent += r->at > b->since;
 	if (b->n++ == 0 || r->at < b->oldest_at) {
 		b->oldest = row->u.record.num;
@@ -41,11 +47,13 @@ static int take_branch(const struct row *row, void *context)
 	return 0;
 }
 
-static int look_at_branches(struct work *w, const uint8_t shown[BRANCH_MARK], struct branches *ret)
+static int look_at_branches(struct work *w, struct branches *ret)
 {
 	struct record like = {.kind = RECORD_BRANCH, .u.branch = {.device = w->device.device}};
 	struct listing l = {.kind = LIST_RECORD, .like = &like, .by = BY(branch, device)};
-	*ret = (struct branches){.shown = shown, .since = w->now - ROLLBACK_SECONDS};
+	*ret = (struct branches){.since = w->now - ROLLBACK_SECONDS};
+	branch_mark(w->job->shown.ratchet, ret->ratchet);
+	branch_mark(w->job->shown.token, ret->token);
 	return store_page(w->b->store, &l, take_branch, ret);
 }
 
@@ -61,10 +69,13 @@ static int leave_branch(struct work *w, const struct branches *b)
 {
 	uint8_t current[RATCHET];
 	uint8_t mark[BRANCH_MARK];
+	uint8_t token[BRANCH_MARK];
 	struct record r = {.kind = RECORD_BRANCH, .u.branch = {.device = w->device.device, .at = w->now}};
 	ratchet_current(w->b->secret, w->job->device, &w->device.ratchet, current);
 	branch_mark(current, mark);
+	branch_mark(w->device.ratchet.token, token);
 	r.u.branch.mark = (struct bytes){mark, BRANCH_MARK};
+	r.u.branch.token = (struct bytes){token, BRANCH_MARK};
 	int error = b->n >= ROLLBACKS_MAX ? store_drop(w->b->store, RECORD_BRANCH, b->oldest) : 0;
 	if (!error)
 		error = store_put(w->b->store, &r);
@@ -89,7 +100,6 @@ static int accuse(struct work *w, enum suspicion s)
 int work_suspect(struct work *w, bool *ret_go)
 {
 	struct branches branches;
-	uint8_t mark[BRANCH_MARK];
 	const struct ratchet *stored = &w->device.ratchet;
 	*ret_go = true;
 	/* What was answered after the backup is not on record, so nobody can be accused of it. */
@@ -97,8 +107,7 @@ int work_suspect(struct work *w, bool *ret_go)
 		broker_tally(w->b, "ratchet.restored", 0);
 		return 0;
 	}
-	branch_mark(w->job->shown.ratchet, mark);
-	int error = look_at_branches(w, mark, &branches);
+	int error = look_at_branches(w, &branches);
 	if (error)
 		return error;
 	enum suspicion s = suspect_judge(&(struct suspect_facts){

@@ -112,6 +112,8 @@ static int run_alone(struct broker *b, int64_t now, const char *action, const ch
 				     json_pack("{s:s}", "version", version));
 	else
 		error = put_signer(b);
+	if (!error && action)
+		error = broker_note_time(b, now);
 	if (!error && !action)
 		error = seal_make(b, now);
 	if (!error)

@@ -238,8 +238,8 @@ int sweep_run(struct broker *b, struct job *job, int64_t now)
 		error = replay_sweep(b, now);
 	if (!error)
 		error = prune_sweep(b, now);
-	if (!error && b->time && !broker_doubts_time(b))
-		error = broker_note(b, META_TIME, now);
+	if (!error)
+		error = broker_note_time(b, now);
 	free(s);
 	return error;
 }

@@ -48,12 +48,14 @@ enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const
 	return ahead ? RATCHET_AHEAD : RATCHET_MISMATCH;
 }
 
-void branch_mark(const uint8_t ratchet[RATCHET], uint8_t ret[BRANCH_MARK])
+_Static_assert(RATCHET == REQUEST_TOKEN, "a mark stands for either");
+
+void branch_mark(const uint8_t ratchet_or_token[RATCHET], uint8_t ret[BRANCH_MARK])
 {
 	crypto_generichash_state state;
 	crypto_generichash_init(&state, NULL, 0, BRANCH_MARK);
 	crypto_generichash_update(&state, (const uint8_t *)MARK_LABEL, sizeof(MARK_LABEL) - 1);
-	crypto_generichash_update(&state, ratchet, RATCHET);
+	crypto_generichash_update(&state, ratchet_or_token, RATCHET);
 	crypto_generichash_final(&state, ret, BRANCH_MARK);
 }
 

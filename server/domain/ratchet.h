@@ -40,8 +40,9 @@ void ratchet_current(const uint8_t secret[RATCHET_SECRET], const uint8_t device[
 enum ratchet_judgement ratchet_judge(const uint8_t secret[RATCHET_SECRET], const uint8_t device[DEVICE_ID],
 				     const struct ratchet *stored, const struct ratchet_shown *shown);
 
-/* What is kept of the ratchet at the end of a branch that is left: enough to know it again. */
-void branch_mark(const uint8_t ratchet[RATCHET], uint8_t ret[BRANCH_MARK]);
+/* What is kept of the ratchet at the end of a branch that is left, and of its last request's token: enough to
+ * know them again. Both have 16 bytes. */
+void branch_mark(const uint8_t ratchet_or_token[RATCHET], uint8_t ret[BRANCH_MARK]);
 
 /* The row of a device that is ahead of the record, and has proved it: the ratchet that it shows is current,
  * and nothing has been answered yet. */

@@ -125,6 +125,23 @@ static void test_the_end_of_a_left_branch_shows_that_both_live(void **state)
 	assert_sound();
 }
 
+/* The last answer of the branch was lost: then its token tells. */
+static void test_the_last_request_of_a_left_branch_shows_it_too(void **state)
+{
+	struct machine m = licensed();
+	struct machine copy = m;
+	struct job *lost = request(&m, JOB_RENEW, true);
+	(void)state;
+	run(lost);
+	job_free(lost);
+	assert_int_equal(ask(&copy, JOB_RENEW, NULL), 0);
+	struct job *again = request(&m, JOB_RENEW, false);
+	run(again);
+	assert_int_equal(again->code, E_IDENTITY_FORKED);
+	job_free(again);
+	assert_int_equal(ask(&copy, JOB_RENEW, NULL), 0);
+}
+
 static void test_another_machine_is_a_copy(void **state)
 {
 	struct machine m = licensed();
@@ -311,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_what_was_not_shown_this_time_stays_known),
 		BOTH(test_a_snapshot_put_back_is_served),
 		BOTH(test_the_end_of_a_left_branch_shows_that_both_live),
+		BOTH(test_the_last_request_of_a_left_branch_shows_it_too),
 		BOTH(test_another_machine_is_a_copy),
 		BOTH(test_the_copy_that_comes_first_goes_on),
 		BOTH(test_the_copy_comes_back_as_a_device_of_its_own),

@@ -8,6 +8,7 @@ CREATE TABLE branch (                -- the end of what a device had before it w
 	num    INTEGER PRIMARY KEY,
 	device INTEGER NOT NULL,
 	mark   BLOB NOT NULL,        -- hash of its last ratchet
+	token  BLOB NOT NULL,        -- and of its last request's token
 	at     INTEGER NOT NULL,
 	UNIQUE (device, mark)
 );

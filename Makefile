@@ -95,7 +95,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test sim check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -187,7 +187,7 @@ REPLAY := $(FUZZ:%=$(O)/tests/fuzz/%)
 BENCH := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
 # The benchmarks are only built by the tests, so that they do not rot.
 TEST_PROGRAMS := $(UNIT) $(REPLAY) $(BENCH) \
-	$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/interop/*.c tests/system/*.c))
+	$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/interop/*.c tests/system/*.c)) $(O)/tests/sim/sim
 RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/run.py
 
 $(O)/libclient.a: $(call objects,client)
@@ -197,6 +197,13 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) $(BASE_LDFLAGS) -o $@ \
 		$(filter %.c %.a,$^) $(TEST_LIBS)
+
+# The simulation puts itself between libmuster and its network and disk.
+SIM_WRAPS := dial dialog_open dialog_call dialog_remote dialog_retry_after dialog_close file_replace unlink
+$(O)/tests/sim/sim: $(wildcard tests/sim/*.c tests/sim/*.h) $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(TEST_INCLUDES) -Itests/sim $(SIM_WRAPS:%=-Wl,--wrap=%) $(BASE_LDFLAGS) \
+		-o $@ $(filter %.c %.a,$^) $(TEST_LIBS)
 
 $(O)/tests/%: tests/%.c $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
@@ -219,6 +226,12 @@ test:
 	$(RUN_TESTS)
 
 test-programs: $(TEST_PROGRAMS)
+
+# Many seeds of the simulation, many days each.
+SEEDS ?= 10000
+DAYS ?= 500
+sim: deps-check $(O)/tests/sim/sim
+	SEEDS=$(SEEDS) DAYS=$(DAYS) SIM_SECONDS=100000 $(RUN_TESTS) sim
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of its own.
 sanitize:
@@ -303,6 +316,7 @@ help:
 	@echo 'run      show the whole story on real parts'
 	@echo 'test     install what is missing, then run every test'
 	@echo 'check    lint and unit tests: before each commit'
+	@echo 'sim      the simulation (SEEDS=10000 DAYS=500); a seed that breaks a rule says how to see it again'
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the rings of tests (tests/README.md) and close with 'N passed, N failed, N skipped'.
 
-Usage: run.py [ring ...]    rings: lint unit contract interop system replay; all without arguments.
+Usage: run.py [ring ...]    rings: lint unit contract interop sim system replay; all without arguments.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 PYTHON = "/usr/bin/python3"
 PROGRAM_SECONDS = 300
 SUITE_SECONDS = 1500
+SIM_SECONDS = int(os.environ.get("SIM_SECONDS", 600))
 
 
 class Totals:
@@ -89,6 +91,24 @@ def replay(totals):
         totals.add(f"fuzz/{source.stem} ({inputs} inputs)", int(ok), int(not ok), 0, time.monotonic() - start, output)
 
 
+def simulation(totals):
+    """Seeds of the simulation, spread over the cores; then its wrong variants, which must each be found."""
+    seeds, days, cores = int(os.environ.get("SEEDS", 200)), os.environ.get("DAYS", "60"), os.cpu_count() or 1
+    program = str(BUILD / "tests" / "sim" / "sim")
+    start = time.monotonic()
+    share = -(-seeds // cores)
+    ranges = [(1 + i * share, min(share, seeds - i * share)) for i in range(cores) if i * share < seeds]
+    with concurrent.futures.ThreadPoolExecutor(cores) as pool:
+        done = list(pool.map(lambda r: run([program, "--seed", str(r[0]), "--seeds", str(r[1]), "--days", days], SIM_SECONDS), ranges))
+    ok, output = all(code == 0 for _, code in done), "".join(text for text, _ in done)
+    totals.add(f"sim ({seeds} seeds of {days} days)", int(ok), int(not ok), 0, time.monotonic() - start, output)
+    for variant in ("skip-commit", "answer-first", "forget-ratchet"):
+        start = time.monotonic()
+        output, code = run([program, "--seeds", "100", "--days", days, "--variant", variant, "--until-broken"], PROGRAM_SECONDS)
+        found = code == 1 and "replay:" in output
+        totals.add(f"sim finds {variant}", int(found), int(not found), 0, time.monotonic() - start, output)
+
+
 def lint(totals):
     start = time.monotonic()
     output, code = run([PYTHON, "tests/lint/lint.py"], PROGRAM_SECONDS)
@@ -100,6 +120,7 @@ RINGS = {
     "lint": lint,
     "unit": lambda totals: cmocka(totals, "unit"),
     "contract": lambda totals: (cmocka(totals, "contract"), pytest(totals, "contract")),
+    "sim": simulation,
     "interop": lambda totals: pytest(totals, "interop"),
     "replay": replay,
     "system": lambda totals: pytest(totals, "system"),

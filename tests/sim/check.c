@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must always hold. */
+#include <sodium.h>
+#include <string.h>
+
+#include "error.h"
+#include "handle.h"
+#include "world.h"
+
+#define ANSWERS_KEPT 1024
+#define SECONDS_OFF (HOUR + 600) /* what a clock may be off without being doubted, as the world turns it */
+#define LEASE_LONGEST (180LL * DAY)
+#define POOL_QUANTITY 4
+
+/* --- devices --- */
+
+struct acked *check_device(const uint8_t device[DEVICE_ID])
+{
+	for (size_t i = 0; i < WORLD_DEVICES; i++) {
+		struct acked *a = &world.acked[i];
+		if (a->used && memcmp(a->device, device, DEVICE_ID) == 0)
+			return a;
+		if (a->used)
+			continue;
+		a->used = true;
+		memcpy(a->device, device, DEVICE_ID);
+		return a;
+	}
+	broken("more than %d identities were made", WORLD_DEVICES);
+	return &world.acked[0];
+}
+
+/* --- every answer of a host, heard or not --- */
+
+/* One answer for a device and token, whatever is repeated, late or lost. */
+static struct {
+	uint8_t key[32];
+	uint8_t digest[32];
+} kept[ANSWERS_KEPT];
+
+static void check_same(const struct host *h, const struct job *job)
+{
+	crypto_generichash_state state;
+	uint8_t key[32];
+	uint8_t digest[32];
+	crypto_generichash_init(&state, NULL, 0, 32);
+	crypto_generichash_update(&state, (const uint8_t *)&world.seed, sizeof(world.seed));
+	crypto_generichash_update(&state, (const uint8_t *)&h->number, sizeof(h->number));
+	crypto_generichash_update(&state, job->device, DEVICE_ID);
+	crypto_generichash_update(&state, job->shown.token, REQUEST_TOKEN);
+	crypto_generichash_final(&state, key, sizeof(key));
+	crypto_generichash_init(&state, NULL, 0, 32);
+	crypto_generichash_update(&state, (const uint8_t *)&job->counter, sizeof(job->counter));
+	crypto_generichash_update(&state, job->ratchet, RATCHET);
+	for (size_t i = 0; i < job->n_lines; i++) {
+		const char *lease = job->lines[i].lease ? job->lines[i].lease : "";
+		crypto_generichash_update(&state, (const uint8_t *)lease, strlen(lease));
+		crypto_generichash_update(&state, (const uint8_t *)&job->lines[i].answer.code, sizeof(int));
+	}
+	crypto_generichash_final(&state, digest, sizeof(digest));
+	size_t at = (size_t)(key[0] | key[1] << 8) % ANSWERS_KEPT;
+	if (memcmp(kept[at].key, key, sizeof(key)) == 0 &&
+	    memcmp(kept[at].digest, digest, sizeof(digest)) != 0 && !job->mismatched)
+		broken("host %zu gave two answers to one request", h->number);
+	memcpy(kept[at].key, key, sizeof(key));
+	memcpy(kept[at].digest, digest, sizeof(digest));
+}
+
+/* A pool's lease runs as long as its grant. */
+static void check_lease(const struct host *h, const struct answer_line *a)
+{
+	int64_t off = a->issued - world.now;
+	if (off > SECONDS_OFF || off < -SECONDS_OFF)
+		broken("host %zu dated a lease %lld s off", h->number, (long long)off);
+	if (a->grant == 1 && a->expires > a->issued + LEASE_LONGEST)
+		broken("host %zu gave a lease of %lld days", h->number,
+		       (long long)(a->expires - a->issued) / DAY);
+}
+
+/* Of machines with one identity another may be served once, as if the first had been put back; then the first
+ * must be found when it comes again. */
+static void check_copies(const struct host *h, struct acked *a, const struct job *job)
+{
+	size_t sender = (size_t)(world.sender - world.machines);
+	unsigned bit = 1u << sender;
+	if (job->repeated)
+		return;
+	if (a->hosts[h->number].left & bit)
+		broken("machine %zu lives on as a device that another one is", sender);
+	if (job->mismatched)
+		a->hosts[h->number].left |= a->hosts[h->number].served & ~bit;
+	a->hosts[h->number].served |= bit;
+}
+
+void check_job(struct host *h, const struct job *job)
+{
+	if (job->kind > JOB_REDEEM)
+		return;
+	struct acked *a = check_device(job->device);
+	world.answers++;
+	trace("    host %zu, device %02x%02x: shown %llu, %s%s, now %llu", h->number, job->device[0],
+	      job->device[1], (unsigned long long)job->shown.counter,
+	      job->code ? error_name(job->code) : "done",
+	      job->repeated     ? " (a repeat)"
+	      : job->mismatched ? " (out of step)"
+				: "",
+	      (unsigned long long)job->counter);
+	world.forks += job->code == E_IDENTITY_FORKED;
+	world.rollbacks += job->mismatched && !job->code;
+	if (job->code && error_row(job->code)->number != -job->code)
+		broken("host %zu refused with the unknown code %d", h->number, job->code);
+	if ((job->mismatched || job->code == E_IDENTITY_FORKED) && !a->taint)
+		broken("host %zu took an honest device for a copy", h->number);
+	if (job->code || !job->counter)
+		return;
+	check_same(h, job);
+	check_copies(h, a, job);
+	for (size_t i = 0; i < job->n_lines; i++)
+		if (job->lines[i].lease && !job->repeated)
+			check_lease(h, &job->lines[i].answer);
+}
+
+/* --- every answer that was heard --- */
+
+static bool takes_home(const struct job *job)
+{
+	return job->kind != JOB_RELEASE && job->kind != JOB_SIGN_OUT;
+}
+
+void check_told(struct host *h, const struct job *job)
+{
+	struct acked *a = check_device(job->device);
+	if (job->kind > JOB_REDEEM || job->code || !job->counter)
+		return;
+	a->hosts[h->number].counter = job->counter;
+	for (size_t i = 0; i < job->n_lines; i++)
+		for (size_t p = 0; p < 2; p++)
+			if (strcmp(job->lines[i].product, products[p]) == 0 && !job->lines[i].answer.code)
+				a->hosts[h->number].serial[p] =
+					takes_home(job) ? job->lines[i].answer.serial : 0;
+}
+
+/* --- what a host has on record --- */
+
+static void tell_finding(int code, const char *text, void *context)
+{
+	const struct host *h = context;
+	broken("host %zu: %s: %s", h->number, error_name(code), text);
+}
+
+/* The holdings of one device: its best serial of each grant (which are one a product). */
+struct held {
+	int64_t serial[2];
+};
+
+static int take_held(const struct row *row, void *context)
+{
+	struct held *held = context;
+	if (row->u.activation.grant >= 1 && row->u.activation.grant <= 2)
+		held->serial[row->u.activation.grant - 1] = row->u.activation.holding.serial;
+	return 0;
+}
+
+static void check_acked(struct host *h, struct acked *a)
+{
+	struct device_facts facts;
+	struct held held = {{0}};
+	const struct asker asker = {.hostname = "", .os = "", .agent = "", .user = ""};
+	struct asker who = asker;
+	memcpy(who.id, a->device, DEVICE_ID);
+	if (a->hosts[h->number].counter == 0)
+		return;
+	if (store_facts(h->shaky.inner, &who, world.now, &facts, NULL, 0))
+		broken("host %zu cannot read its store", h->number);
+	/* Who was never licensed and is silent for long is forgotten. */
+	if (!facts.known && !a->hosts[h->number].serial[0] && !a->hosts[h->number].serial[1]) {
+		a->hosts[h->number].counter = 0;
+		return;
+	}
+	struct listing l = {.kind = LIST_ACTIVATION, .device = facts.device, .now = world.now};
+	if (!facts.known || store_page(h->shaky.inner, &l, take_held, &held)) {
+		broken("host %zu has forgotten a device that it answered", h->number);
+		return;
+	}
+	if (facts.ratchet.counter < a->hosts[h->number].counter)
+		broken("host %zu has forgotten an answer", h->number);
+	for (size_t p = 0; p < 2; p++)
+		if (held.serial[p] < a->hosts[h->number].serial[p])
+			broken("host %zu has forgotten a lease that was taken home", h->number);
+}
+
+static int check_grant(const struct row *row, void *context)
+{
+	const struct host *h = context;
+	if (row->u.grant.num == 2 && row->u.grant.active > POOL_QUANTITY)
+		broken("host %zu gave %lld places of %d", h->number, (long long)row->u.grant.active,
+		       POOL_QUANTITY);
+	return 0;
+}
+
+void check_host(struct host *h)
+{
+	struct listing grants = {.kind = LIST_GRANT, .now = world.now};
+	for (size_t i = 0; i < WORLD_DEVICES && world.acked[i].used; i++)
+		check_acked(h, &world.acked[i]);
+	if (store_check(h->shaky.inner, world.now, tell_finding, h))
+		broken("host %zu cannot check its store", h->number);
+	if (store_page(h->shaky.inner, &grants, check_grant, h))
+		broken("host %zu cannot list its grants", h->number);
+}
+
+/* --- the end: all is mended, so everybody must be served --- */
+
+void check_end(void)
+{
+	for (size_t i = 0; i < WORLD_MACHINES; i++) {
+		struct machine *m = &world.machines[i];
+		struct muster_status *s;
+		if (!m->exists)
+			continue;
+		struct muster *h = machine_open(m);
+		if (muster_status(h, &s)) {
+			broken("machine %zu has no status: %s", i, muster_error_name(h));
+		} else {
+			int at = muster_status_find(s, products[0]);
+			const char *state = at < 0 ? "unknown" : muster_status_state(s, at);
+			if (strcmp(state, "licensed") != 0)
+				broken("machine %zu is %s in the end (%s: %s)", i, state,
+				       at < 0 ? "" : muster_status_error_name(s, at),
+				       at < 0 ? "" : muster_status_error_detail(s, at));
+			muster_status_free(s);
+		}
+		muster_free(h);
+		world.here = NULL;
+	}
+	for (size_t i = 0; i < world.n_hosts; i++) {
+		struct audit_check audit = {.ledger = NULL};
+		check_host(&world.hosts[i]);
+		if (store_audit(world.hosts[i].shaky.inner, &audit) || audit.code)
+			broken("host %zu: its audit log does not hold: %s", i, error_name(audit.code));
+	}
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of a host that may be killed at any of its calls; and the wrong variants. */
+#include <stdlib.h>
+
+#include "error.h"
+#include "world.h"
+
+static struct shaky *shaky_of(struct store *s)
+{
+	return (struct shaky *)s;
+}
+
+/* Is this call still made? */
+static bool lives(struct shaky *s)
+{
+	if (s->dead)
+		return false;
+	if (s->death == DEATH_CALL && s->calls-- == 0) {
+		s->dead = true;
+		store_rollback(s->inner);
+	}
+	return !s->dead;
+}
+
+static int settle(struct shaky *s)
+{
+	int error = s->owes_commit ? store_commit(s->inner) : 0;
+	s->owes_commit = false;
+	return error;
+}
+
+/* A disk that is nearly full takes one change and not the next. */
+static bool is_full(const struct shaky *s)
+{
+	return s->full > world.now && chance_in(3);
+}
+
+static int begin(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	int error = settle(s);
+	if (error || !lives(s))
+		return error ? error : E_STORE_UNKNOWN;
+	return is_full(s) ? E_STORE_FULL : store_begin(s->inner);
+}
+
+static int facts(struct store *store, const struct asker *asker, int64_t now, struct device_facts *device,
+		 struct line_facts *lines, size_t n)
+{
+	struct shaky *s = shaky_of(store);
+	return lives(s) ? store_facts(s->inner, asker, now, device, lines, n) : E_STORE_UNKNOWN;
+}
+
+static int apply(struct store *store, const struct effect *e)
+{
+	struct shaky *s = shaky_of(store);
+	if (!lives(s))
+		return E_STORE_UNKNOWN;
+	if (is_full(s) && chance_in(4))
+		return E_STORE_FULL;
+	if (world.variant == VARIANT_FORGET_RATCHET && e->kind == EFFECT_RATCHET)
+		return 0;
+	return store_apply(s->inner, e);
+}
+
+static int commit(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	if (!lives(s))
+		return E_STORE_UNKNOWN;
+	if (world.variant == VARIANT_SKIP_COMMIT && chance_in(20)) {
+		store_rollback(s->inner);
+		return 0;
+	}
+	if (world.variant == VARIANT_ANSWER_FIRST) {
+		s->owes_commit = true;
+		return 0;
+	}
+	if (is_full(s)) {
+		store_rollback(s->inner);
+		return E_STORE_FULL;
+	}
+	if (s->death == DEATH_BEFORE_COMMIT)
+		store_rollback(s->inner);
+	else if (store_commit(s->inner))
+		abort();
+	s->dead = s->death != DEATH_NONE;
+	return s->dead ? E_STORE_UNKNOWN : 0;
+}
+
+static void rollback(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	if (!s->dead)
+		store_rollback(s->inner);
+}
+
+static int mark(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	return lives(s) ? store_mark(s->inner) : E_STORE_UNKNOWN;
+}
+
+static int keep(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	return lives(s) ? store_keep(s->inner) : E_STORE_UNKNOWN;
+}
+
+static int undo(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	return lives(s) ? store_undo(s->inner) : E_STORE_UNKNOWN;
+}
+
+static int page(struct store *store, const struct listing *l, row_function *row, void *context)
+{
+	struct shaky *s = shaky_of(store);
+	return lives(s) ? store_page(s->inner, l, row, context) : E_STORE_UNKNOWN;
+}
+
+static int check(struct store *store, int64_t now, finding_function *finding, void *context)
+{
+	return store_check(shaky_of(store)->inner, now, finding, context);
+}
+
+static int devices(struct store *store, int64_t *ret)
+{
+	return store_devices(shaky_of(store)->inner, ret);
+}
+
+static void close_shaky(struct store *store)
+{
+	(void)store;
+}
+
+static const struct store_ops ops = {
+	.version = 2,
+	.name = "shaky",
+	.close = close_shaky,
+	.begin = begin,
+	.facts = facts,
+	.apply = apply,
+	.commit = commit,
+	.rollback = rollback,
+	.mark = mark,
+	.keep = keep,
+	.undo = undo,
+	.page = page,
+	.check = check,
+	.devices = devices,
+};
+
+void shaky_open(struct shaky *s, const char *url)
+{
+	*s = (struct shaky){.store = {.ops = &ops}};
+	if (store_open(url, &s->inner))
+		abort();
+}
+
+/* After the process was killed: what was not committed is gone. */
+void shaky_reopen(struct shaky *s, const char *url)
+{
+	if (s->owes_commit)
+		store_rollback(s->inner);
+	if (*url) {
+		store_close(s->inner);
+		shaky_open(s, url);
+		return;
+	}
+	struct store *inner = s->inner;
+	*s = (struct shaky){.store = {.ops = &ops}, .inner = inner};
+}

@@ -2,8 +2,8 @@
 #include "host_key.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +13,9 @@
 #include "file.h"
 
 #define KEY_FILE_MAX 4096
+#define KEY_TITLE "muster-host-key 1"
+#define KEY_SIGN "sign "
+#define KEY_STATIC "static "
 
 static void derive(struct host_key *key)
 {
@@ -23,18 +26,34 @@ static void derive(struct host_key *key)
 	paserk_pid_write(key->public, key->id);
 }
 
-static int parse(const char *text, size_t n, struct host_key *key)
+/* The line "NAME value" at *text, which moves behind it; NULL: it is another line. *ret_n: of the value. */
+static const char *take_line(const char **text, const char *name, size_t *ret_n)
+{
+	size_t n = strlen(name);
+	if (strncmp(*text, name, n) != 0)
+		return NULL;
+	const char *value = *text + n;
+	*ret_n = strcspn(value, "\n");
+	if (value[*ret_n] != '\n')
+		return NULL;
+	*text = value + *ret_n + 1;
+	return value;
+}
+
+/* No JSON: its parser would leave copies of the secrets behind. */
+static int parse(const char *text, struct host_key *key)
 {
 	uint8_t fixed[NOISE_KEY];
-	json_t *object = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
-	const char *sign = json_string_value(json_object_get(object, "sign"));
-	const char *secret = json_string_value(json_object_get(object, "static"));
-	int error = sign && secret ? paserk_secret_read(sign, strlen(sign), key->sign) : E_KEY_INVALID;
-	if (!error && base64url_read_exact(secret, strlen(secret), fixed, sizeof(fixed)))
+	size_t n;
+	size_t fixed_n;
+	const char *title = take_line(&text, KEY_TITLE, &n);
+	const char *sign = title && n == 0 ? take_line(&text, KEY_SIGN, &n) : NULL;
+	const char *secret = sign ? take_line(&text, KEY_STATIC, &fixed_n) : NULL;
+	int error = secret && !*text ? paserk_secret_read(sign, n, key->sign) : E_KEY_INVALID;
+	if (!error && base64url_read_exact(secret, fixed_n, fixed, sizeof(fixed)))
 		error = E_KEY_INVALID;
 	if (!error)
 		noise_pair_from(fixed, &key->fixed);
-	json_decref(object);
 	sodium_memzero(fixed, sizeof(fixed));
 	return error;
 }
@@ -51,7 +70,7 @@ static int load(const char *path, struct host_key *key)
 	int error = file_read(path, KEY_FILE_MAX, &text, &n);
 	if (error)
 		return error;
-	error = parse(text, n, key);
+	error = parse(text, key);
 	sodium_memzero(text, n);
 	free(text);
 	return error;
@@ -59,17 +78,14 @@ static int load(const char *path, struct host_key *key)
 
 int host_key_save(const char *path, const struct host_key *key)
 {
+	char text[KEY_FILE_MAX];
 	char sign[PASERK_SECRET_TEXT];
 	char fixed[64];
 	paserk_secret_write(key->sign, sign);
 	base64url_write(key->fixed.secret, NOISE_KEY, fixed, sizeof(fixed));
-	json_t *object = json_pack("{s:i, s:s, s:s}", "schema", 1, "sign", sign, "static", fixed);
-	char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
-	int error = text ? file_replace(path, text, strlen(text), 0600) : E_NO_MEMORY;
-	if (text)
-		sodium_memzero(text, strlen(text));
-	free(text);
-	json_decref(object);
+	int n = snprintf(text, sizeof(text), KEY_TITLE "\n" KEY_SIGN "%s\n" KEY_STATIC "%s\n", sign, fixed);
+	int error = file_replace(path, text, (size_t)n, 0600);
+	sodium_memzero(text, sizeof(text));
 	sodium_memzero(sign, sizeof(sign));
 	sodium_memzero(fixed, sizeof(fixed));
 	return error;

@@ -23,6 +23,7 @@ datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
 unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
 bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
@@ -95,7 +96,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test sim check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test sim pid1 check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -141,7 +142,7 @@ $(O)/libprotocol.a: $(call objects,protocol) $(O)/obj/gen/muster.pb.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/libserver.a: $(foreach module,$(SERVER_MODULES),$(call objects,$(module))) $(O)/obj/server/config.o \
-	$(O)/obj/server/dns_settings.o $(O)/obj/server/state_dir.o $(O)/obj/server/offline.o
+	$(O)/obj/server/dns_settings.o $(O)/obj/server/state_dir.o $(O)/obj/server/offline.o $(O)/obj/server/activation.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a
@@ -244,6 +245,11 @@ fuzz:
 	$(MAKE) $(O)/gen/muster.pb.h $(SCHEMA)
 	CLANG=$(CLANG) sh tests/fuzz/fuzz.sh $(O) $(FUZZ_SECONDS) $(FUZZ)
 
+# The installed units under a real systemd as PID 1, in a container of its own; makes its tree once. Needs root.
+pid1: all
+	sh packaging/deps.sh install pid1
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/pid1
+
 # --- benchmarks ---
 
 bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
@@ -289,6 +295,9 @@ install: all
 		$(O)/$$p completion fish > $(DESTDIR)$(fishcompletiondir)/$$p.fish || exit 1; \
 	done
 	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
+	$(INSTALL) -m 644 packaging/systemd/musterd.socket $(DESTDIR)$(unitdir)/musterd.socket
+	$(INSTALL) -d $(DESTDIR)$(sysusersdir)
+	$(INSTALL) -m 644 packaging/systemd/musterd.sysusers $(DESTDIR)$(sysusersdir)/musterd.conf
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
 	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
 	$(INSTALL) -d $(foreach s,1 5 7 8,$(DESTDIR)$(mandir)/man$(s))
@@ -297,12 +306,12 @@ install: all
 	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
 
 uninstall:
-	rm -f $(DESTDIR)$(sbindir)/musterd $(DESTDIR)$(catalogdir)/muster.catalog \
+	rm -f $(DESTDIR)$(sbindir)/musterd $(DESTDIR)$(sysusersdir)/musterd.conf $(DESTDIR)$(catalogdir)/muster.catalog \
 		$(addprefix $(DESTDIR)$(monitoringdir)/,$(notdir $(MONITORING))) \
 		$(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
 		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
-		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service muster-agent.service) \
+		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service musterd.socket muster-agent.service) \
 		$(COMPLETED:%=$(DESTDIR)$(bashcompletiondir)/%) $(COMPLETED:%=$(DESTDIR)$(zshcompletiondir)/_%) \
 		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish) \
 		$(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
@@ -317,6 +326,7 @@ help:
 	@echo 'test     install what is missing, then run every test'
 	@echo 'check    lint and unit tests: before each commit'
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500); a seed that breaks a rule says how to see it again'
+	@echo 'pid1     the installed units under a real systemd, in a container (root)'
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'
@@ -324,4 +334,4 @@ help:
 	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
 
--include $(shell test -d $(O) && find $(O) -name '*.d')
+-include $(shell test -d $(O) && find $(O)/obj $(O)/tests -name '*.d' 2>/dev/null)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,6 +22,7 @@
 #define sd_notify(unset, text) ((void)(text))
 #endif
 
+#include "activation.h"
 #include "admin.h"
 #include "config.h"
 #include "dns_service.h"
@@ -60,6 +62,7 @@ struct daemon {
 	struct dns_service *dns;
 	struct vault *vault;
 	int sockets[2];
+	bool adopted[2]; /* their files are the service manager's */
 	struct admin *admins[2];
 };
 
@@ -86,7 +89,10 @@ static int open_state_dir(struct daemon *d)
 static int open_key(struct daemon *d)
 {
 	char path[PATH_MAX];
-	snprintf(path, sizeof(path), "%s/host.key", config_text(d->config, CONFIG_SERVER_STATE_DIR));
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY"); /* systemd.exec(5), LoadCredential= */
+	snprintf(path, sizeof(path), "%s/host.key", credentials ? credentials : "");
+	if (!credentials || access(path, F_OK))
+		snprintf(path, sizeof(path), "%s/host.key", config_text(d->config, CONFIG_SERVER_STATE_DIR));
 	int error = host_key_open(path, &d->key);
 	return error ? complain(error, path) : 0;
 }
@@ -252,7 +258,13 @@ static int open_net(struct daemon *d)
 	int error = net_open(&settings, &d->net);
 	if (error)
 		return complain(error, "event loop");
-	for (size_t i = 0; config_word(d->config, CONFIG_SERVER_LISTEN, i, address, sizeof(address)); i++) {
+	size_t adopted = 0;
+	for (int fd; !error && (fd = activation_tcp(adopted)) >= 0; adopted++)
+		error = net_adopt(d->net, fd);
+	if (error)
+		return complain(error, "socket of the service manager");
+	for (size_t i = 0;
+	     !adopted && config_word(d->config, CONFIG_SERVER_LISTEN, i, address, sizeof(address)); i++) {
 		error = net_listen(d->net, address);
 		if (error)
 			return complain(error, address);
@@ -294,8 +306,10 @@ static int bind_socket(const char *path, mode_t mode, const char *group, int *re
 			close(fd);
 		return E_CANNOT_CREATE;
 	}
-	/* The file was made for nobody but us (umask); now it is opened to whom it is for. */
-	if ((entry && chown(path, (uid_t)-1, entry->gr_gid)) || chmod(path, mode))
+	/* The file was made for nobody but us (umask); now it is opened to whom it is for. Under the unit the
+	 * group is ours already, and chown a call that kills. */
+	bool other = entry && (lstat(path, &st) || st.st_gid != entry->gr_gid);
+	if ((other && chown(path, (uid_t)-1, entry->gr_gid)) || chmod(path, mode))
 		log_event(EVENT_HOST_SOCKET, LOG_TEXT(OBJECT, path), LOG_TEXT(DETAIL, strerror(errno)));
 	*ret = fd;
 	return 0;
@@ -328,13 +342,18 @@ static int open_admin(struct daemon *d)
 	settings.n_listeners = net_addresses(d->net, settings.listeners);
 	for (size_t i = 0; i < 2; i++) {
 		const char *path = config_text(d->config, sockets[i].path);
-		int error = bind_socket(path, sockets[i].mode, sockets[i].group, &d->sockets[i]);
+		int error = 0;
+		d->sockets[i] = activation_unix(path);
+		d->adopted[i] = d->sockets[i] >= 0;
+		if (!d->adopted[i])
+			error = bind_socket(path, sockets[i].mode, sockets[i].group, &d->sockets[i]);
 		if (error)
 			return error;
 		error = admin_start(&settings, d->sockets[i], sockets[i].status_only, &d->admins[i]);
 		if (error) {
 			close(d->sockets[i]);
-			unlink(path);
+			if (!d->adopted[i])
+				unlink(path);
 			return complain(error, path);
 		}
 	}
@@ -426,7 +445,9 @@ static void stop(struct daemon *d)
 	for (size_t i = 0; i < 2; i++) {
 		if (d->admins[i]) {
 			admin_stop(d->admins[i]); /* closes the socket */
-			unlink(config_text(d->config, i ? CONFIG_ADMIN_STATUS_SOCKET : CONFIG_ADMIN_SOCKET));
+			if (!d->adopted[i])
+				unlink(config_text(d->config,
+						   i ? CONFIG_ADMIN_STATUS_SOCKET : CONFIG_ADMIN_SOCKET));
 		}
 	}
 	dns_service_free(d->dns);
@@ -478,6 +499,16 @@ static int usage(FILE *out, int code)
 	return code;
 }
 
+/* Keys are in memory: no core dumps, and nobody but root looks inside. */
+static void hide_memory(void)
+{
+	const struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* whose leak check traces the process */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -516,9 +547,7 @@ int main(int argc, char **argv)
 		d.config_path = DEFAULT_CONFIG;
 	if (sodium_init() < 0)
 		return exit_code(E_INTERNAL);
-#ifndef __SANITIZE_ADDRESS__       /* whose leak check traces the process */
-	prctl(PR_SET_DUMPABLE, 0); /* keys are in memory */
-#endif
+	hide_memory();
 	log_open();
 	int error = config_load(d.config_path, &d.config);
 	if (error)

@@ -306,20 +306,9 @@ static void name_listener(const uv_tcp_t *tcp, char out[NET_ADDRESS_TEXT])
 	snprintf(out, NET_ADDRESS_TEXT, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-int net_listen(struct net *net, const char *address)
+/* Listen on a socket that is bound, or could not be (result). */
+static int listen_on(struct net *net, uv_tcp_t *tcp, int result)
 {
-	struct addrinfo *found;
-	if (net->n_listeners == NET_LISTENERS_MAX)
-		return E_CONFIG_INVALID;
-	int error = resolve(address, &found);
-	if (error)
-		return error;
-	uv_tcp_t *tcp = &net->listeners[net->n_listeners];
-	uv_tcp_init(&net->loop, tcp);
-	tcp->data = net;
-	net->n_listeners++;
-	int result = uv_tcp_bind(tcp, found->ai_addr, found->ai_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
-	freeaddrinfo(found);
 	if (result == 0)
 		result = uv_listen((uv_stream_t *)tcp, BACKLOG, on_connection);
 	if (result) {
@@ -328,6 +317,36 @@ int net_listen(struct net *net, const char *address)
 	}
 	name_listener(tcp, net->addresses[net->n_listeners - 1]);
 	return 0;
+}
+
+static uv_tcp_t *add_listener(struct net *net)
+{
+	uv_tcp_t *tcp = &net->listeners[net->n_listeners++];
+	uv_tcp_init(&net->loop, tcp);
+	tcp->data = net;
+	return tcp;
+}
+
+int net_adopt(struct net *net, int fd)
+{
+	if (net->n_listeners == NET_LISTENERS_MAX)
+		return E_CONFIG_INVALID;
+	uv_tcp_t *tcp = add_listener(net);
+	return listen_on(net, tcp, uv_tcp_open(tcp, fd));
+}
+
+int net_listen(struct net *net, const char *address)
+{
+	struct addrinfo *found;
+	if (net->n_listeners == NET_LISTENERS_MAX)
+		return E_CONFIG_INVALID;
+	int error = resolve(address, &found);
+	if (error)
+		return error;
+	uv_tcp_t *tcp = add_listener(net);
+	int result = uv_tcp_bind(tcp, found->ai_addr, found->ai_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+	freeaddrinfo(found);
+	return listen_on(net, tcp, result);
 }
 
 size_t net_addresses(const struct net *net, const char *out[NET_LISTENERS_MAX])

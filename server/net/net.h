@@ -51,6 +51,10 @@ int net_open(const struct net_settings *, struct net **ret);
  */
 int net_listen(struct net *, const char *address);
 
+/* Take over a listening socket of the service manager. E_CONFIG_INVALID: there are too many; E_CANNOT_CREATE.
+ */
+int net_adopt(struct net *, int fd);
+
 /* The addresses that were bound, as text; borrowed. */
 size_t net_addresses(const struct net *, const char *out[NET_LISTENERS_MAX]);
 

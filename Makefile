@@ -53,6 +53,8 @@ libs_of = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 SYSTEMD := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes)
 NET_CFLAGS := $(if $(SYSTEMD),-DWITH_SYSTEMD)
+QRENCODE := $(shell $(PKG_CONFIG) --exists libqrencode 2>/dev/null && echo yes)
+CLI_CFLAGS := $(if $(QRENCODE),-DWITH_QRENCODE $(call cflags_of,libqrencode))
 
 # --- modules: their sources, and what they may include (floors) ---
 
@@ -133,7 +135,7 @@ $(O)/obj/gen/muster.pb.o: $(GEN)/muster.pb.c
 define module_rules
 $(O)/obj/$(1)/%.o: $(1)/%.c | $(GEN)/muster.pb.h $(SCHEMA)
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$@)$$(CC) $$(BASE_CFLAGS) $$(NET_CFLAGS) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP $$(INCLUDE_$(1):%=-I%) -c $$< -o $$@
+	$$(call say,CC,$$@)$$(CC) $$(BASE_CFLAGS) $$(NET_CFLAGS) $$(CLI_CFLAGS) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP $$(INCLUDE_$(1):%=-I%) -c $$< -o $$@
 endef
 # Longer paths first, so that server/net is not taken for server.
 $(foreach module,$(MODULES),$(eval $(call module_rules,$(module))))
@@ -171,10 +173,18 @@ $(O)/libmuster.a: $(CLIENT_OBJECTS) client/libmuster.map
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $(O)/obj/libmuster/all.o
 
 # All that the command takes from the protocol besides the library.
-COMMAND_LINE := command complete explain error
+COMMAND_LINE := command complete explain error file
+
+# Built anew when the library comes or goes.
+$(O)/obj/client/cli/qr.o: $(GEN)/qrencode-$(or $(QRENCODE),no)
+
+$(GEN)/qrencode-%:
+	@mkdir -p $(GEN)
+	@rm -f $(GEN)/qrencode-* && touch $@
 
 $(O)/muster: $(call objects,client/cli) $(COMMAND_LINE:%=$(O)/obj/protocol/%.o) $(O)/libmuster.a
-	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(call libs_of,libsodium jansson)
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(call libs_of,libsodium jansson) \
+		$(if $(QRENCODE),$(call libs_of,libqrencode))
 
 # --- tests ---
 

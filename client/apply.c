@@ -114,9 +114,8 @@ static int check_certificate(struct work *w, const struct visit *v, const struct
 	return 0;
 }
 
-/* A ledger's serials rise: an old lease, sent again, would take away what a newer one gave. */
-static int check_serial(struct work *w, const struct trust_product *p, const struct stored_lease *fresh,
-			bool repeat, struct fault *f)
+int apply_check_serial(struct work *w, const struct trust_product *p, const struct stored_lease *fresh,
+		       bool repeat, struct fault *f)
 {
 	struct stored_lease *old = malloc(sizeof(*old));
 	struct fault ignored;
@@ -149,7 +148,7 @@ static int check_lease(struct work *w, const struct visit *v, const struct trust
 	if ((l->exp && l->exp <= l->head.iat) || (l->renew_after && l->renew_after <= l->head.iat))
 		return fault_set(f, E_CLAIM_INVALID, "the lease ends before it begins");
 	error = check_certificate(w, v, p, &ret->certificate, f);
-	return error ? error : check_serial(w, p, ret, repeat, f);
+	return error ? error : apply_check_serial(w, p, ret, repeat, f);
 }
 
 /* Who is signed in: as the lease has it, or as it was asked for when another source gave the lease. */

@@ -31,6 +31,13 @@ enum apply_end {
 enum apply_end apply_result(struct work *, const struct visit *, const struct applied *, const struct want *,
 			    const wire_response *, struct fault *);
 
+/*
+ * A ledger's serials rise: an old lease, sent again, would take away what a newer one gave. repeat: it may be
+ * the very lease that is stored. E_LEDGER_MISMATCH; E_NO_MEMORY.
+ */
+int apply_check_serial(struct work *, const struct trust_product *, const struct stored_lease *fresh,
+		       bool repeat, struct fault *);
+
 /* The notices beside the result of a product, as codes that this version knows; 0 ends. */
 void apply_notices(const wire_response *, const char *product, int ret[LIMIT_NOTICES]);
 

@@ -55,6 +55,7 @@ void muster_free(struct muster *m)
 		return;
 	options_fini(&m->options);
 	free(m->outcomes);
+	free(m->text);
 	free(m);
 }
 

@@ -43,6 +43,7 @@ struct muster {
 	struct outcome *outcomes; /* LIMIT_PRODUCTS of them */
 	size_t n_outcomes;
 	struct reset_log reset;
+	char *text; /* that the last verb gave; owned */
 	volatile sig_atomic_t cancelled;
 	int64_t (*wall)(void); /* this machine's clock; tests turn it */
 	struct boot (*boot)(const char *root);

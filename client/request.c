@@ -11,34 +11,56 @@
 _Static_assert(sizeof(((struct certificate *)0)->fp_salt) == HARDWARE_SALT, "the salt of hardware tags");
 _Static_assert(HARDWARE_TPM + HARDWARE_MACS <= LIMIT_COMPONENTS, "all parts and the scope");
 
-/* product: "" for the device itself. */
-static pb_size_t fill_components(const struct request_terms *t, const char *product, muster_v1_Component *out)
+size_t request_tags(const struct parts *parts, const struct certificate *cert, const char *product,
+		    struct request_tag out[LIMIT_COMPONENTS])
 {
 	uint8_t salt[HARDWARE_SALT];
-	if (t->parts->n == 0)
+	if (parts->n == 0)
 		return 0;
-	hardware_salt(t->host->fp_salt, t->host->org, product, salt);
-	for (size_t i = 0; i < t->parts->n; i++) {
-		const struct part *part = &t->parts->rows[i];
-		out[i].kind = part->kind;
-		out[i].tag = hardware_tag(salt, part->kind, part->value);
-		out[i].weight = hardware_weight(part->kind);
+	hardware_salt(cert->fp_salt, cert->org, product, salt);
+	for (size_t i = 0; i < parts->n; i++) {
+		out[i].kind = parts->rows[i].kind;
+		out[i].tag = hardware_tag(salt, parts->rows[i].kind, parts->rows[i].value);
 	}
-	out[t->parts->n].kind = HARDWARE_SCOPE;
-	out[t->parts->n].tag = hardware_tag(salt, HARDWARE_SCOPE, "");
+	out[parts->n].kind = HARDWARE_SCOPE;
+	out[parts->n].tag = hardware_tag(salt, HARDWARE_SCOPE, "");
 	sodium_memzero(salt, sizeof(salt));
-	return (pb_size_t)t->parts->n + 1;
+	return parts->n + 1;
+}
+
+static pb_size_t fill_components(const struct request_terms *t, const char *product, muster_v1_Component *out)
+{
+	struct request_tag tags[LIMIT_COMPONENTS];
+	size_t n = request_tags(t->parts, t->host, product, tags);
+	for (size_t i = 0; i < n; i++) {
+		out[i].kind = tags[i].kind;
+		out[i].tag = tags[i].tag;
+		out[i].weight = hardware_weight(tags[i].kind);
+	}
+	return (pb_size_t)n;
+}
+
+void request_hostname(const struct options *options, char out[LIMIT_HOSTNAME + 1])
+{
+	const char *name = options_text(options, OPTION_HOSTNAME);
+	char own[LIMIT_HOSTNAME + 1] = "";
+	if (!name && gethostname(own, sizeof(own) - 1) == 0)
+		name = endpoint_name_ok(own) ? own : "";
+	snprintf(out, LIMIT_HOSTNAME + 1, "%s", name ? name : "");
+}
+
+void request_os(char out[REQUEST_OS])
+{
+	struct utsname os;
+	out[0] = 0;
+	if (uname(&os) == 0)
+		snprintf(out, REQUEST_OS, "%.20s %.24s %.16s", os.sysname, os.release, os.machine);
 }
 
 static void fill_device(const struct request_terms *t, wire_device *device)
 {
-	struct utsname os;
-	const char *name = options_text(t->options, OPTION_HOSTNAME);
-	char own[LIMIT_HOSTNAME + 1] = "";
 	memcpy(device->sign, t->device->sign_public, sizeof(device->sign));
-	if (!name && gethostname(own, sizeof(own) - 1) == 0)
-		name = endpoint_name_ok(own) ? own : "";
-	snprintf(device->hostname, sizeof(device->hostname), "%s", name ? name : "");
+	request_hostname(t->options, device->hostname);
 	device->time = t->wall;
 	device->components_count = fill_components(t, "", device->components);
 	if (t->forked_from) {
@@ -46,9 +68,7 @@ static void fill_device(const struct request_terms *t, wire_device *device)
 		memcpy(device->forked_from.bytes, t->forked_from, DEVICE_ID);
 	}
 	snprintf(device->agent, sizeof(device->agent), "%s", options_text(t->options, OPTION_AGENT));
-	if (uname(&os) == 0)
-		snprintf(device->os, sizeof(device->os), "%.20s %.24s %.16s", os.sysname, os.release,
-			 os.machine);
+	request_os(device->os);
 }
 
 static void fill_once(const struct ledger *l, const struct request_terms *t, wire_once *once)

@@ -19,6 +19,20 @@ struct request_terms {
 	bool shown;                     /* our leases were shown already */
 };
 
+/* The machine's parts as tags under the certificate's salt, the scope last; returns how many. product: "" for
+ * the device itself. */
+struct request_tag {
+	uint32_t kind;
+	uint32_t tag;
+};
+size_t request_tags(const struct parts *, const struct certificate *, const char *product,
+		    struct request_tag out[LIMIT_COMPONENTS]);
+
+/* This machine's name ("": it has none that may be told), and its system, for people. */
+void request_hostname(const struct options *, char out[LIMIT_HOSTNAME + 1]);
+#define REQUEST_OS 64
+void request_os(char out[REQUEST_OS]);
+
 /* Show the lease and the certificate behind it, with the ledger's token and ratchet. */
 void request_show(wire_request *ret, const struct ledger *, const struct request_terms *, const char *product,
 		  const char *lease, const char *certificate);

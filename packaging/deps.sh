@@ -27,6 +27,8 @@ build pc:libsystemd libsystemd-dev
 build pc:libcurl libcurl4-openssl-dev
 build pc:smartcols libsmartcols-dev
 build cmd:scdoc scdoc
+test pc:libqrencode libqrencode-dev
+test cmd:zbarimg zbar-tools
 test cmd:g++ g++
 test pc:cmocka libcmocka-dev
 test file:/usr/bin/python3 python3

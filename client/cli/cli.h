@@ -113,5 +113,7 @@ int verb_signin(struct invocation *);
 int verb_signout(struct invocation *);
 int verb_redeem(struct invocation *);
 int verb_reset(struct invocation *);
+int verb_request(struct invocation *);
+int verb_import(struct invocation *);
 
 #endif

@@ -57,6 +57,18 @@ static const struct command_option reset_options[] = {
 	{NULL, NULL, NULL, 0},
 };
 
+static const struct command_option request_options[] = {
+	{"output", "FILE", "write it there instead of to standard output", 'o'},
+	{"append", NULL, "FILE is a bundle of many machines' requests: put this one into it", 0},
+	{"qr", NULL, "show it as a QR code", 0},
+	{"user", "USER", "for whom, when the product is licensed to users", 0},
+	{"no-names", NULL, "tell neither this machine's name nor a user", 0},
+	{"plans", "a,b", "only these plans", 0},
+	{"reinstalled", NULL, "take over the place that this machine had before it was installed anew", 0},
+	{"product-version", "VERSION", "version of the product to be activated", 0},
+	{NULL, NULL, NULL, 0},
+};
+
 static const struct command_option generalize_options[] = {
 	{"release", NULL, "first give every place back", 0},
 	{NULL, NULL, NULL, 0},
@@ -78,6 +90,10 @@ static const struct command commands[] = {
 	 verb_redeem},
 	{"reset", "PRODUCT", 1, 1, "clear what is held of a product and activate it for the device",
 	 reset_options, verb_reset},
+	{"request", "PRODUCT", 1, 1,
+	 "write a request to be carried to a host, for a machine that reaches none", request_options,
+	 verb_request},
+	{"import", "FILE", 1, 1, "take in the answer that was carried back", NULL, verb_import},
 	{"status", "[PRODUCT]", 0, 1, "show what is licensed, until when, and why not", NULL, verb_status},
 	{"generalize", "", 0, 0, "forget this machine's identity, before an image of it is made",
 	 generalize_options, verb_generalize},

@@ -64,6 +64,7 @@ MUSTER_API void muster_free(struct muster *m);
  *   product_version  version of the calling product, to be checked against the license
  *   key              pool or enrolment key, shown by muster_activate while the host does not know the machine
  *   reinstalled      "1": muster_activate takes over the place that this machine had under an old id ("0")
+ *   no_names         "1": muster_request tells neither this machine's name nor a user ("0")
  *   undo_file        file for the undo of the next muster_reset, instead of one in the state directory
  *
  * Codes: CONFIG_INVALID (no such option, or a wrong value; the detail says which), NO_MEMORY.
@@ -149,6 +150,33 @@ MUSTER_API int muster_reset_count(const struct muster *m);
 MUSTER_API const char *muster_reset_step(const struct muster *m, int index);
 MUSTER_API const char *muster_reset_result(const struct muster *m, int index);
 MUSTER_API const char *muster_reset_file(const struct muster *m);
+
+/*
+ * For a machine that reaches no host: a signed request as a text block, to be carried to one, where
+ * 'musterctl offline answer' makes the answer. user: for whom, NULL for who is signed in or the device
+ * itself. *ret_text: borrowed until the handle's next muster_request or muster_bundle. Each call makes
+ * another request; one that was answered is answered alike when it is shown again. Codes: NO_PRODUCT_FILE;
+ * BAD_REQUEST for a name that cannot be one; NAMES_TOLD: a user in spite of no_names; those of the state
+ * directory.
+ */
+MUSTER_API int muster_request(struct muster *m, const char *product, const char *user, const char **ret_text);
+
+/*
+ * Put requests together: first and second are requests or bundles of them, from any machines; second may be
+ * NULL. A machine's newer request for a product takes the place of its older one, which stands in first.
+ * *ret_text as muster_request's. Codes: ARMOUR_INVALID, BUNDLE_INVALID, SIGNATURE_INVALID and others of a
+ * file that does not hold; TOO_LARGE: more than 1000.
+ */
+MUSTER_API int muster_bundle(struct muster *m, const char *first, const char *second, const char **ret_text);
+
+/*
+ * Take in what a host answered: the text of an answer, or of a bundle in which this machine's own are found.
+ * All of it is verified first; a text that is wrong, cut off or for other machines changes nothing. The same
+ * answer may be taken in again, also by a machine that was installed anew and has kept its key. Codes:
+ * ANSWER_FOREIGN, ANSWER_OLD, ENDED, WRONG_ORG, BUNDLE_INVALID, ARMOUR_INVALID; NO_PRODUCT_FILE,
+ * HOST_UNTRUSTED and others of a lease that does not verify; those of the state directory.
+ */
+MUSTER_API int muster_import(struct muster *m, const char *text);
 
 /*
  * Make the machine an image from which others are made: forget its identity, its leases and all that it knows

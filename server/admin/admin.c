@@ -23,7 +23,8 @@
 #define MEMORY_MAX ((size_t)32768)
 #define REFUSALS_A_MINUTE 20
 #define CHANGES_PATH "/v1/changes"
-#define LARGE_BODIES_MAX 2              /* at once; others may send what fits into LIMIT_TOKEN */
+#define LARGE_BODIES_MAX 2 /* at once; others may send what fits into LIMIT_TOKEN */
+#define OFFLINE_PATH "/v1/offline/answer"
 #define CHANGES_BODY ((size_t)48 << 20) /* 200,000 changes */
 
 /* A refused person may try without end: so many refusals a minute are audited, the rest are only logged. */
@@ -122,8 +123,8 @@ static struct exchange *begin(struct admin *admin, struct MHD_Connection *connec
 	correlation_make(x->request_id);
 	x->begun_us = clock_us();
 	/* Only whoever may change something may send so much. */
-	bool large = x->peer.role >= ROLE_HELPDESK && strcmp(path, CHANGES_PATH) == 0 &&
-		     admin->large_bodies < LARGE_BODIES_MAX;
+	bool takes_much = strcmp(path, CHANGES_PATH) == 0 || strcmp(path, OFFLINE_PATH) == 0;
+	bool large = x->peer.role >= ROLE_HELPDESK && takes_much && admin->large_bodies < LARGE_BODIES_MAX;
 	admin->large_bodies += large;
 	x->large = large;
 	buffer_init(&x->body, large ? CHANGES_BODY : LIMIT_TOKEN);

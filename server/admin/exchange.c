@@ -158,15 +158,17 @@ int exchange_call(struct exchange *x, struct job *job)
 	exchange_actor(x, job->actor);
 	memcpy(job->correlation, x->request_id, sizeof(job->correlation));
 	job->numbers = NUMBERS_NONE;
-	int error = x->replay ? replay_find(x->admin->reader, x->replay, x->now) : 0;
-	bool found = x->replay && x->replay->found;
-	job->replay = x->replay;
+	/* Requests by file have numbers of their own, and are answered once whatever key comes with them. */
+	struct replay *replay = job->kind == JOB_OFFLINE ? NULL : x->replay;
+	int error = replay ? replay_find(x->admin->reader, replay, x->now) : 0;
+	bool found = replay && replay->found;
+	job->replay = replay;
 	if (!error && !found)
 		error = lane_call(x->admin->settings.lane, job);
 	if (!error && !found)
 		error = job->code;
-	if (!error && x->replay && x->replay->found && job->kind != JOB_CHANGE)
-		replay_restore(x->replay, job);
+	if (!error && replay && replay->found && job->kind != JOB_CHANGE)
+		replay_restore(replay, job);
 	if (error)
 		refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
 	return error;

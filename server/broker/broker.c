@@ -342,6 +342,8 @@ static int run_kind(struct broker *b, struct job *job, int64_t now)
 		return request_run(b, job, now);
 	case JOB_SHOW_LEASE:
 		return adopt_run(b, job, now);
+	case JOB_OFFLINE:
+		return request_file_run(b, job, now);
 	case JOB_CHANGE:
 		return change_run(b, job, now);
 	case JOB_INSTALL_LICENSE:

@@ -220,9 +220,13 @@ void broker_tally(struct broker *, const char *what, int64_t grant);
 int request_run(struct broker *, struct job *, int64_t now);
 int host_event_run(struct broker *, struct job *, int64_t now);
 int adopt_run(struct broker *, struct job *, int64_t now);
+int request_file_run(struct broker *, struct job *, int64_t now);
 int install_run(struct broker *, struct job *, int64_t now);
 int change_run(struct broker *, struct job *, int64_t now);
 int sweep_run(struct broker *, struct job *, int64_t now);
+
+/* A sweep's part: requests by file that were granted long ago are forgotten (request_offline.c). */
+int request_file_sweep(struct broker *, int64_t now);
 
 /* A sweep's part: audit rows that are too old go (prune.c). */
 int prune_sweep(struct broker *, int64_t now);

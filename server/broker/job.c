@@ -32,6 +32,10 @@ void job_free(struct job *job)
 		free(job->lines[i].lease);
 		free(job->lines[i].certificate);
 	}
+	for (size_t i = 0; i < job->n_parts; i++)
+		job_free(job->parts[i]);
+	free(job->parts);
+	free(job->answer);
 	orders_free(job->orders);
 	free(job->why);
 	sodium_memzero(job->signin_code, sizeof(job->signin_code));

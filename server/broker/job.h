@@ -28,6 +28,7 @@ enum job_kind {
 	JOB_REDEEM,
 	JOB_SHOW_LEASE, /* a device ahead of a restored ledger: text is its lease */
 	JOB_POLICY,     /* changes nothing */
+	JOB_OFFLINE,    /* requests that came by file: parts */
 	JOB_INSTALL_LICENSE,
 	JOB_INSTALL_CERTIFICATE,
 	JOB_INSTALL_REVOCATIONS,
@@ -87,6 +88,9 @@ struct job {
 	uint8_t forked_from[DEVICE_ID];
 	struct ratchet_shown shown;
 	bool may_enrol;
+	bool by_file;                       /* it came by file: no ratchet guards it */
+	char vendor[PASERK_ID_TEXT];        /* by_file: whose product */
+	char org[LIMIT_ID + 1];             /* by_file: that the machine belongs to; "": none yet */
 	bool shows;                         /* it can show its leases when it is asked */
 	bool dry_run;                       /* only say what the answer would be */
 	bool reset;                         /* dry_run: as if the device held nothing */
@@ -95,7 +99,7 @@ struct job {
 	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
 	char actor[64];                    /* "uid:0", for administrators' jobs */
 	char act[32];                      /* JOB_NOTE: what was done */
-	char *text;                        /* a signed file; owned by the job */
+	char *text;                        /* a signed file, or the request by file; owned by the job */
 	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
@@ -117,6 +121,11 @@ struct job {
 	char installed[LIMIT_ID + 1]; /* id of the license installed or certified */
 	bool new_vendor;
 	struct orders *orders; /* JOB_CHANGE: what is ordered, and what came of it; owned by the job */
+	char *answer;          /* of a part of JOB_OFFLINE, signed; NULL: refused. Owned by the job */
+
+	/* JOB_OFFLINE: a request in each, of kind JOB_ACTIVATE and one line; owned by the job */
+	struct job **parts;
+	size_t n_parts;
 
 	size_t n_lines;
 	struct job_line lines[];

@@ -22,6 +22,7 @@ static const struct {
 	[JOB_REDEEM] = {"redeem", TOOK(redeem)},
 	[JOB_SHOW_LEASE] = {"show_lease", TOOK(show_lease)},
 	[JOB_POLICY] = {"policy", TOOK(policy)},
+	[JOB_OFFLINE] = {"offline", TOOK(offline)},
 	[JOB_INSTALL_LICENSE] = {"install", TOOK(install)},
 	[JOB_INSTALL_CERTIFICATE] = {"install", TOOK(install)},
 	[JOB_INSTALL_REVOCATIONS] = {"install", TOOK(install)},
@@ -59,7 +60,7 @@ static void count_line(struct counters *counters, const struct job *job, const s
 
 static void count(struct counters *counters, const struct job *job)
 {
-	if (asks(job))
+	if (asks(job) && !job->by_file)
 		atomic_store(&counters->contact_at, job->now);
 	if (job->mismatched)
 		counter_add(&counters->mismatched, 1);
@@ -157,5 +158,9 @@ void notes_job(struct broker *b, const struct job *job)
 	if (!job->code)
 		count(b->counters, job);
 	log_job(job);
+	for (size_t i = 0; i < job->n_parts && !job->code; i++) {
+		count(b->counters, job->parts[i]);
+		log_job(job->parts[i]);
+	}
 	measure(b, job);
 }

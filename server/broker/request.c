@@ -82,10 +82,11 @@ static void pretend_reset(struct work *w)
 	}
 }
 
-static int decide(struct work *w)
+int work_decide(struct work *w)
 {
 	struct policy_terms terms = {
 		.may_enrol = w->job->may_enrol,
+		.offline = w->job->by_file,
 		.renew_minutes = atomic_load(&w->b->renew_minutes),
 		.retry_minutes = atomic_load(&w->b->retry_minutes),
 		.trace = w->job->why ? &w->job->why->trace : NULL,
@@ -113,7 +114,7 @@ static int describe(struct work *w)
 {
 	for (size_t i = 0; i < w->job->n_lines; i++)
 		w->lines[i].person.known = true;
-	int error = decide(w);
+	int error = work_decide(w);
 	for (size_t i = 0; i < w->job->n_lines; i++) {
 		const struct candidate *c = work_chosen(w, i);
 		if (!c)
@@ -125,11 +126,17 @@ static int describe(struct work *w)
 	return error;
 }
 
-static int store_all(struct work *w)
+int work_store(struct work *w)
 {
 	int error = work_store_device(w);
 	for (size_t i = 0; i < w->job->n_lines && !error; i++)
 		error = work_store_line(w, i);
+	return error;
+}
+
+static int store_and_turn(struct work *w)
+{
+	int error = work_store(w);
 	if (!error && (w->device.known || w->stores))
 		error = work_turn(w);
 	return error;
@@ -149,15 +156,15 @@ static int run_kind(struct work *w)
 		error = work_enrol(w);
 	if (error || !go)
 		return error;
-	error = decide(w);
-	return error ? error : store_all(w);
+	error = work_decide(w);
+	return error ? error : store_and_turn(w);
 }
 
 static int run_dry(struct work *w)
 {
 	if (w->job->reset)
 		pretend_reset(w);
-	int error = decide(w);
+	int error = work_decide(w);
 	return error || !w->job->why ? error : work_why(w);
 }
 

@@ -38,6 +38,10 @@ bool work_gives_back(const struct work *);
 /* Make a change of the request's device. */
 int work_apply(struct work *, struct effect);
 
+/* Decide every line; what is held, counted and audited after it. */
+int work_decide(struct work *);
+int work_store(struct work *);
+
 /* request_facts.c: all that is known of the device and of every line. */
 int work_load(struct work *);
 

@@ -60,6 +60,8 @@ static json_t *detail(const struct work *w, size_t i)
 		json_object_set_new(object, "need", json_integer(v->need));
 	}
 	json_object_set_new(object, "request", json_string(w->job->correlation));
+	if (w->job->by_file)
+		json_object_set_new(object, "by", json_string("file"));
 	return object;
 }
 

@@ -8,6 +8,7 @@
 #include "broker.h"
 #include "error.h"
 #include "log.h"
+#include "offline_answer.h"
 
 /* The same lease has the same id, so that signing it again gives the same bytes. */
 static void make_jti(const struct broker *b, const struct lease *lease, char out[CLAIMS_JTI])
@@ -72,8 +73,58 @@ static int sign_line(struct broker *b, struct job *job, struct job_line *line)
 	return line->certificate ? 0 : E_NO_MEMORY;
 }
 
+/* --- requests by file --- */
+
+static void make_answer_jti(const struct broker *b, const struct offline_answer *a, char out[CLAIMS_JTI])
+{
+	uint8_t hash[16];
+	crypto_generichash_state state;
+	crypto_generichash_init(&state, b->ledger, LEDGER_ID, sizeof(hash));
+	crypto_generichash_update(&state, (const uint8_t *)a->request, strlen(a->request) + 1);
+	crypto_generichash_update(&state, (const uint8_t *)a->lease, strlen(a->lease) + 1);
+	crypto_generichash_update(&state, (const uint8_t *)a->certificate, strlen(a->certificate) + 1);
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	base64url_write(hash, sizeof(hash), out, CLAIMS_JTI);
+}
+
+/* Lease and certificate of a request by file under one signature. */
+static int sign_answer(struct broker *b, struct job *part)
+{
+	const struct job_line *line = &part->lines[0];
+	struct catalog_grant g;
+	struct offline_answer *a = calloc(1, sizeof(*a));
+	if (!a || !catalog_grant(&b->catalog, line->answer.grant, &g)) {
+		free(a);
+		return a ? E_PRODUCT_UNKNOWN : E_NO_MEMORY;
+	}
+	memcpy(a->head.iss, b->key->id, sizeof(a->head.iss));
+	a->head.iat = line->answer.issued;
+	memcpy(a->device, part->device, DEVICE_ID);
+	memcpy(a->vendor, g.license->vendor, sizeof(a->vendor));
+	memcpy(a->product, line->product, sizeof(a->product));
+	base64url_write(part->shown.token, REQUEST_TOKEN, a->request, sizeof(a->request));
+	strncpy(a->lease, line->lease, LIMIT_LEASE);
+	strncpy(a->certificate, line->certificate, LIMIT_CERTIFICATE);
+	make_answer_jti(b, a, a->head.jti);
+	int error = offline_answer_sign(a, b->key->sign, &part->answer);
+	free(a);
+	return error;
+}
+
+static void sign_file(struct broker *b, struct job *job)
+{
+	for (size_t i = 0; i < job->n_parts && job->code == 0; i++) {
+		struct job_line *line = &job->parts[i]->lines[0];
+		signer_sign(b, job->parts[i]);
+		if (!line->answer.code)
+			line->answer.code = sign_answer(b, job->parts[i]);
+	}
+}
+
 void signer_sign(struct broker *b, struct job *job)
 {
+	if (job->kind == JOB_OFFLINE)
+		sign_file(b, job);
 	if ((job->kind != JOB_ACTIVATE && job->kind != JOB_RENEW && job->kind != JOB_SIGN_IN) || job->dry_run)
 		return;
 	for (size_t i = 0; i < job->n_lines && job->code == 0; i++) {

@@ -237,6 +237,8 @@ int sweep_run(struct broker *b, struct job *job, int64_t now)
 	if (!error)
 		error = replay_sweep(b, now);
 	if (!error)
+		error = request_file_sweep(b, now);
+	if (!error)
 		error = prune_sweep(b, now);
 	if (!error)
 		error = broker_note_time(b, now);

@@ -90,8 +90,10 @@ int dns_check_run(struct invocation *);
 int backup_to(struct invocation *, const char *path, json_t **ret_info); /* 0, or the exit code */
 int backup_run(struct invocation *);                                     /* backup.c */
 int backup_verify_run(struct invocation *);
-int restore_run(struct invocation *); /* restore.c */
-int doctor_run(struct invocation *);  /* doctor.c */
-int why_run(struct invocation *);     /* why.c */
+int restore_run(struct invocation *);        /* restore.c */
+int offline_answer_run(struct invocation *); /* offline.c */
+int offline_bundle_run(struct invocation *);
+int doctor_run(struct invocation *); /* doctor.c */
+int why_run(struct invocation *);    /* why.c */
 
 #endif

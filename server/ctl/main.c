@@ -322,6 +322,16 @@ static const struct command_option dns_list_options[] = {
 	{"csv", NULL, "print CSV", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option offline_answer_options[] = {
+	{"output", "FILE", "write the answer there, and show what came of each request", 'o'},
+	{"key", "-|@FILE|KEY", "pool or enrolment key, for machines that are not known yet", 0},
+	{NULL, NULL, NULL, 0}};
+
+static const struct command_option offline_bundle_options[] = {
+	{"output", "FILE", "write it there instead of to standard output", 'o'},
+	{"no-names", NULL, "take no request that names a machine or a user", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command commands[] = {
 	{"status", "", 0, 0, "how the daemon is, what it serves, and what to do next", status_options, status_run},
 	{"wait", "", 0, 0, "wait until the daemon answers, serves, or has so many activations", wait_options, wait_run},
@@ -410,6 +420,9 @@ static const struct command commands[] = {
 	 subscription_options, subscription_takeover_run},
 	{"activation list", "", 0, 0, "list the activations", activation_options, activation_list_run},
 	{"activation release", "", 0, 0, "give back what a device holds", release_options, activation_release_run},
+	{"offline answer", "FILE", 1, 1, "answer requests of machines that reach no host: one, or a bundle", offline_answer_options,
+	 offline_answer_run},
+	{"offline bundle", "FILE...", 1, MANY, "put requests together into one file", offline_bundle_options, offline_bundle_run},
 	{"report usage", "", 0, 0, "how much of each grant is used: now, at most today and in 30 days; or day by day",
 	 usage_options, report_usage_run},
 	{"report expiring", "", 0, 0, "whose lease ends soon, and has not called", expiring_options, report_expiring_run},

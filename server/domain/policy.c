@@ -170,7 +170,7 @@ static bool decide_candidate(const struct question *q, struct verdict *v)
 			      .of_user = model_of_users(c->model),
 			      .renew_minutes = interval(q->terms->renew_minutes, c->policy.renew_minutes),
 			      .retry_minutes = interval(q->terms->retry_minutes, c->policy.retry_minutes)};
-	if (c->policy.renew_minutes == 0)
+	if (c->policy.renew_minutes == 0 || q->terms->offline)
 		v->renew_minutes = 0; /* perpetual: an administrator's interval changes nothing */
 	for (size_t i = 0; i < RULES; i++) {
 		if (!(rules[i].models & 1u << c->model))

@@ -24,6 +24,7 @@ struct policy_trace {
 /* What the host's own settings add to a decision. */
 struct policy_terms {
 	bool may_enrol;         /* the source may bring in a new device now */
+	bool offline;           /* it cannot call: the lease is renewed when its end is near */
 	uint32_t renew_minutes; /* [policy] renew_minutes; 0: the grant's */
 	uint32_t retry_minutes;
 	struct policy_trace *trace; /* filled in, zeroed before; NULL: nobody asks */

@@ -220,7 +220,7 @@ def leaf_verbs():
 
 
 # What needs no daemon, or is for other programs.
-OFFLINE = {"explain", "config check", "completion", "backup verify", "restore"}
+OFFLINE = {"offline bundle", "explain", "config check", "completion", "backup verify", "restore"}
 FOR_PROGRAMS = {"/v1/health", "/metrics", "/v1/openapi.json"}
 
 

@@ -81,6 +81,11 @@ def test_first_hour_and_why_a_machine_is_refused(made, zone):
     code = next(word for word in code.split() if word.count("-") == 3)
     assert "licensed" in run(program("muster"), "signin", "acme-sim", "--user", "kari@fjord.example", "--code", code,
                              env={**os.environ, **one}).stdout
+    (site.host.dir / "stick").mkdir()
+    far = {**seat(site, zone, "far"), "MUSTER_DNS": "127.0.0.1:1"}
+    site("offline request", env=far)
+    assert "acme-cad" in site("offline answer")["musterctl offline answer stick/requests -o stick/answers"]
+    assert "licensed" in site("offline import", env=far)["muster import stick/answers"]
     said = site("licenses")
     assert "fjord" in said["musterctl license list"] and "ok" in said["musterctl report compliance"]
     said = site("audit")

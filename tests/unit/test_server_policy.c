@@ -308,7 +308,9 @@ static void decide_row(const struct row *row, struct candidate *c, struct verdic
 {
 	struct device_facts device = {.known = !row->stranger, .blocked = row->blocked};
 	struct line_facts line = {.n_candidates = 1};
-	struct policy_terms terms = {!row->no_enrol, row->own_renew, row->own_retry, NULL};
+	struct policy_terms terms = {.may_enrol = !row->no_enrol,
+				     .renew_minutes = row->own_renew,
+				     .retry_minutes = row->own_retry};
 	usual(row, c);
 	c->plans_wanted = row->plans_wanted;
 	c->plan_unknown = row->plan_unknown;

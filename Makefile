@@ -98,7 +98,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test sim pid1 check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test sim pid1 powercut check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -260,6 +260,12 @@ pid1: all
 	sh packaging/deps.sh install pid1
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/pid1
 
+# Power cuts of a real file system. Needs root, FUSE and loop devices.
+CUTS ?= 120
+powercut: all
+	sh packaging/deps.sh install power
+	MUSTER_BUILD=$(abspath $(O)) CUTS=$(CUTS) $(PYTHON) -m pytest -q -s -rs --tb=short -p no:cacheprovider tests/power
+
 # --- benchmarks ---
 
 bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
@@ -337,6 +343,7 @@ help:
 	@echo 'check    lint and unit tests: before each commit'
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500); a seed that breaks a rule says how to see it again'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'
+	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'

@@ -3,7 +3,7 @@
 # What the build and the tests need beyond a bare Debian 12, in one table: a check, and the package that satisfies it.
 #   deps.sh check build     print what is missing and how to get it; exit 2 when something is
 #   deps.sh install test    install it (root, or sudo for apt-get alone); MUSTER_NO_INSTALL=1 refuses
-# Groups: build (make), test (make test, make run; includes build), fuzz (make fuzz) and pid1 (make pid1), which include build.
+# Groups: build (make), test (make test, make run), fuzz (make fuzz), pid1 (make pid1), power (make powercut); all include build.
 set -eu
 
 # group check package; a check is pc:MODULE, cmd:PROGRAM, file:PATH or py:MODULE
@@ -56,6 +56,9 @@ test cmd:journalctl systemd
 pid1 cmd:mmdebstrap mmdebstrap
 pid1 cmd:systemd-nspawn systemd-container
 pid1 cmd:ip iproute2
+power cmd:qemu-storage-daemon qemu-system-common
+power cmd:mkfs.ext4 e2fsprogs
+power cmd:fusermount3 fuse3
 fuzz cmd:clang clang
 fuzz file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-14-dev
 '

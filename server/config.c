@@ -15,6 +15,7 @@
 #include "error.h"
 #include "log.h"
 #include "name.h"
+#include "net.h"
 
 enum type { LIST, TEXT, PATH, NUMBER };
 
@@ -102,6 +103,26 @@ static bool dns_ok(enum config_id id, const char *text)
 	}
 }
 
+/* Words of addresses and networks, as many as are taken. */
+static bool exempt_ok(const char *text)
+{
+	static const char blanks[] = " \t,";
+	struct exempt ignored;
+	char word[80];
+	size_t n = 0;
+	for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
+		size_t length = strcspn(text, blanks);
+		if (length >= sizeof(word) || n++ == NET_EXEMPT_MAX)
+			return false;
+		memcpy(word, text, length);
+		word[length] = 0;
+		if (!exempt_read(word, &ignored))
+			return false;
+		text += length;
+	}
+	return true;
+}
+
 static int check(enum config_id id, const char *text, int64_t *ret_number)
 {
 	enum log_level level;
@@ -112,6 +133,8 @@ static int check(enum config_id id, const char *text, int64_t *ret_number)
 	if ((options[id].type == LIST || options[id].type == PATH) && !*text && *options[id].otherwise)
 		return E_CONFIG_INVALID;
 	if (!dns_ok(id, text))
+		return E_CONFIG_INVALID;
+	if (id == CONFIG_LIMITS_EXEMPT && !exempt_ok(text))
 		return E_CONFIG_INVALID;
 	if (id == CONFIG_LOG_LEVEL && !log_level_read(text, &level))
 		return E_CONFIG_INVALID;

@@ -131,14 +131,22 @@ static int open_store(struct daemon *d)
 
 static struct net_limits limits_of(const struct config *c)
 {
-	return (struct net_limits){
+	struct net_limits limits = {
 		.max_connections = (uint32_t)config_number(c, CONFIG_LIMITS_CONNECTIONS),
 		.max_unauthenticated = (uint32_t)config_number(c, CONFIG_LIMITS_UNAUTHENTICATED),
 		.handshakes_per_second = (uint32_t)config_number(c, CONFIG_LIMITS_HANDSHAKES),
 		.handshakes_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_SOURCE),
 		.new_devices_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_ENROL),
+		.at_once_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_AT_ONCE),
+		.at_once_per_network = (uint32_t)config_number(c, CONFIG_LIMITS_NETWORK),
 		.idle_seconds = (uint32_t)config_number(c, CONFIG_LIMITS_IDLE),
 	};
+	char word[80];
+	while (limits.n_exempt < NET_EXEMPT_MAX &&
+	       config_word(c, CONFIG_LIMITS_EXEMPT, limits.n_exempt, word, sizeof(word)) &&
+	       exempt_read(word, &limits.exempt[limits.n_exempt]))
+		limits.n_exempt++;
+	return limits;
 }
 
 static void apply_config(struct daemon *d)

@@ -8,7 +8,8 @@
 #include "error.h"
 #include "log.h"
 
-#define RETRY_BUSY_S 5 /* a refused client comes back after 5 to 15 seconds, so that a herd spreads */
+#define STRANGERS_AT_WORK 2 /* of libuv's four workers */
+#define RETRY_BUSY_S 5      /* a refused client comes back after 5 to 15 seconds, so that a herd spreads */
 
 static void pump(struct conn *c);
 
@@ -61,8 +62,10 @@ static void leave_unauthenticated(struct conn *c)
 		return;
 	c->entered = false;
 	c->net->n_unauthenticated--;
-	source_leave(c->source);
+	source_leave(c->source, c->stranger);
 }
+
+static void stop_waiting(struct conn *c);
 
 /* --- closing --- */
 
@@ -81,6 +84,8 @@ static void destroy(struct conn *c)
 	queue_remove(c);
 	leave_unauthenticated(c);
 	slots_remove(&c->net->conns, c->id);
+	if (c->waits)
+		stop_waiting(c);
 	c->net->n_open--;
 	counter_add(&c->net->settings.counters->connections_open, -1);
 	if (!c->working)
@@ -166,6 +171,55 @@ static void flush(struct conn *c)
 
 /* --- crypto on workers --- */
 
+static void on_crypto(uv_work_t *work);
+static void on_crypto_done(uv_work_t *work, int status);
+
+static bool start_crypto(struct conn *c)
+{
+	c->work.data = c;
+	c->working = uv_queue_work(&c->net->loop, &c->work, on_crypto, on_crypto_done) == 0;
+	counter_add(&c->net->settings.counters->worker_queue, c->working);
+	c->net->strangers_at_work += c->working && c->stranger;
+	return c->working;
+}
+
+/* Only so many strangers are with the workers, or wait there; the others wait here, so that those who are
+ * known go past them. */
+static void ask_crypto(struct conn *c)
+{
+	struct net *net = c->net;
+	if (!c->stranger || net->strangers_at_work < STRANGERS_AT_WORK) {
+		start_crypto(c);
+		return;
+	}
+	c->waits = true;
+	c->next_waiting = NULL;
+	*net->waiting_last = c;
+	net->waiting_last = &c->next_waiting;
+}
+
+static void stop_waiting(struct conn *c)
+{
+	struct net *net = c->net;
+	struct conn **at = &net->waiting;
+	while (*at && *at != c)
+		at = &(*at)->next_waiting;
+	if (*at)
+		*at = c->next_waiting;
+	if (net->waiting_last == &c->next_waiting)
+		net->waiting_last = at;
+	c->waits = false;
+}
+
+static void next_stranger(struct net *net)
+{
+	while (net->waiting && net->strangers_at_work < STRANGERS_AT_WORK) {
+		struct conn *c = net->waiting;
+		stop_waiting(c);
+		start_crypto(c);
+	}
+}
+
 static void on_crypto(uv_work_t *work)
 {
 	struct conn *c = work->data;
@@ -178,6 +232,8 @@ static void on_crypto_done(uv_work_t *work, int status)
 	(void)status;
 	c->working = false;
 	counter_add(&c->net->settings.counters->worker_queue, -1);
+	c->net->strangers_at_work -= c->stranger;
+	next_stranger(c->net);
 	if (c->closing) {
 		uv_close((uv_handle_t *)&c->tcp, on_closed);
 		return;
@@ -255,11 +311,8 @@ static void pump(struct conn *c)
 	enum session_event event = SESSION_IDLE;
 	while (!c->working && !c->writes && (event = session_next(&c->session, now, &job)) == SESSION_JOB)
 		submit(c, job, now_ms);
-	if (event == SESSION_CRYPTO && !c->working) {
-		c->work.data = c;
-		c->working = uv_queue_work(&c->net->loop, &c->work, on_crypto, on_crypto_done) == 0;
-		counter_add(&c->net->settings.counters->worker_queue, c->working);
-	}
+	if (event == SESSION_CRYPTO && !c->working && !c->waits)
+		ask_crypto(c);
 	if (!c->working)
 		flush(c);
 	if (c->closing)
@@ -302,14 +355,15 @@ static bool early_drop(const struct net *net)
 	return net->n_unauthenticated - half > randombytes_uniform(limit - half);
 }
 
-static bool spend_budget(struct net *net, int64_t now_ms)
+/* The last half of it is not for strangers, so that their flood leaves room for those who are known. */
+static bool spend_budget(struct net *net, bool stranger, int64_t now_ms)
 {
 	int64_t rate = net->handshakes_per_second;
 	net->handshake_tokens += rate * (now_ms - net->refilled);
 	net->refilled = now_ms;
 	if (net->handshake_tokens > rate * 1000)
 		net->handshake_tokens = rate * 1000;
-	if (net->handshake_tokens < 1000)
+	if (net->handshake_tokens < (stranger && rate > 1 ? rate * 500 : 1000))
 		return false;
 	net->handshake_tokens -= 1000;
 	return true;
@@ -324,14 +378,17 @@ static atomic_llong *judge(struct conn *c, int64_t now_ms)
 	int n = sizeof(peer);
 	if (net->n_open >= net->settings.limits.max_connections || net->stop_by)
 		return &counters->refused_limit;
-	if (early_drop(net))
-		return &counters->refused_early;
 	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &n) == 0)
 		c->source = sources_find(net->sources, (struct sockaddr *)&peer, now_ms);
-	if (!spend_budget(net, now_ms))
-		return &counters->refused_budget;
+	c->stranger = !source_trusted(c->source);
+	if (c->stranger && early_drop(net))
+		return &counters->refused_early;
 	if (!source_enter(net->sources, c->source, now_ms))
 		return &counters->refused_source;
+	if (!spend_budget(net, c->stranger, now_ms)) {
+		source_leave(c->source, c->stranger);
+		return &counters->refused_budget;
+	}
 	return NULL;
 }
 

@@ -19,6 +19,7 @@ struct conn {
 	struct net *net;
 	struct session session;
 	struct source *source;
+	bool stranger; /* the source was not trusted when it entered */
 	uint64_t id;
 	int64_t accepted; /* monotonic ms */
 	int64_t due;      /* monotonic ms */
@@ -27,6 +28,8 @@ struct conn {
 	struct conn *previous;
 	bool entered; /* counts as unauthenticated */
 	bool working; /* a worker has the session */
+	bool waits;   /* for strangers before it */
+	struct conn *next_waiting;
 	bool reading;
 	bool closing;
 	unsigned writes; /* under way */
@@ -55,6 +58,9 @@ struct net {
 	struct sources *sources;
 	uint32_t n_open;
 	uint32_t n_unauthenticated;
+	struct conn *waiting; /* strangers whose crypto is due */
+	struct conn **waiting_last;
+	uint32_t strangers_at_work;
 	int64_t handshake_tokens; /* in thousandths */
 	int64_t refilled;
 	uint32_t handshakes_per_second; /* in force */

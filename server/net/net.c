@@ -46,6 +46,7 @@ static void on_wake(uv_async_t *async)
 	struct job *job = net->done;
 	net->done = NULL;
 	net->done_last = &net->done;
+	net->waiting_last = &net->waiting;
 	uv_mutex_unlock(&net->done_lock);
 	while (job) {
 		struct job *next = job->next;
@@ -208,9 +209,16 @@ static void raise_descriptors(void)
 
 void net_limit(struct net *net, const struct net_limits *limits)
 {
-	struct source_limits sources = {limits->handshakes_per_source, limits->new_devices_per_source,
-					limits->max_unauthenticated / 2};
 	net->settings.limits = *limits;
+	limits = &net->settings.limits;
+	struct source_limits sources = {
+		.handshakes_per_minute = limits->handshakes_per_source,
+		.new_devices_per_hour = limits->new_devices_per_source,
+		.at_once = limits->at_once_per_source,
+		.at_once_of_network = limits->at_once_per_network,
+		.exempt = limits->exempt,
+		.n_exempt = limits->n_exempt,
+	};
 	net->handshakes_per_second = limits->handshakes_per_second ? limits->handshakes_per_second
 								   : measure_handshakes(&net->settings.clock);
 	sources_limit(net->sources, &sources);

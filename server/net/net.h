@@ -14,9 +14,12 @@
 #include "clock.h"
 #include "counters.h"
 #include "lane.h"
+#include "source.h"
 
 #define NET_LISTENERS_MAX 16
 #define NET_ADDRESS_TEXT 64
+
+#define NET_EXEMPT_MAX 32
 
 /* What may be changed while running. */
 struct net_limits {
@@ -26,6 +29,10 @@ struct net_limits {
 					 */
 	uint32_t handshakes_per_source; /* a minute */
 	uint32_t new_devices_per_source; /* an hour */
+	uint32_t at_once_per_source;     /* unauthenticated */
+	uint32_t at_once_per_network;
+	struct exempt exempt[NET_EXEMPT_MAX]; /* without limits of their source */
+	size_t n_exempt;
 	uint32_t idle_seconds;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -42,31 +43,87 @@ void sources_limit(struct sources *s, const struct source_limits *limits)
 	s->limits = *limits;
 }
 
-/* An IPv4 address, also one mapped into IPv6, or the first 64 bits of an IPv6 one; 0: neither. */
-static uint64_t hash_address(const struct sources *s, const struct sockaddr *address)
+/* --- addresses --- */
+
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+/* As an IPv6 address, an IPv4 one mapped into it. False: neither. */
+static bool as_six(const struct sockaddr *address, uint8_t ret[16])
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	uint8_t bytes[9] = {0};
+	if (address->sa_family == AF_INET6) {
+		memcpy(ret, ((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr, 16);
+		return true;
+	}
+	memcpy(ret, mapped, sizeof(mapped));
+	memcpy(ret + sizeof(mapped), &((const struct sockaddr_in *)address)->sin_addr, 4);
+	return address->sa_family == AF_INET;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned rest = bits % 8;
+	uint8_t mask = (uint8_t)(0xff << (8 - rest));
+	return memcmp(a, b, bits / 8) == 0 && (!rest || ((a[bits / 8] ^ b[bits / 8]) & mask) == 0);
+}
+
+static bool is_exempt(const struct sources *s, const uint8_t address[16])
+{
+	for (size_t i = 0; i < s->limits.n_exempt; i++)
+		if (same_bits(s->limits.exempt[i].address, address, s->limits.exempt[i].bits))
+			return true;
+	return false;
+}
+
+static bool read_bits(const char *text, unsigned most, unsigned *ret)
+{
+	char *end;
+	if (*text < '0' || *text > '9')
+		return false;
+	unsigned long bits = strtoul(text, &end, 10);
+	*ret = (unsigned)bits;
+	return !*end && bits <= most;
+}
+
+bool exempt_read(const char *text, struct exempt *ret)
+{
+	char address[64];
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	size_t n = strcspn(text, "/");
+	if (n >= sizeof(address))
+		return false;
+	memcpy(address, text, n);
+	address[n] = 0;
+	bool is_four = inet_pton(AF_INET, address, &four.sin_addr) == 1;
+	if (!is_four && inet_pton(AF_INET6, address, &six.sin6_addr) != 1)
+		return false;
+	as_six(is_four ? (const struct sockaddr *)&four : (const struct sockaddr *)&six, ret->address);
+	unsigned most = is_four ? 32 : 128;
+	unsigned bits = most;
+	if (text[n] && !read_bits(text + n + 1, most, &bits))
+		return false;
+	ret->bits = (uint8_t)(bits + 128 - most);
+	return true;
+}
+
+/* Of the first bits of an address; never 0, which means free. */
+static uint64_t hash_address(const struct sources *s, const uint8_t address[16], unsigned bits)
+{
+	uint8_t bytes[17] = {0};
 	uint8_t hash[crypto_shorthash_BYTES];
 	uint64_t value;
-	if (address->sa_family == AF_INET) {
-		memcpy(bytes, &((const struct sockaddr_in *)address)->sin_addr, 4);
-	} else if (address->sa_family == AF_INET6) {
-		const uint8_t *six = ((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr;
-		bool four = memcmp(six, mapped, sizeof(mapped)) == 0;
-		memcpy(bytes, four ? six + sizeof(mapped) : six, four ? 4 : 8);
-		bytes[8] = !four;
-	} else {
-		return 0;
-	}
+	memcpy(bytes, address, bits / 8);
+	bytes[16] = (uint8_t)bits;
 	crypto_shorthash(hash, bytes, sizeof(bytes), s->key);
 	memcpy(&value, hash, sizeof(value));
 	return value ? value : 1;
 }
 
+/* --- entries --- */
+
 static int64_t factor(const struct source *source)
 {
-	return source->successes >= TRUSTED_SUCCESSES ? TRUSTED_FACTOR : 1;
+	return source_trusted(source) ? TRUSTED_FACTOR : 1;
 }
 
 static void refill(const struct sources *s, struct source *source, int64_t now_ms)
@@ -101,12 +158,9 @@ static bool forgettable(const struct source *source, int64_t now_ms)
 	       source->penalty_until < now_ms;
 }
 
-struct source *sources_find(struct sources *s, const struct sockaddr *address, int64_t now_ms)
+static struct source *find(struct sources *s, uint64_t key, int64_t now_ms)
 {
-	uint64_t key = hash_address(s, address);
 	struct source *spare = NULL;
-	if (key == 0)
-		return NULL;
 	for (uint64_t i = 0; i < PROBES; i++) {
 		struct source *slot = &s->slots[(key + i) % SLOTS];
 		if (slot->key == key) {
@@ -121,22 +175,47 @@ struct source *sources_find(struct sources *s, const struct sockaddr *address, i
 	return spare;
 }
 
+struct source *sources_find(struct sources *s, const struct sockaddr *address, int64_t now_ms)
+{
+	uint8_t six[16];
+	if (!as_six(address, six) || is_exempt(s, six))
+		return NULL;
+	bool four = memcmp(six, mapped, sizeof(mapped)) == 0;
+	struct source *source = find(s, hash_address(s, six, four ? 128 : 64), now_ms);
+	if (source && !source->unauthenticated)
+		source->network = find(s, hash_address(s, six, four ? 120 : 48), now_ms);
+	return source;
+}
+
+bool source_trusted(const struct source *source)
+{
+	return source && source->successes >= TRUSTED_SUCCESSES;
+}
+
 bool source_enter(struct sources *s, struct source *source, int64_t now_ms)
 {
 	if (!source)
 		return true;
+	struct source *network = source_trusted(source) ? NULL : source->network;
 	if (source->penalty_until - now_ms >= PENALTY_REFUSE ||
-	    source->unauthenticated >= s->limits.at_once || source->handshake_tokens < HANDSHAKE)
+	    source->unauthenticated >= s->limits.at_once * factor(source) ||
+	    (network && network->unauthenticated >= s->limits.at_once_of_network) ||
+	    source->handshake_tokens < HANDSHAKE)
 		return false;
 	source->handshake_tokens -= HANDSHAKE;
 	source->unauthenticated++;
+	if (source->network)
+		source->network->unauthenticated += network != NULL;
 	return true;
 }
 
-void source_leave(struct source *source)
+void source_leave(struct source *source, bool stranger)
 {
-	if (source && source->unauthenticated)
-		source->unauthenticated--;
+	if (!source || !source->unauthenticated)
+		return;
+	source->unauthenticated--;
+	if (stranger && source->network && source->network->unauthenticated)
+		source->network->unauthenticated--;
 }
 
 void source_praise(struct source *source)

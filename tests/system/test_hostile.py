@@ -155,7 +155,26 @@ def test_bad_requests_are_answered(host, vendor):
 
 
 def test_a_crowd_of_idle_connections_does_not_shut_others_out(host, vendor):
-    crowd = [connect(host) for _ in range(300)]
+    crowd = [socket.create_connection(("127.0.0.1", host.port), timeout=10, source_address=(f"127.9.{i % 6}.1", 0))
+             for i in range(300)]
+    assert serves(host, vendor)
+    for sock in crowd:
+        sock.close()
+
+
+def test_one_address_has_so_many_at_once(hosts, vendor):
+    """Until it has done well three times; and an exempt one has no limit."""
+    host = hosts(config="[limits]\nunauthenticated_per_source = 5\n").start()
+    host.install(vendor)
+    crowd = [connect(host) for _ in range(5)]
+    with pytest.raises(Refused) as refused:
+        serves(host, vendor)
+    assert refused.value.code == 3
+    host.extra = "[limits]\nunauthenticated_per_source = 5\nexempt = 127.0.0.0/8\n"
+    host.write_config()
+    host.process.send_signal(1)
+    wait_for(lambda: "configuration reloaded" in host.log.read_text())
+    crowd += [connect(host) for _ in range(20)]
     assert serves(host, vendor)
     for sock in crowd:
         sock.close()

@@ -11,7 +11,7 @@
 
 static struct sources *sources;
 static const struct source_limits usual = {
-	.handshakes_per_minute = 60, .new_devices_per_hour = 3, .at_once = 5};
+	.handshakes_per_minute = 60, .new_devices_per_hour = 3, .at_once = 5, .at_once_of_network = 8};
 
 static int setup(void **state)
 {
@@ -67,19 +67,19 @@ static void test_handshakes_fill_up_with_time(void **state)
 	struct source *s = find("192.0.2.1", 0);
 	for (int i = 0; i < 60; i++) {
 		assert_true(source_enter(sources, s, 0));
-		source_leave(s);
+		source_leave(s, true);
 	}
 	assert_false(source_enter(sources, s, 0));
 	s = find("192.0.2.1", 999);
 	assert_false(source_enter(sources, s, 999));
 	s = find("192.0.2.1", 2000);
 	assert_true(source_enter(sources, s, 2000));
-	source_leave(s);
+	source_leave(s, true);
 	assert_true(find("192.0.2.9", 2000) != s);
 	s = find("192.0.2.1", 10 * MINUTE); /* never more than a minute's worth */
 	int n = 0;
 	while (n < 1000 && source_enter(sources, s, 10 * MINUTE)) {
-		source_leave(s);
+		source_leave(s, true);
 		n++;
 	}
 	assert_int_equal(n, 60);
@@ -92,10 +92,10 @@ static void test_connections_at_once(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_true(source_enter(sources, s, 0));
 	assert_false(source_enter(sources, s, 0));
-	source_leave(s);
+	source_leave(s, true);
 	assert_true(source_enter(sources, s, 0));
 	for (int i = 0; i < 9; i++)
-		source_leave(s); /* more often than entered: never below nothing */
+		source_leave(s, true); /* more often than entered: never below nothing */
 	for (int i = 0; i < 5; i++)
 		assert_true(source_enter(sources, s, 0));
 	assert_false(source_enter(sources, s, 0));
@@ -162,7 +162,7 @@ static void test_praise(void **state)
 		source_praise(s);
 	s = find("192.0.2.1", HOUR);
 	while (n < 10000 && source_enter(sources, s, HOUR)) {
-		source_leave(s);
+		source_leave(s, true);
 		n++;
 	}
 	assert_int_equal(n, 600);
@@ -186,7 +186,7 @@ static void test_no_source_is_let_through(void **state)
 	(void)state;
 	assert_true(source_enter(sources, NULL, 0));
 	assert_true(source_may_enrol(sources, NULL, 0));
-	source_leave(NULL);
+	source_leave(NULL, true);
 	source_praise(NULL);
 	source_punish(NULL, 5, 0);
 	source_enrolled(NULL);
@@ -205,7 +205,7 @@ static void test_a_full_table_is_permissive(void **state)
 		struct source *s = sources_find(sources, (struct sockaddr *)&a, 0);
 		untracked += s == NULL;
 		assert_true(source_enter(sources, s, 0));
-		source_leave(s);
+		source_leave(s, true);
 	}
 	assert_true(untracked > 200000);
 	untracked = 0;
@@ -226,12 +226,88 @@ static void test_time_that_goes_back(void **state)
 	struct source *s = find("192.0.2.1", HOUR);
 	for (int i = 0; i < 60; i++) {
 		assert_true(source_enter(sources, s, HOUR));
-		source_leave(s);
+		source_leave(s, true);
 	}
 	s = find("192.0.2.1", 0);
 	assert_false(source_enter(sources, s, 0));
 	s = find("192.0.2.1", HOUR + MINUTE);
 	assert_true(source_enter(sources, s, HOUR + MINUTE));
+}
+
+/* Many addresses of one network are one stranger; who did well does not count among them. */
+static void test_a_network_of_strangers(void **state)
+{
+	char text[64];
+	struct source *known = find("192.0.2.200", 0);
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		source_praise(known);
+	assert_true(source_trusted(known));
+	for (int i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%d", i);
+		assert_true(source_enter(sources, find(text, 0), 0));
+	}
+	assert_false(source_enter(sources, find("192.0.2.100", 0), 0));
+	assert_true(source_enter(sources, find("192.0.3.1", 0), 0)); /* the next network */
+	assert_true(source_enter(sources, known, 0));
+	source_leave(known, false);
+	source_leave(find("192.0.2.3", 0), true);
+	assert_true(source_enter(sources, find("192.0.2.100", 0), 0));
+	for (int i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), "2001:db8:1:%x::1", i);
+		assert_true(source_enter(sources, find(text, 0), 0));
+	}
+	assert_false(source_enter(sources, find("2001:db8:1:ffff::1", 0), 0));
+	assert_true(source_enter(sources, find("2001:db8:2::1", 0), 0));
+}
+
+/* One that did well may have ten times as many at once. */
+static void test_who_did_well_has_more_room(void **state)
+{
+	struct source *s = find("192.0.2.1", 0);
+	int n = 0;
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		source_praise(s);
+	s->handshake_tokens = INT32_MAX;
+	while (n < 100 && source_enter(sources, s, 0))
+		n++;
+	assert_int_equal(n, 50);
+}
+
+static void test_exempt_addresses(void **state)
+{
+	static const char *const good[] = {"10.0.0.0/8", "192.0.2.7", "2001:db8::/32",
+					   "::1",        "0.0.0.0/0", "::/0"};
+	static const char *const bad[] = {"",           "10.0.0.0/",   "10.0.0.0/33", "2001:db8::/129",
+					  "host",       "10.0.0.0/8x", "10.0.0.0/-1", "10.0.0/8",
+					  "10.0.0.0 /8"};
+	static const struct {
+		const char *rule, *address;
+		bool exempt;
+	} rows[] = {
+		{"10.0.0.0/8", "10.255.1.2", true},      {"10.0.0.0/8", "11.0.0.1", false},
+		{"192.0.2.7", "192.0.2.7", true},        {"192.0.2.7", "192.0.2.8", false},
+		{"192.0.2.0/23", "192.0.3.255", true},   {"192.0.2.0/23", "192.0.4.0", false},
+		{"10.0.0.0/8", "::ffff:10.1.2.3", true}, {"2001:db8::/32", "2001:db8:ffff::1", true},
+		{"2001:db8::/32", "2001:db9::1", false}, {"::/0", "2001:db8::1", true},
+	};
+	struct exempt e;
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(exempt_read(good[i], &e));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (exempt_read(bad[i], &e))
+			fail_msg("'%s' is none", bad[i]);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct source_limits limits = usual;
+		assert_true(exempt_read(rows[i].rule, &e));
+		limits.exempt = &e;
+		limits.n_exempt = 1;
+		sources_limit(sources, &limits);
+		if ((find(rows[i].address, 0) == NULL) != rows[i].exempt)
+			fail_msg("%s, %s", rows[i].rule, rows[i].address);
+	}
 }
 
 int main(void)
@@ -242,6 +318,9 @@ int main(void)
 		TEST(test_families_do_not_collide),
 		TEST(test_handshakes_fill_up_with_time),
 		TEST(test_connections_at_once),
+		TEST(test_a_network_of_strangers),
+		TEST(test_who_did_well_has_more_room),
+		TEST(test_exempt_addresses),
 		TEST(test_new_devices),
 		TEST(test_looking_often_costs_nothing),
 		TEST(test_penalties),

@@ -46,7 +46,6 @@ static void on_wake(uv_async_t *async)
 	struct job *job = net->done;
 	net->done = NULL;
 	net->done_last = &net->done;
-	net->waiting_last = &net->waiting;
 	uv_mutex_unlock(&net->done_lock);
 	while (job) {
 		struct job *next = job->next;
@@ -256,6 +255,7 @@ int net_open(const struct net_settings *settings, struct net **ret)
 	slots_init(&net->conns);
 	uv_mutex_init(&net->done_lock);
 	net->done_last = &net->done;
+	net->waiting_last = &net->waiting;
 	net->refilled = net->last_sweep = clock_mono_ms(&settings->clock);
 	net_limit(net, &settings->limits);
 	net->handshake_tokens = (int64_t)net->handshakes_per_second * 1000;

@@ -4,12 +4,13 @@ import os
 import random
 import re
 import socket
+import struct
 import time
 
 import nacl.signing
 import pytest
 from harness import PRODUCT, SANITIZED, Machine, Vendor, run, wait_for
-from wire import PREAMBLE, Client, Refused
+from wire import PREAMBLE, Client, Refused, pb, vendor_id
 
 
 def key_of(vendor):
@@ -291,3 +292,27 @@ def test_one_device_cannot_fill_the_audit_log(host, vendor):
     rows = host.json("audit", "list")["items"]
     actions = [row["action"] for row in rows]
     assert actions.count("device.rolled-back") == 4 and actions.count("device.forked") == 1
+
+
+def first_message(vendor):
+    """What a stranger says first: well-formed, so that it costs a key exchange."""
+    payload = pb.ClientHello(version=1, vendors=[vendor_id(key_of(vendor))]).SerializeToString()
+    first = os.urandom(32) + payload
+    return PREAMBLE + struct.pack(">H", len(first)) + first
+
+
+def test_strangers_at_once_are_all_answered(host, vendor):
+    """Their key exchanges wait for each other; none is forgotten, whatever the lane does meanwhile."""
+    known = None
+    for _ in range(4):
+        crowd = [socket.create_connection(("127.0.0.1", host.port), timeout=10, source_address=(f"127.9.{i}.1", 0))
+                 for i in range(150)]
+        for i, sock in enumerate(crowd):
+            sock.sendall(first_message(vendor))
+            if known and i % 3 == 0:
+                known.send(known.request(["acme-cad"]))
+        for sock in crowd:
+            sock.settimeout(4)
+            assert sock.recv(8)[:7] == b"MUST\x01\x01\x01"
+            sock.close()
+        known = known or Client(host.port, key_of(vendor)).connect()

@@ -76,7 +76,10 @@ static int leave_branch(struct work *w, const struct branches *b)
 	branch_mark(w->device.ratchet.token, token);
 	r.u.branch.mark = (struct bytes){mark, BRANCH_MARK};
 	r.u.branch.token = (struct bytes){token, BRANCH_MARK};
-	int error = b->n >= ROLLBACKS_MAX ? store_drop(w->b->store, RECORD_BRANCH, b->oldest) : 0;
+	/* One that a restored ledger gave twice is there already. */
+	int error = store_find_num(w->b->store, &r, BY(branch, device) | BY(branch, mark), &r.num);
+	if (!error && !r.num && b->n >= ROLLBACKS_MAX)
+		error = store_drop(w->b->store, RECORD_BRANCH, b->oldest);
 	if (!error)
 		error = store_put(w->b->store, &r);
 	if (!error)

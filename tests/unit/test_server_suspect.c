@@ -142,6 +142,24 @@ static void test_the_last_request_of_a_left_branch_shows_it_too(void **state)
 	assert_int_equal(ask(&copy, JOB_RENEW, NULL), 0);
 }
 
+/* A ratchet that was adopted is the same each time that it is: its branch may be left twice. */
+static void test_the_same_branch_is_left_twice(void **state)
+{
+	struct machine m = licensed();
+	struct machine old = m;
+	struct ratchet adopted = {.counter = 7, .shown = {7}};
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct effect e = {.kind = EFFECT_RATCHET, .device = 1, .u.ratchet = &adopted};
+		assert_int_equal(store_begin(&flaky.store), 0);
+		assert_int_equal(store_apply(&flaky.store, &e), 0);
+		assert_int_equal(store_commit(&flaky.store), 0);
+		struct machine again = old;
+		assert_int_equal(ask(&again, JOB_RENEW, NULL), 0);
+	}
+	assert_int_equal(audits("device.rolled-back"), 2);
+}
+
 static void test_another_machine_is_a_copy(void **state)
 {
 	struct machine m = licensed();
@@ -329,6 +347,7 @@ int main(void)
 		BOTH(test_a_snapshot_put_back_is_served),
 		BOTH(test_the_end_of_a_left_branch_shows_that_both_live),
 		BOTH(test_the_last_request_of_a_left_branch_shows_it_too),
+		BOTH(test_the_same_branch_is_left_twice),
 		BOTH(test_another_machine_is_a_copy),
 		BOTH(test_the_copy_that_comes_first_goes_on),
 		BOTH(test_the_copy_comes_back_as_a_device_of_its_own),

@@ -316,3 +316,38 @@ def test_strangers_at_once_are_all_answered(host, vendor):
             assert sock.recv(8)[:7] == b"MUST\x01\x01\x01"
             sock.close()
         known = known or Client(host.port, key_of(vendor)).connect()
+
+
+OPEN_DOORS = "[limits]\n" + "".join(f"{key} = 100000\n" for key in (
+    "max_unauthenticated", "unauthenticated_per_source", "unauthenticated_per_network", "handshakes_per_source",
+    "handshakes_per_second"))
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer's memory is not the daemon's")
+@pytest.mark.parametrize("hold", ["most of a hello", "an answer"])
+def test_a_stranger_holds_at_most_10_kib(hosts, vendor, hold):
+    """Whatever it has sent, and how far the handshake has come (DESIGN 5.1)."""
+    host = hosts(config=OPEN_DOORS).start()
+    host.install(vendor)
+    first = first_message(vendor) if hold == "an answer" else PREAMBLE + struct.pack(">H", 4000) + bytes(4000)
+    crowd, grown = [], []
+    for n in (100, 300):  # what the first ones need once, such as the allocator's own, is nobody's
+        before = memory(host)
+        for _ in range(n):
+            crowd.append(connect(host))
+            crowd[-1].sendall(first[:4000])
+        assert wait_for(lambda: opened(host) == len(crowd), what="all of them in")
+        if hold == "an answer":
+            for sock in crowd[-n:]:
+                sock.recv(8)
+        grown.append((memory(host) - before) / n)
+    print(f"{hold}: {grown[1]:.1f} KiB each")
+    assert grown[1] <= 10
+    for sock in crowd:
+        sock.close()
+
+
+def opened(host):
+    """Connections that are open now."""
+    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
+    return int(re.search(r"^muster_connections_active (\d+)", text, re.MULTILINE).group(1))

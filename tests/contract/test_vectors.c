@@ -31,6 +31,7 @@
 #include "paserk.h"
 #include "product.h"
 #include "revocations.h"
+#include "voice.h"
 
 #define ROOM 70000
 
@@ -673,6 +674,68 @@ static void test_bundles(void **state)
 	json_decref(document);
 }
 
+static uint32_t number_of(json_t *row, const char *key)
+{
+	return (uint32_t)json_integer_value(json_object_get(row, key));
+}
+
+/* Make both ids of a call, and read the confirmation back as a machine does. */
+static void check_call(json_t *row)
+{
+	uint8_t fixed[NOISE_KEY];
+	uint8_t sign[PASETO_PUBLIC];
+	uint8_t site[VOICE_KEY];
+	uint8_t license[VOICE_LICENSE];
+	uint8_t key[VOICE_KEY];
+	uint8_t want[VOICE_KEY];
+	uint8_t iid[VOICE_IID];
+	uint8_t cid[VOICE_CID];
+	char text[DIGITS_TEXT];
+	char bare[DIGITS_BARE];
+	struct digits_report report;
+	struct voice_grant got;
+	const struct voice_grant g = {number_of(row, "index"), number_of(row, "day"), number_of(row, "flags"),
+				      number_of(row, "sequence")};
+	hex_of(row, "static", fixed, sizeof(fixed));
+	hex_of(row, "sign", sign, sizeof(sign));
+	hex_of(row, "site", site, sizeof(site));
+	hex_of(row, "license", license, sizeof(license));
+	hex_of(row, "key", want, sizeof(want));
+	voice_installation_make(fixed, sign, number_of(row, "product"), number_of(row, "nonce"), iid);
+	digits_write(iid, VOICE_IID, VOICE_IID_GROUPS, text);
+	assert_string_equal(text, text_of(row, "installation"));
+	voice_key(site, license, g.index, key);
+	assert_memory_equal(key, want, sizeof(want));
+	voice_confirm(key, iid, &g, cid);
+	digits_write(cid, VOICE_CID, VOICE_CID_GROUPS, text);
+	assert_string_equal(text, text_of(row, "confirmation"));
+	memset(cid, 0, sizeof(cid));
+	assert_int_equal(digits_read(text, VOICE_CID_GROUPS, bare, &report), 0);
+	assert_true(digits_number(bare, VOICE_CID_GROUPS, cid, VOICE_CID));
+	assert_int_equal(voice_check(key, iid, cid, &got), 0);
+	assert_memory_equal(&g, &got, sizeof(g));
+}
+
+static void test_calls(void **state)
+{
+	json_t *document = load_own("voice.json");
+	size_t i;
+	json_t *row;
+	(void)state;
+	json_array_foreach (json_object_get(document, "calls"), i, row)
+		check_call(row);
+	json_array_foreach (json_object_get(document, "names"), i, row) {
+		uint8_t want[VOICE_LICENSE];
+		uint8_t hash[VOICE_LICENSE];
+		hex_of(row, "hash", want, sizeof(want));
+		voice_license(text_of(row, "vendor"), text_of(row, "license"), hash);
+		assert_memory_equal(hash, want, sizeof(want));
+		assert_int_equal(voice_product(text_of(row, "vendor"), text_of(row, "product")),
+				 number_of(row, "number"));
+	}
+	json_decref(document);
+}
+
 static void test_the_payloads_are_the_claims(void **state)
 {
 	struct tokens t;
@@ -738,6 +801,7 @@ int main(void)
 		cmocka_unit_test(test_each_token_is_read_and_written_alike),
 		cmocka_unit_test(test_offline_tokens_are_read_and_written_alike),
 		cmocka_unit_test(test_bundles),
+		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_the_payloads_are_the_claims),
 		cmocka_unit_test(test_the_lease_verifies),
 	};

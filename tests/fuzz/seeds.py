@@ -198,6 +198,23 @@ def bundle_seeds():
     yield "bare", b"\0 v4.public.AA AA\r\n"
 
 
+def digits_seeds():
+    """Confirmation and installation ids as people type them; the first byte says which is meant."""
+    key, iid = bytes(32), ind.installation_id(bytes(32), bytes(32), 7, 9)
+    cid = ind.spoken(ind.confirmation_id(key, iid, 0, 3100, 0, 1), 8)
+    yield "installation", b"\1" + ind.spoken(iid, 9).encode()
+    yield "confirmation", b"\0" + cid.encode()
+    groups = cid.split("-")
+    yield "swapped", b"\0" + "-".join([groups[1], groups[0], *groups[2:]]).encode()
+    yield "round", b"\0" + "-".join([*groups[1:], groups[0]]).encode()
+    yield "twice", b"\0" + "-".join([groups[0], *groups[:-1]]).encode()
+    yield "wrong", b"\0" + ("9" if cid[0] != "9" else "8").encode() + cid[1:].encode()
+    yield "blanks", b"\0" + cid.replace("-", " \u2013\u00a0").encode()
+    yield "short", b"\0" + cid[:-1].encode()
+    yield "letters", b"\0" + cid.replace("0", "O").encode()
+    yield "nines", b"\0" + b"9" * 48
+
+
 def frame_seeds():
     first, second, third, *_ = connection()
     yield "first", first
@@ -320,7 +337,8 @@ def main():
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")
-    sets.update({"offline_request": claims_seeds("request"), "offline_answer": claims_seeds("answer"), "bundle": bundle_seeds()})
+    sets.update({"offline_request": claims_seeds("request"), "offline_answer": claims_seeds("answer"), "bundle": bundle_seeds(),
+                 "digits": digits_seeds()})
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
         for name, data in seeds:

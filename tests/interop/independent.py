@@ -136,6 +136,55 @@ def token_verify(public, token, typ):
     return claims
 
 
+# --- by telephone ---
+
+DAMM = "0317598642 7092154863 4206871359 1750983426 6123045978 3674209581 5869720134 8945362017 9438617205 2581436790".split()
+
+
+def spoken(number, groups):
+    """A number as groups of five digits, each with its check digit."""
+    digits, out = str(number).zfill(5 * groups), []
+    assert len(digits) == 5 * groups
+    for i in range(groups):
+        group = digits[5 * i:5 * i + 5]
+        state = (i + 1) % 10
+        for digit in group:
+            state = int(DAMM[state][int(digit)])
+        out.append(f"{group}{state}")
+    return "-".join(out)
+
+
+def first_bits(digest, bits):
+    return int.from_bytes(digest, "big") >> (8 * len(digest) - bits)
+
+
+def blake(*parts, key=b""):
+    return hashlib.blake2b(b"".join(parts), key=key, digest_size=32).digest()
+
+
+def voice_product(vendor, product):
+    return first_bits(blake(b"muster/1 voice product\0", vendor.encode(), b"\0", product.encode(), b"\0"), 20)
+
+
+def voice_license(vendor, license_id):
+    return blake(b"muster/1 voice license\0", vendor.encode(), b"\0", license_id.encode(), b"\0")[:16]
+
+
+def installation_id(fixed, sign, product, nonce):
+    tag = blake(b"muster/1 iid\0", fixed, sign, product.to_bytes(4, "big"), nonce.to_bytes(4, "big"))
+    return 1 << 146 | product << 124 | nonce << 100 | first_bits(tag, 100)
+
+
+def voice_key(site, license_hash, index):
+    return blake(b"muster/1 phone\0", license_hash, bytes([index]), key=site)
+
+
+def confirmation_id(key, installation, index, day, flags, sequence):
+    head = 1 << 37 | index << 32 | day << 16 | flags << 12 | sequence
+    mac = blake(b"muster/1 cid\0", installation.to_bytes(19, "big"), head.to_bytes(5, "big"), key=key)
+    return head << 92 | first_bits(mac, 92)
+
+
 def bundle_inside(label, members, count=None, version=1):
     """What stands in the block of a bundle."""
     body = "".join(f"{part}," for part in (version, label, len(members) if count is None else count, *members))

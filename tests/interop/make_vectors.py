@@ -11,8 +11,9 @@ import tempfile
 
 import examples
 import independent
-from independent import (PREAMBLE, Peer, b64, bundle_inside, device_id, frame, k4_pid, k4_public, pid_bytes, prologue, public_of,
-                         refusal, token_sign, x25519_pair)
+from independent import (PREAMBLE, Peer, b64, bundle_inside, confirmation_id, device_id, frame, installation_id, k4_pid, k4_public,
+                         pid_bytes, prologue, public_of, refusal, spoken, token_sign, voice_key, voice_license, voice_product,
+                         x25519_pair)
 
 FOLDER = os.path.join(independent.ROOT, "tests", "contract", "vectors")
 
@@ -98,9 +99,28 @@ def bundles():
     return {"schema": 1, "bundles": rows, "invalid": wrong, "newer": bundle_inside("REQUEST", ["x"], version=2)}
 
 
+def voice():
+    """The first row is the vector of the design's background; the others have names as hosts use them."""
+    rows = []
+    for fixed, sign, product, nonce, site, license_hash, index, day, flags, sequence in (
+            (b"\xd1" * 32, b"\xf1" * 32, 0x123, 0x2a5c31, b"\x11" * 32, b"\x22" * 16, 0, 3100, 1, 7),
+            (x25519_pair(examples.DEVICE_STATIC).public.data, public_of(examples.DEVICE_SIGN),
+             voice_product(examples.VENDOR_PID, "acme-cad"), 0xabcdef, bytes(range(32)), voice_license(examples.VENDOR_PID, "fjord-1"),
+             31, 65535, 0, 4095),
+            (bytes(32), bytes(32), 0, 0, bytes(32), bytes(16), 0, 0, 0, 0)):
+        iid = installation_id(fixed, sign, product, nonce)
+        key = voice_key(site, license_hash, index)
+        rows.append({"static": fixed.hex(), "sign": sign.hex(), "product": product, "nonce": nonce, "site": site.hex(),
+                     "license": license_hash.hex(), "index": index, "key": key.hex(), "day": day, "flags": flags, "sequence": sequence,
+                     "installation": spoken(iid, 9), "confirmation": spoken(confirmation_id(key, iid, index, day, flags, sequence), 8)})
+    names = [{"vendor": vendor, "product": "acme-cad", "license": "fjord-1", "number": voice_product(vendor, "acme-cad"),
+              "hash": voice_license(vendor, "fjord-1").hex()} for vendor in (examples.VENDOR_PID, examples.HOST_PID)]
+    return {"schema": 1, "calls": rows, "names": names}
+
+
 def make(pb):
     return {"device_id.json": device_ids(), "frames.json": frames(), "handshake.json": handshake(pb), "tokens.json": tokens(),
-            "bundles.json": bundles()}
+            "bundles.json": bundles(), "voice.json": voice()}
 
 
 def text_of(document):

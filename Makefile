@@ -144,7 +144,7 @@ $(O)/libprotocol.a: $(call objects,protocol) $(O)/obj/gen/muster.pb.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/libserver.a: $(foreach module,$(SERVER_MODULES),$(call objects,$(module))) $(O)/obj/server/config.o \
-	$(O)/obj/server/dns_settings.o $(O)/obj/server/state_dir.o $(O)/obj/server/offline.o $(O)/obj/server/activation.o
+	$(O)/obj/server/dns_settings.o $(O)/obj/server/voice_settings.o $(O)/obj/server/state_dir.o $(O)/obj/server/offline.o $(O)/obj/server/activation.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "holder.h"
+#include "spoken.h"
 
 static int64_t count_of(int64_t value)
 {
@@ -199,6 +200,8 @@ static enum apply_end store_lease(struct work *w, const struct visit *v, const s
 		take_lease(w, v, r, lease, result);
 	if (end == APPLY_DONE)
 		take_user(r, &lease->lease, a, want);
+	if (end == APPLY_DONE)
+		spoken_settle(w->folder, w->device, r->product);
 	free(lease);
 	return end;
 }

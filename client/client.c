@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include "error.h"
 #include "folder.h"
 #include "muster.h"
+#include "spoken.h"
 
 #define FORK_SECONDS 86400 /* a host that errs must not make identities without end */
 
@@ -396,6 +398,21 @@ static int read_lease(struct work *w, const struct record *r, const struct trust
 	return error;
 }
 
+/* What was confirmed by telephone, where there is no better lease. */
+static void read_spoken(struct work *w, const struct trust_product *p, struct machine *m,
+			struct stored_lease *lease)
+{
+	struct lease spoken;
+	const char *site_key = options_text(&w->m->options, OPTION_SITE_KEY);
+	if (!spoken_lease(w->folder, site_key, w->device, p, &spoken) || (m->leased && spoken.exp <= m->exp))
+		return;
+	memset(lease, 0, sizeof(*lease));
+	lease->lease = spoken;
+	snprintf(lease->lease.org, sizeof(lease->lease.org), "%s", state_pin(w->state, p->vendor->pid)->org);
+	take_lease(m, &spoken);
+	m->spoken = true;
+}
+
 struct machine work_machine(struct work *w, const struct record *r, const struct trust_product *p,
 			    struct stored_lease *ret_lease, struct fault *f)
 {
@@ -423,5 +440,7 @@ struct machine work_machine(struct work *w, const struct record *r, const struct
 	if (error == E_NOT_FOUND)
 		fault_clear(f);
 	m.tampered |= error == E_STATE_TAMPERED;
+	if (p && (error == E_NOT_FOUND || (m.leased && m.exp && m.exp <= w->clock.now)))
+		read_spoken(w, p, &m, lease);
 	return m;
 }

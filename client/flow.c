@@ -189,6 +189,7 @@ static struct request_terms terms_of(const struct flow *flow)
 		.parts = &flow->parts,
 		.host = &flow->visit.certificate,
 		.wall = flow->w->m->wall(),
+		.folder = flow->w->folder,
 		.forked_from = flow->w->state->forked ? flow->w->state->forked_from : NULL,
 	};
 }

@@ -44,7 +44,7 @@ static int remove_folder(const char *state, const char *name, struct fault *f)
 static int generalize(struct muster *m, const char *state)
 {
 	static const char *const folders[] = {"leases", "undo"};
-	static const char *const files[] = {"state.json", "device.key"};
+	static const char *const files[] = {"calls", "state.json", "device.key"};
 	char path[PATH_MAX];
 	int error = 0;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !error; i++)

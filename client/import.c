@@ -14,6 +14,7 @@
 #include "error.h"
 #include "muster.h"
 #include "offline_answer.h"
+#include "spoken.h"
 
 /* An answer for this machine that holds. */
 struct taken {
@@ -186,6 +187,7 @@ static void take_over(struct work *w, const struct taken *t)
 	r->tried = w->clock.wall;
 	r->failures = 0;
 	r->refusal = (struct refusal){0};
+	spoken_settle(w->folder, w->device, r->product);
 }
 
 /* The newest answer of a product comes last, so that it is what stays. */

@@ -42,6 +42,7 @@ struct machine {
 	uint32_t grace_days;
 	uint32_t prompt_days;
 
+	bool spoken; /* the lease was confirmed by telephone */
 	bool leased; /* the rest up to on_expiry is the lease's */
 	enum model model;
 	int64_t iat;

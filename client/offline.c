@@ -13,6 +13,7 @@
 #include "muster.h"
 #include "offline_request.h"
 #include "request.h"
+#include "spoken.h"
 
 /* --- a request --- */
 
@@ -73,6 +74,7 @@ static void fill_wishes(struct work *w, const struct record *r, const struct tru
 	memcpy(q->plans, r->plans, sizeof(q->plans));
 	q->n_plans = r->n_plans;
 	q->serial = r->serial;
+	q->spoken = spoken_shown(w->folder, w->device, p->vendor->pid, r->product, q->voice);
 	q->reinstalled = options_flag(&w->m->options, OPTION_REINSTALLED);
 	if (!options_flag(&w->m->options, OPTION_NO_NAMES))
 		snprintf(q->user, sizeof(q->user), "%s", user && *user ? user : r->user);

@@ -8,6 +8,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "spoken.h"
+
 _Static_assert(sizeof(((struct certificate *)0)->fp_salt) == HARDWARE_SALT, "the salt of hardware tags");
 _Static_assert(HARDWARE_TPM + HARDWARE_MACS <= LIMIT_COMPONENTS, "all parts and the scope");
 
@@ -82,6 +84,8 @@ static void fill_once(const struct ledger *l, const struct request_terms *t, wir
 
 static void fill_want(const struct want *want, const struct request_terms *t, wire_want *out)
 {
+	char vendor[PASERK_ID_TEXT];
+	paserk_pid_write(t->host->vendor, vendor);
 	memcpy(out->product, want->product, sizeof(want->product));
 	memcpy(out->user, want->user, sizeof(want->user));
 	memcpy(out->version, want->version, sizeof(want->version));
@@ -90,6 +94,8 @@ static void fill_want(const struct want *want, const struct request_terms *t, wi
 	out->lease_serial = want->serial;
 	memcpy(out->key, want->key, sizeof(want->key));
 	out->reinstalled = want->reinstalled;
+	if (spoken_shown(t->folder, t->device, vendor, out->product, out->voice.bytes))
+		out->voice.size = VOICE_SHOWN;
 	out->components_count = fill_components(t, out->product, out->components);
 }
 

@@ -16,6 +16,7 @@ struct request_terms {
 	const struct certificate *host; /* whose salt and organisation make the tags */
 	int64_t wall;                   /* this machine's clock */
 	const uint8_t *forked_from;     /* the device that this was a copy of; NULL: of none */
+	const char *folder;             /* the state directory */
 	bool shown;                     /* our leases were shown already */
 };
 

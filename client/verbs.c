@@ -40,7 +40,7 @@ static bool serves(struct work *w, const struct machine *m, const struct stored_
 {
 	const char *org = options_text(&w->m->options, OPTION_ORG);
 	enum machine_state state = machine_state(m, &w->clock);
-	if (state != MACHINE_LICENSED && state != MACHINE_OVERDUE)
+	if ((state != MACHINE_LICENSED && state != MACHINE_OVERDUE) || m->spoken)
 		return false;
 	return has_plans(&lease->lease, r) && (!org || strcmp(org, lease->lease.org) == 0);
 }

@@ -35,6 +35,8 @@ static void set_wishes(json_t *claims, const struct offline_request *r)
 	set_text(claims, "user", r->user);
 	if (r->serial)
 		claims_set_integer(claims, "serial", r->serial);
+	if (r->spoken)
+		claims_set_bytes(claims, "voice", r->voice, VOICE_SHOWN);
 	if (r->reinstalled)
 		json_object_set_new(claims, "reinstalled", json_true());
 }
@@ -108,6 +110,9 @@ static void read_wishes(struct claims *c, json_t *claims, struct offline_request
 		claims_fault(c, "user");
 	claims_integer_opt(c, claims, "serial", 1, INT64_MAX, &ret->serial);
 	claims_bool_opt(c, claims, "reinstalled", &ret->reinstalled);
+	ret->spoken = claims_has(claims, "voice");
+	if (ret->spoken)
+		claims_bytes(c, claims, "voice", ret->voice, VOICE_SHOWN);
 }
 
 /* Who it is, and that all of it agrees. */

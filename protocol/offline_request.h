@@ -8,6 +8,7 @@
 
 #include "hardware.h"
 #include "lease.h"
+#include "voice.h"
 
 #define OFFLINE_TOKEN 16 /* bytes of the jti: the request's own number */
 
@@ -22,9 +23,11 @@ struct offline_request {
 	char product[LIMIT_ID + 1];
 	char version[LIMIT_VERSION + 1]; /* "": any */
 	char plans[LIMIT_PLANS][LIMIT_ID + 1];
-	size_t n_plans;                    /* 0: all of the grant's */
-	char user[LIMIT_USER + 1];         /* "": nobody */
-	int64_t serial;                    /* of the lease held now; 0: none */
+	size_t n_plans;            /* 0: all of the grant's */
+	char user[LIMIT_USER + 1]; /* "": nobody */
+	int64_t serial;            /* of the lease held now; 0: none */
+	bool spoken;               /* the device was activated by telephone */
+	uint8_t voice[VOICE_SHOWN];
 	bool reinstalled;                  /* the machine may take over its old id's place */
 	char hostname[LIMIT_HOSTNAME + 1]; /* "": not told */
 	char os[64];

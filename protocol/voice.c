@@ -121,6 +121,17 @@ int voice_installation_read(const uint8_t iid[VOICE_IID], struct voice_installat
 	return 0;
 }
 
+bool voice_installation_is_of(const uint8_t iid[VOICE_IID], const uint8_t fixed[NOISE_KEY],
+			      const uint8_t sign[PASETO_PUBLIC])
+{
+	struct voice_installation parts;
+	uint8_t made[VOICE_IID];
+	if (voice_installation_read(iid, &parts))
+		return false;
+	voice_installation_make(fixed, sign, parts.product, parts.nonce, made);
+	return memcmp(made, iid, VOICE_IID) == 0;
+}
+
 /* --- confirmation id: version 3, index 5, day 16, flags 4, sequence 12, mac 92 --- */
 
 void voice_license(const char *vendor, const char *license, uint8_t ret[VOICE_LICENSE])
@@ -180,6 +191,12 @@ int voice_head_read(const uint8_t head[VOICE_HEAD], struct voice_grant *ret)
 	return 0;
 }
 
+void voice_head_of(const uint8_t cid[VOICE_CID], uint8_t ret[VOICE_HEAD])
+{
+	for (unsigned i = 0; i < VOICE_HEAD; i++)
+		ret[i] = (uint8_t)get_bits(cid, VOICE_CID, MAC_BITS + 8 * (VOICE_HEAD - 1 - i), 8);
+}
+
 /* The head stands four bits above a byte's border: 132 bits in 17 bytes. */
 void voice_confirm(const uint8_t key[VOICE_KEY], const uint8_t iid[VOICE_IID], const struct voice_grant *g,
 		   uint8_t ret[VOICE_CID])
@@ -197,8 +214,7 @@ int voice_check(const uint8_t key[VOICE_KEY], const uint8_t iid[VOICE_IID], cons
 {
 	uint8_t head[VOICE_HEAD];
 	uint8_t want[VOICE_CID] = {0};
-	for (unsigned i = 0; i < VOICE_HEAD; i++)
-		head[i] = (uint8_t)get_bits(cid, VOICE_CID, MAC_BITS + 8 * (VOICE_HEAD - 1 - i), 8);
+	voice_head_of(cid, head);
 	make_mac(key, iid, head, want + VOICE_CID - MAC);
 	for (unsigned i = 0; i < VOICE_HEAD; i++)
 		set_bits(want, VOICE_CID, MAC_BITS + 8 * (VOICE_HEAD - 1 - i), 8, head[i]);

@@ -25,6 +25,9 @@
 #define VOICE_EPOCH 1577836800LL /* 2020-01-01, from which its days count */
 #define VOICE_DAY 86400LL
 
+/* The first line of the file with a site's keys; then lines "key VENDOR LICENSE INDEX BASE64URL". */
+#define VOICE_KEY_TITLE "muster-site-key 1\n"
+
 /* --- the installation id: which machine, which product --- */
 
 struct voice_installation {
@@ -39,6 +42,10 @@ uint32_t voice_product(const char *vendor, const char *product);
 /* Make it of the machine's two public keys. */
 void voice_installation_make(const uint8_t fixed[NOISE_KEY], const uint8_t sign[PASETO_PUBLIC],
 			     uint32_t product, uint32_t nonce, uint8_t ret[VOICE_IID]);
+
+/* Is it made of these keys? */
+bool voice_installation_is_of(const uint8_t iid[VOICE_IID], const uint8_t fixed[NOISE_KEY],
+			      const uint8_t sign[PASETO_PUBLIC]);
 
 /* Read its parts. E_VERSION_UNSUPPORTED: of another version or kind. */
 int voice_installation_read(const uint8_t iid[VOICE_IID], struct voice_installation *ret);
@@ -65,12 +72,19 @@ void voice_key(const uint8_t site[VOICE_KEY], const uint8_t license[VOICE_LICENS
 void voice_head_write(const struct voice_grant *, uint8_t ret[VOICE_HEAD]);
 int voice_head_read(const uint8_t head[VOICE_HEAD], struct voice_grant *ret);
 
+/* The head that stands in a confirmation id, unproved. */
+void voice_head_of(const uint8_t cid[VOICE_CID], uint8_t ret[VOICE_HEAD]);
+
 void voice_confirm(const uint8_t key[VOICE_KEY], const uint8_t iid[VOICE_IID], const struct voice_grant *,
 		   uint8_t ret[VOICE_CID]);
 
 /* What it grants to this installation id under this key. E_VOICE_REFUSED; E_VERSION_UNSUPPORTED. */
 int voice_check(const uint8_t key[VOICE_KEY], const uint8_t iid[VOICE_IID], const uint8_t cid[VOICE_CID],
 		struct voice_grant *ret);
+
+/* What a device shows of a call when it reaches a host again: the installation id, and the head of the
+ * confirmation. */
+#define VOICE_SHOWN (VOICE_IID + VOICE_HEAD)
 
 /* The instant at which it ends, and the last day that begins no later. */
 int64_t voice_end(uint32_t day);

@@ -36,6 +36,7 @@
 #include "store.h"
 #include "timekeeper.h"
 #include "vault.h"
+#include "voice_settings.h"
 
 #define DEFAULT_CONFIG "/etc/muster/musterd.conf"
 #define SOCKET_BACKLOG 128
@@ -54,6 +55,7 @@ struct daemon {
 	struct store *store;
 	struct counters counters;
 	struct health_limits health;
+	uint8_t *site_key;         /* for activation by telephone; NULL: none */
 	char state_dir[PATH_MAX];  /* as at the start */
 	char store_path[PATH_MAX]; /* "": in memory */
 	struct broker broker;
@@ -125,6 +127,12 @@ static int open_store(struct daemon *d)
 	if (error)
 		return complain(error, url);
 	broker_keep_time(&d->broker, d->time);
+	error = voice_settings_read(d->config, &d->site_key);
+	if (error)
+		return error;
+	d->broker.voice.key = d->site_key;
+	d->broker.voice.index = (unsigned)config_number(d->config, CONFIG_OFFLINE_INDEX);
+	d->broker.voice.days = (unsigned)config_number(d->config, CONFIG_OFFLINE_DAYS);
 	broker_started(&d->broker, wall(d), MUSTER_VERSION);
 	return 0;
 }
@@ -470,6 +478,7 @@ static void stop(struct daemon *d)
 		broker_close(&d->broker);
 	store_close(d->store);
 	host_key_free(d->key);
+	sodium_free(d->site_key);
 	timekeeper_free(d->time);
 	if (d->lock >= 0)
 		close(d->lock);

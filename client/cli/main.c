@@ -15,6 +15,7 @@ static const struct command_option globals[] = {
 	{"timeout", "SECONDS", "longest time to wait for an answer (10)", 0},
 	{"org", "ORG", "the only organisation whose hosts are accepted", 0},
 	{"identity", "FILE", "32 random bytes from which this machine's keys derive", 0},
+	{"site-key", "FILE", "the site's keys, for activation by telephone", 0},
 	{"config", "FILE", "settings (/etc/muster/muster.conf)", 'c'},
 	{"json", NULL, "answer in JSON", 'j'},
 	{NULL, NULL, NULL, 0},
@@ -61,11 +62,17 @@ static const struct command_option request_options[] = {
 	{"output", "FILE", "write it there instead of to standard output", 'o'},
 	{"append", NULL, "FILE is a bundle of many machines' requests: put this one into it", 0},
 	{"qr", NULL, "show it as a QR code", 0},
+	{"voice", NULL, "show the installation id, to be read out by telephone", 0},
 	{"user", "USER", "for whom, when the product is licensed to users", 0},
 	{"no-names", NULL, "tell neither this machine's name nor a user", 0},
 	{"plans", "a,b", "only these plans", 0},
 	{"reinstalled", NULL, "take over the place that this machine had before it was installed anew", 0},
 	{"product-version", "VERSION", "version of the product to be activated", 0},
+	{NULL, NULL, NULL, 0},
+};
+
+static const struct command_option import_options[] = {
+	{"voice", NULL, "what is given is a confirmation id that was read out; - asks for it", 0},
 	{NULL, NULL, NULL, 0},
 };
 
@@ -93,7 +100,8 @@ static const struct command commands[] = {
 	{"request", "PRODUCT", 1, 1,
 	 "write a request to be carried to a host, for a machine that reaches none", request_options,
 	 verb_request},
-	{"import", "FILE", 1, 1, "take in the answer that was carried back", NULL, verb_import},
+	{"import", "FILE|CONFIRMATION-ID", 1, 8, "take in the answer that was carried back", import_options,
+	 verb_import},
 	{"status", "[PRODUCT]", 0, 1, "show what is licensed, until when, and why not", NULL, verb_status},
 	{"generalize", "", 0, 0, "forget this machine's identity, before an image of it is made",
 	 generalize_options, verb_generalize},

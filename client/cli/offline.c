@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "error.h"
@@ -12,6 +13,7 @@
 
 #define FILE_MAX ((size_t)16 << 20)
 #define FILE_MODE 0644
+#define TYPED_MAX 512
 
 static int file_error(const struct cli *cli, const char *path, int error)
 {
@@ -116,12 +118,36 @@ static int fail(const struct cli *cli)
 	return code;
 }
 
+/* The groups one below the other, each with its number, as one reads them out. */
+static int show_installation(const struct cli *cli, const struct invocation *inv)
+{
+	const char *text;
+	if (muster_installation_id(cli->m, inv->args[0], &text))
+		return fail(cli);
+	if (cli->json) {
+		print_json(json_pack("{s:s, s:s}", "product", inv->args[0], "installation", text));
+		return 0;
+	}
+	puts("Read this out, group by group:");
+	for (int i = 1; *text; i++) {
+		printf("  %d:  ", i);
+		for (; *text && *text != '-'; text++)
+			printf("%c ", *text);
+		text += *text == '-';
+		putchar('\n');
+	}
+	printf("Type what is answered: muster import --voice -\n");
+	return 0;
+}
+
 static int run_request(struct cli *cli, struct invocation *inv)
 {
 	const char *text;
 	int code = check_options(cli, inv);
 	if (code)
 		return code;
+	if (invocation_has(inv, "voice"))
+		return show_installation(cli, inv);
 	if (muster_request(cli->m, inv->args[0], invocation_value(inv, "user"), &text))
 		return fail(cli);
 	return write_request(cli, inv, text);
@@ -134,8 +160,31 @@ int verb_request(struct invocation *inv)
 
 /* --- import --- */
 
+/* The digits as words of the line, or a line of standard input. */
+static int confirm(struct cli *cli, const struct invocation *inv)
+{
+	char typed[TYPED_MAX] = "";
+	bool given = strcmp(inv->args[0], "-") != 0;
+	if (!given) {
+		if (isatty(STDIN_FILENO))
+			fputs("Confirmation id, 8 groups of 6 digits: ", stderr);
+		if (!fgets(typed, sizeof(typed), stdin))
+			typed[0] = 0;
+	}
+	for (int i = 0; given && i < inv->n_args; i++) {
+		size_t n = strlen(typed);
+		snprintf(typed + n, sizeof(typed) - n, "%s ", inv->args[i]);
+	}
+	muster_confirm(cli->m, typed);
+	return finish(cli, NULL);
+}
+
 static int run_import(struct cli *cli, struct invocation *inv)
 {
+	if (invocation_has(inv, "voice"))
+		return confirm(cli, inv);
+	if (inv->n_args != 1)
+		return command_usage(inv, "'import' takes one file");
 	char *text;
 	size_t n;
 	errno = 0;

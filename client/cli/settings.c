@@ -26,7 +26,7 @@ struct setting {
 };
 
 struct settings {
-	struct setting rows[8];
+	struct setting rows[9];
 	const struct cli *cli;
 };
 
@@ -38,6 +38,7 @@ static const struct setting table[] = {
 	{.name = "dns", .variable = "MUSTER_DNS", .option = "dns"},
 	{.name = "timeout", .variable = "MUSTER_TIMEOUT", .option = "timeout_ms", .seconds = true},
 	{.name = "identity", .variable = "MUSTER_IDENTITY", .option = "identity", .path = true},
+	{.name = "site-key", .variable = "MUSTER_SITE_KEY", .option = "site_key", .path = true},
 	{.name = "org", .variable = "MUSTER_ORG", .option = "org"},
 };
 

@@ -95,7 +95,7 @@ json_t *exchange_error(int code, const char *detail, const struct numbers *numbe
 			 detail && *detail ? detail : NULL);
 }
 
-static void refuse(struct exchange *x, int code, const char *detail, const struct numbers *numbers)
+void exchange_refuse(struct exchange *x, int code, const char *detail, const struct numbers *numbers)
 {
 	const struct error_row *row = error_row(code);
 	char type[96];
@@ -124,7 +124,7 @@ void exchange_problem(struct exchange *x, int code, const char *detail)
 		log_event(EVENT_API_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_CODE(code),
 			  LOG_TEXT(ACTOR, exchange_actor(x, actor)), LOG_TEXT(OBJECT, text),
 			  LOG_TEXT(DETAIL, detail));
-	refuse(x, code, detail, &NUMBERS_NONE);
+	exchange_refuse(x, code, detail, &NUMBERS_NONE);
 }
 
 int exchange_catalog(struct exchange *x, const struct catalog **ret)
@@ -170,7 +170,7 @@ int exchange_call(struct exchange *x, struct job *job)
 	if (!error && replay && replay->found && job->kind != JOB_CHANGE)
 		replay_restore(replay, job);
 	if (error)
-		refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
+		exchange_refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
 	return error;
 }
 

@@ -100,6 +100,9 @@ const char *exchange_actor(const struct exchange *, char out[ACTOR_TEXT]);
 /* Reply with a problem (RFC 9457). detail: may be NULL. */
 void exchange_problem(struct exchange *, int code, const char *detail);
 
+/* The same with the numbers behind it. */
+void exchange_refuse(struct exchange *, int code, const char *detail, const struct numbers *);
+
 /* A problem with the numbers behind it as a member of another answer. */
 json_t *exchange_error(int code, const char *detail, const struct numbers *);
 

@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "armour.h"
+#include "base64url.h"
 #include "bundle.h"
 #include "error.h"
 #include "exchange.h"
 #include "offline_request.h"
+#include "utf8.h"
+#include "voice.h"
 
 #define WHY_TEXT 200
 
@@ -41,6 +44,8 @@ static void fill_line(const struct offline_request *r, const char *key, struct j
 	memcpy(line->key, key, sizeof(line->key));
 	take_components(r, &line->machine);
 	line->reinstalled = r->reinstalled;
+	line->spoken = r->spoken && voice_installation_is_of(r->voice, r->fixed, r->sign);
+	memcpy(line->voice, r->voice, sizeof(line->voice));
 	line->lease_serial = r->serial;
 }
 
@@ -180,4 +185,133 @@ void offline_answer(struct exchange *x)
 		reply(x, job, b.many);
 	bundle_fini(&b);
 	job_free(job);
+}
+
+/* --- by telephone --- */
+
+/* A name that may be shown. */
+static bool name_ok(const char *name)
+{
+	size_t left = strlen(name);
+	if (left > LIMIT_HOSTNAME)
+		return false;
+	while (left) {
+		size_t n = utf8_printable((const uint8_t *)name, left);
+		if (!n)
+			return false;
+		name += n;
+		left -= n;
+	}
+	return true;
+}
+
+static int read_call(const struct exchange *x, struct job *part, char why[DIGITS_WORDS])
+{
+	char bare[DIGITS_BARE];
+	struct digits_report report;
+	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	const char *typed = json_string_value(json_object_get(body, "installation"));
+	const char *name = json_string_value(json_object_get(body, "name"));
+	int error = typed ? digits_read(typed, VOICE_IID_GROUPS, bare, &report) : E_BAD_REQUEST;
+	if (error == E_DIGITS_WRONG)
+		digits_explain(&report, why);
+	if (!error && !digits_number(bare, VOICE_IID_GROUPS, part->voice.iid, VOICE_IID))
+		error = E_VERSION_UNSUPPORTED;
+	if (!error && name && !name_ok(name))
+		error = E_BAD_REQUEST;
+	if (!error && name)
+		snprintf(part->hostname, sizeof(part->hostname), "%s", name);
+	json_decref(body);
+	return error;
+}
+
+static struct job *call_job(void)
+{
+	struct job *job = job_new(JOB_OFFLINE, 0);
+	if (!job)
+		return NULL;
+	job->parts = calloc(1, sizeof(*job->parts));
+	if (job->parts && (job->parts[0] = job_new(JOB_ACTIVATE, 1)) != NULL) {
+		job->n_parts = 1;
+		job->parts[0]->by_file = job->parts[0]->by_voice = job->parts[0]->may_enrol = true;
+		return job;
+	}
+	job_free(job);
+	return NULL;
+}
+
+static void reply_call(struct exchange *x, const struct job *part)
+{
+	const struct catalog *catalog = exchange_need_catalog(x);
+	const struct answer_line *a = &part->lines[0].answer;
+	char device[DEVICE_ID_TEXT];
+	struct catalog_grant g;
+	if (!catalog)
+		return;
+	if (a->code) {
+		exchange_refuse(x, a->code, part->lines[0].detail[0] ? part->lines[0].detail : NULL,
+				&a->numbers);
+		return;
+	}
+	device_id_write(part->device, device);
+	json_t *row = json_pack("{s:i, s:s, s:s, s:s?, s:b, s:s}", "schema", 1, "device", device, "product",
+				part->lines[0].product, "grant",
+				catalog_grant(catalog, a->grant, &g) ? g.grant->id : NULL, "repeated",
+				part->repeated, "confirmation", part->voice.text);
+	json_set_time(row, "expires", a->expires);
+	exchange_json(x, MHD_HTTP_OK, row);
+}
+
+void offline_confirm(struct exchange *x)
+{
+	char why[DIGITS_WORDS] = "";
+	struct job *job = call_job();
+	int error = job ? read_call(x, job->parts[0], why) : E_NO_MEMORY;
+	if (error)
+		exchange_problem(x, error,
+				 why[0]                   ? why
+				 : error == E_BAD_REQUEST ? "installation: 54 digits; name: a machine's"
+							  : NULL);
+	else if (exchange_call(x, job) == 0)
+		reply_call(x, job->parts[0]);
+	job_free(job);
+}
+
+/* A line for each license: whose, which, the key's number, the key. */
+static void write_key(const struct broker *b, const struct catalog_license *l, FILE *out)
+{
+	uint8_t license[VOICE_LICENSE];
+	uint8_t key[VOICE_KEY];
+	char text[48];
+	voice_license(l->vendor, l->license.id, license);
+	voice_key(b->voice.key, license, b->voice.index, key);
+	base64url_write(key, sizeof(key), text, sizeof(text));
+	fprintf(out, "key %s %s %u %s\n", l->vendor, l->license.id, b->voice.index, text);
+	sodium_memzero(key, sizeof(key));
+	sodium_memzero(text, sizeof(text));
+}
+
+void offline_site_key(struct exchange *x)
+{
+	const struct broker *b = x->admin->settings.broker;
+	const struct catalog *catalog = exchange_need_catalog(x);
+	char *text = NULL;
+	size_t n = 0;
+	if (!catalog)
+		return;
+	if (!b->voice.key) {
+		exchange_problem(x, E_VOICE_OFF, NULL);
+		return;
+	}
+	FILE *out = open_memstream(&text, &n);
+	if (out) {
+		fputs(VOICE_KEY_TITLE, out);
+		for (size_t i = 0; i < catalog->n_licenses; i++)
+			if (catalog->licenses[i].certificate)
+				write_key(b, &catalog->licenses[i], out);
+	}
+	if (out && fclose(out) == 0)
+		exchange_text(x, "text/plain; charset=utf-8", text);
+	else
+		exchange_problem(x, E_NO_MEMORY, NULL);
 }

@@ -90,6 +90,11 @@ struct timekeeper;
 
 struct broker {
 	struct store *store;
+	struct {
+		const uint8_t *key; /* of the site: VOICE_KEY bytes; borrowed; NULL: no digits by telephone */
+		unsigned index;     /* of the keys that are made of it */
+		unsigned days;      /* of a confirmation */
+	} voice;
 	struct timekeeper *time; /* whether the clock can be believed; borrowed; NULL: it can */
 	const struct host_key *key;
 	struct catalog catalog;
@@ -224,6 +229,10 @@ int request_file_run(struct broker *, struct job *, int64_t now);
 int install_run(struct broker *, struct job *, int64_t now);
 int change_run(struct broker *, struct job *, int64_t now);
 int sweep_run(struct broker *, struct job *, int64_t now);
+
+/* What is to be known of a part by telephone before it is run: device, vendor and product. 0, or why there is
+ * nothing to run (request_voice.c). */
+int voice_begin(const struct broker *, struct job *part);
 
 /* A sweep's part: requests by file that were granted long ago are forgotten (request_offline.c). */
 int request_file_sweep(struct broker *, int64_t now);

@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "keycode.h"
 #include "ratchet.h"
+#include "voice.h"
 
 struct orders;
 struct why;
@@ -51,6 +52,8 @@ struct job_line {
 	char key[KEYCODE_KEY + 1]; /* bare; "": none shown */
 	struct hardware machine;
 	bool reinstalled;
+	bool spoken; /* the device was activated by telephone; that is proved by its keys */
+	uint8_t voice[VOICE_SHOWN];
 	int64_t lease_serial; /* of the lease held now; 0: none */
 
 	struct answer_line answer;
@@ -89,6 +92,7 @@ struct job {
 	struct ratchet_shown shown;
 	bool may_enrol;
 	bool by_file;                       /* it came by file: no ratchet guards it */
+	bool by_voice;                      /* by_file: nothing but a number was read out */
 	char vendor[PASERK_ID_TEXT];        /* by_file: whose product */
 	char org[LIMIT_ID + 1];             /* by_file: that the machine belongs to; "": none yet */
 	bool shows;                         /* it can show its leases when it is asked */
@@ -121,7 +125,13 @@ struct job {
 	char installed[LIMIT_ID + 1]; /* id of the license installed or certified */
 	bool new_vendor;
 	struct orders *orders; /* JOB_CHANGE: what is ordered, and what came of it; owned by the job */
-	char *answer;          /* of a part of JOB_OFFLINE, signed; NULL: refused. Owned by the job */
+	struct {
+		uint8_t iid[VOICE_IID];
+		bool words; /* the answer is words, not digits */
+		struct voice_grant grant;
+		char text[DIGITS_TEXT]; /* the confirmation id; "": refused */
+	} voice;                        /* by_voice */
+	char *answer; /* of a part of JOB_OFFLINE, signed; NULL: refused. Owned by the job */
 
 	/* JOB_OFFLINE: a request in each, of kind JOB_ACTIVATE and one line; owned by the job */
 	struct job **parts;

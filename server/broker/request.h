@@ -42,6 +42,10 @@ int work_apply(struct work *, struct effect);
 int work_decide(struct work *);
 int work_store(struct work *);
 
+/* request_voice.c: a call; and machines that have come back after one, before anything is decided. */
+int work_voice(struct work *);
+int work_voice_settle(struct work *);
+
 /* request_facts.c: all that is known of the device and of every line. */
 int work_load(struct work *);
 

@@ -61,7 +61,7 @@ static json_t *detail(const struct work *w, size_t i)
 	}
 	json_object_set_new(object, "request", json_string(w->job->correlation));
 	if (w->job->by_file)
-		json_object_set_new(object, "by", json_string("file"));
+		json_object_set_new(object, "by", json_string(w->job->by_voice ? "telephone" : "file"));
 	return object;
 }
 

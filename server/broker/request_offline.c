@@ -140,9 +140,14 @@ static int run(struct work *w)
 {
 	bool found;
 	int error = work_load(w);
+	if (!error && w->job->by_voice)
+		return work_voice(w);
 	if (!error)
 		error = find(w, &found);
 	if (error || found)
+		return error;
+	error = work_voice_settle(w);
+	if (error)
 		return error;
 	int code = check_names(w);
 	if (!code)
@@ -160,6 +165,12 @@ static int run_part(struct broker *b, struct job *part, int64_t now)
 	part->code = 0;
 	part->repeated = part->mismatched = part->enrolled = false; /* of a run that was undone */
 	part->lines[0].detail[0] = 0;
+	part->lines[0].answer = (struct answer_line){.code = part->by_voice ? voice_begin(b, part) : 0,
+						     .numbers = NUMBERS_NONE};
+	if (part->lines[0].answer.code) {
+		free(w);
+		return 0;
+	}
 	work_begin(w, b, part, now);
 	int error = run(w);
 	free(w);

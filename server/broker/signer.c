@@ -111,10 +111,32 @@ static int sign_answer(struct broker *b, struct job *part)
 	return error;
 }
 
+/* The confirmation id of a request by telephone. */
+static int confirm(struct broker *b, struct job *part)
+{
+	uint8_t license[VOICE_LICENSE];
+	uint8_t key[VOICE_KEY];
+	uint8_t cid[VOICE_CID];
+	struct catalog_grant g;
+	if (!catalog_grant(&b->catalog, part->lines[0].answer.grant, &g))
+		return E_PRODUCT_UNKNOWN;
+	voice_license(g.license->vendor, g.license->license.id, license);
+	voice_key(b->voice.key, license, part->voice.grant.index, key);
+	voice_confirm(key, part->voice.iid, &part->voice.grant, cid);
+	digits_write(cid, VOICE_CID, VOICE_CID_GROUPS, part->voice.text);
+	sodium_memzero(key, sizeof(key));
+	return 0;
+}
+
 static void sign_file(struct broker *b, struct job *job)
 {
 	for (size_t i = 0; i < job->n_parts && job->code == 0; i++) {
 		struct job_line *line = &job->parts[i]->lines[0];
+		if (job->parts[i]->by_voice) {
+			if (!line->answer.code)
+				line->answer.code = confirm(b, job->parts[i]);
+			continue;
+		}
 		signer_sign(b, job->parts[i]);
 		if (!line->answer.code)
 			line->answer.code = sign_answer(b, job->parts[i]);

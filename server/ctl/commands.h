@@ -93,6 +93,8 @@ int backup_verify_run(struct invocation *);
 int restore_run(struct invocation *);        /* restore.c */
 int offline_answer_run(struct invocation *); /* offline.c */
 int offline_bundle_run(struct invocation *);
+int offline_confirm_run(struct invocation *);
+int offline_site_key_run(struct invocation *);
 int doctor_run(struct invocation *); /* doctor.c */
 int why_run(struct invocation *);    /* why.c */
 

@@ -19,6 +19,7 @@
 #include "offer.h"
 #include "request.h"
 #include "signed_text.h"
+#include "voice.h"
 
 #define MANY 10000 /* arguments: more than a line has room for */
 
@@ -327,6 +328,10 @@ static const struct command_option offline_answer_options[] = {
 	{"key", "-|@FILE|KEY", "pool or enrolment key, for machines that are not known yet", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option offline_confirm_options[] = {
+	{"name", "NAME", "the machine's name, for lists", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option offline_bundle_options[] = {
 	{"output", "FILE", "write it there instead of to standard output", 'o'},
 	{"no-names", NULL, "take no request that names a machine or a user", 0},
@@ -423,6 +428,10 @@ static const struct command commands[] = {
 	{"offline answer", "FILE", 1, 1, "answer requests of machines that reach no host: one, or a bundle", offline_answer_options,
 	 offline_answer_run},
 	{"offline bundle", "FILE...", 1, MANY, "put requests together into one file", offline_bundle_options, offline_bundle_run},
+	{"offline confirm", "INSTALLATION-ID", 1, VOICE_IID_GROUPS, "confirm an installation id that was read out by telephone",
+	 offline_confirm_options, offline_confirm_run},
+	{"offline site-key", "", 0, 0, "write the keys with which machines check confirmations by telephone", request_options,
+	 offline_site_key_run},
 	{"report usage", "", 0, 0, "how much of each grant is used: now, at most today and in 30 days; or day by day",
 	 usage_options, report_usage_run},
 	{"report expiring", "", 0, 0, "whose lease ends soon, and has not called", expiring_options, report_expiring_run},

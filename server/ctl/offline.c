@@ -14,8 +14,11 @@
 #include "offline_request.h"
 #include "print.h"
 #include "request.h"
+#include "show.h"
+#include "voice.h"
 
 #define FILE_MODE 0644
+#define SECRET_MODE 0600
 #define SOME_REFUSED 1
 
 static const struct column columns[] = {{"product", "PRODUCT", NULL, 0},
@@ -235,4 +238,64 @@ int offline_bundle_run(struct invocation *inv)
 	free(files);
 	free(g.all);
 	return code;
+}
+
+/* --- by telephone --- */
+
+static int print_confirmation(json_t *answer)
+{
+	const char *digits = json_string_value(json_object_get(answer, "confirmation"));
+	fputs("product  ", stdout);
+	print_member(stdout, answer, "product");
+	fputs("\nuntil    ", stdout);
+	print_member(stdout, answer, "expires");
+	fputs("\n\nRead this out, group by group:\n", stdout);
+	for (unsigned i = 1; digits && *digits; i++) {
+		printf("  %u:  ", i);
+		for (; *digits && *digits != '-'; digits++)
+			printf("%c ", *digits >= '0' && *digits <= '9' ? *digits : '?');
+		digits += *digits == '-';
+		putchar('\n');
+	}
+	return 0;
+}
+
+int offline_confirm_run(struct invocation *inv)
+{
+	char typed[DIGITS_WORDS] = ""; /* with blanks between the groups they come as words */
+	for (int i = 0; i < inv->n_args && strlen(typed) + strlen(inv->args[i]) + 2 < sizeof(typed); i++) {
+		strcat(typed, inv->args[i]);
+		strcat(typed, " ");
+	}
+	json_t *document =
+		json_pack("{s:s, s:s*}", "installation", typed, "name", invocation_value(inv, "name"));
+	char *body = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	struct request req = {.method = "POST",
+			      .path = "/v1/offline/confirm",
+			      .body = body,
+			      .n_body = body ? strlen(body) : 0,
+			      .type = REQUEST_JSON};
+	int code = body ? show_answer(inv, &req, print_confirmation)
+			: failure_say(inv, E_USAGE, "a value is not UTF-8 text");
+	free(body);
+	json_decref(document);
+	return code;
+}
+
+/* It is secret: nobody else may read the file, and nothing is shown without one. */
+int offline_site_key_run(struct invocation *inv)
+{
+	struct request req = {.path = "/v1/offline/site-key", .plain = true};
+	struct reply reply;
+	const char *path = invocation_value(inv, "output");
+	if (!path)
+		return command_usage(inv, "'%s' needs --output FILE", inv->command->path);
+	int code = request_run(inv, &req, &reply);
+	if (code)
+		return code;
+	errno = 0;
+	int error = file_replace(path, reply.body.bytes, reply.body.used - 1, SECRET_MODE);
+	explicit_bzero(reply.body.bytes, reply.body.used);
+	reply_fini(&reply);
+	return error ? failure_say(inv, error, "%s: %s", path, strerror(errno)) : 0;
 }

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "hardware.h"
+#include "voice.h"
 
 /* --- requests --- */
 
@@ -104,6 +105,16 @@ static int take_wants(const wire_want *wants, size_t n, struct job *job)
 	return error;
 }
 
+/* What was confirmed by telephone is the device's own when it is made of its keys; else it says nothing. */
+static void take_voice(const wire_want *want, const uint8_t fixed[NOISE_KEY], const wire_device *device,
+		       struct job_line *line)
+{
+	line->spoken = want->voice.size == VOICE_SHOWN &&
+		       voice_installation_is_of(want->voice.bytes, fixed, device->sign);
+	if (line->spoken)
+		memcpy(line->voice, want->voice.bytes, VOICE_SHOWN);
+}
+
 static size_t lines_of(const wire_request *request)
 {
 	switch (request->which_call) {
@@ -132,6 +143,8 @@ static int fill_activate(const wire_request *request, const uint8_t fixed[NOISE_
 		error = take_device(call->has_device, &call->device, fixed, job);
 	job->dry_run = call->dry_run;
 	job->reset = call->dry_run && call->reset;
+	for (size_t i = 0; i < call->wants_count && !error; i++)
+		take_voice(&call->wants[i], fixed, &call->device, &job->lines[i]);
 	return error ? error : take_wants(call->wants, call->wants_count, job);
 }
 

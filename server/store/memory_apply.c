@@ -336,6 +336,7 @@ static bool is_of_device(const struct item *i, enum table t, int64_t device)
 	       (r->kind == RECORD_HARDWARE && r->u.hardware.device == device) ||
 	       (r->kind == RECORD_HARDWARETAG && r->u.hardwaretag.device == device) ||
 	       (r->kind == RECORD_BRANCH && r->u.branch.device == device) ||
+	       (r->kind == RECORD_VOICE && r->u.voice.device == device) ||
 	       (r->kind == RECORD_OFFLINE && r->u.offline.device == device) ||
 	       (r->kind == RECORD_DENIAL && r->u.denial.device == device);
 }

@@ -147,7 +147,8 @@ static int apply_forget(struct sqlite_store *s, const struct effect *e)
 {
 	static const enum statement all[] = {STMT_FORGET_ACTIVATION, STMT_FORGET_RATCHET, STMT_FORGET_BINDING,
 					     STMT_FORGET_HARDWARE,   STMT_FORGET_TAGS,    STMT_FORGET_DENIALS,
-					     STMT_FORGET_BRANCHES,   STMT_FORGET_OFFLINE, STMT_FORGET_DEVICE};
+					     STMT_FORGET_BRANCHES,   STMT_FORGET_OFFLINE, STMT_FORGET_VOICE,
+					     STMT_FORGET_DEVICE};
 	int error = 0;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !error; i++) {
 		sqlite3_stmt *stmt = sqlite_statement(s, all[i]);

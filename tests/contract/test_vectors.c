@@ -4,21 +4,8 @@
  * ../shared/vectors), and our own in tests/contract/vectors, which tests/interop makes without our code. Run
  * from the top of the tree.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "vectors.h"
 
-#include <cmocka.h>
-#include <jansson.h>
-#include <sodium.h>
-
-#include "armour.h"
-#include "bundle.h"
 #include "certificate.h"
 #include "channel.h"
 #include "checkpoint.h"
@@ -26,27 +13,13 @@
 #include "lease.h"
 #include "license.h"
 #include "license_request.h"
-#include "offline_answer.h"
-#include "offline_request.h"
 #include "paserk.h"
 #include "product.h"
 #include "revocations.h"
-#include "voice.h"
 
 #define ROOM 70000
 
 /* --- reading the files --- */
-
-static json_t *load(const char *folder, const char *name)
-{
-	char path[512];
-	json_error_t why;
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	json_t *document = json_load_file(path, 0, &why);
-	if (!document)
-		print_message("%s: %s\n", path, why.text);
-	return document;
-}
 
 /* A public file; the test is skipped, and says why, where the folder is not there. */
 static json_t *load_public(const char *name)
@@ -58,27 +31,6 @@ static json_t *load_public(const char *name)
 		skip();
 	}
 	return document;
-}
-
-static json_t *load_own(const char *name)
-{
-	json_t *document = load("tests/contract/vectors", name);
-	assert_non_null(document);
-	return document;
-}
-
-static const char *text_of(json_t *row, const char *key)
-{
-	const char *text = json_string_value(json_object_get(row, key));
-	return text ? text : "";
-}
-
-static size_t hex_of(json_t *row, const char *key, uint8_t *out, size_t room)
-{
-	size_t n = 0;
-	const char *hex = text_of(row, key);
-	assert_int_equal(sodium_hex2bin(out, room, hex, strlen(hex), NULL, &n, NULL), 0);
-	return n;
 }
 
 static void pair_of(json_t *row, const char *key, struct noise_pair *ret)
@@ -519,48 +471,6 @@ static void test_a_connection_byte_for_byte(void **state)
 	json_decref(document);
 }
 
-/* The keys and texts of tokens.json. */
-struct tokens {
-	json_t *document;
-	uint8_t vendor[PASETO_PUBLIC];
-	uint8_t vendor_secret[PASETO_SECRET];
-	uint8_t host[PASETO_PUBLIC];
-	uint8_t host_secret[PASETO_SECRET];
-	uint8_t device[PASETO_PUBLIC];
-	uint8_t device_secret[PASETO_SECRET];
-};
-
-static void tokens_load(struct tokens *t)
-{
-	uint8_t seed[crypto_sign_SEEDBYTES];
-	char text[PASERK_PUBLIC_TEXT];
-	t->document = load_own("tokens.json");
-	hex_of(t->document, "vendor_seed", seed, sizeof(seed));
-	crypto_sign_seed_keypair(t->vendor, t->vendor_secret, seed);
-	hex_of(t->document, "host_seed", seed, sizeof(seed));
-	crypto_sign_seed_keypair(t->host, t->host_secret, seed);
-	paserk_public_write(t->vendor, text);
-	assert_string_equal(text, text_of(t->document, "vendor_public"));
-	paserk_public_write(t->host, text);
-	assert_string_equal(text, text_of(t->document, "host_public"));
-	hex_of(t->document, "device_seed", seed, sizeof(seed));
-	crypto_sign_seed_keypair(t->device, t->device_secret, seed);
-	paserk_public_write(t->device, text);
-	assert_string_equal(text, text_of(t->document, "device_public"));
-}
-
-static const char *token_of(const struct tokens *t, const char *kind)
-{
-	return text_of(json_object_get(json_object_get(t->document, "tokens"), kind), "token");
-}
-
-static void expect_token(const struct tokens *t, const char *kind, int error, char **token)
-{
-	assert_int_equal(error, 0);
-	assert_string_equal(*token, token_of(t, kind));
-	free(*token);
-}
-
 static void test_each_token_is_read_and_written_alike(void **state)
 {
 	struct tokens t;
@@ -602,138 +512,6 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	assert_int_equal(checkpoint_open(text, strlen(text), &point, NULL), 0);
 	expect_token(&t, "checkpoint", checkpoint_sign(&point, t.host_secret, &token), &token);
 	json_decref(t.document);
-}
-
-static void test_offline_tokens_are_read_and_written_alike(void **state)
-{
-	struct tokens t;
-	static struct offline_request request;
-	static struct offline_answer answer;
-	static struct lease lease;
-	static struct certificate cert;
-	char device[DEVICE_ID_TEXT];
-	char *token = NULL;
-	(void)state;
-	tokens_load(&t);
-	const char *text = token_of(&t, "request");
-	assert_int_equal(offline_request_open(text, strlen(text), &request, NULL), 0);
-	device_id_write(request.device, device);
-	assert_string_equal(device, text_of(t.document, "device"));
-	expect_token(&t, "request", offline_request_sign(&request, t.device_secret, &token), &token);
-	text = token_of(&t, "answer");
-	assert_int_equal(offline_answer_verify(text, strlen(text), t.vendor, text_of(t.document, "product"),
-					       request.device, &answer, &lease, &cert),
-			 0);
-	assert_string_equal(answer.request, request.head.jti);
-	expect_token(&t, "answer", offline_answer_sign(&answer, t.host_secret, &token), &token);
-	json_decref(t.document);
-}
-
-/* What stands inside of a bundle's block, read as a bundle of requests. */
-static int read_inside(const char *inside, const struct token_kind *kind, struct bundle *b)
-{
-	char *text = NULL;
-	assert_int_equal(armour_write("BUNDLE", inside, &text), 0);
-	int error = bundle_read(kind, text, strlen(text), b);
-	free(text);
-	return error;
-}
-
-static void test_bundles(void **state)
-{
-	json_t *document = load_own("bundles.json");
-	const char *kind;
-	const char *name;
-	json_t *row;
-	json_t *inside;
-	struct bundle b;
-	(void)state;
-	json_object_foreach (json_object_get(document, "bundles"), kind, row) {
-		const struct token_kind *of = strcmp(kind, "request") == 0 ? &token_request : &token_answer;
-		json_t *members = json_object_get(row, "members");
-		char *ours = NULL;
-		char *want = NULL;
-		assert_int_equal(read_inside(text_of(row, "inside"), of, &b), 0);
-		assert_int_equal(b.n, json_array_size(members));
-		for (size_t i = 0; i < b.n; i++)
-			assert_string_equal(b.tokens[i], json_string_value(json_array_get(members, i)));
-		assert_int_equal(bundle_write(&b, &ours), 0);
-		assert_int_equal(armour_write("BUNDLE", text_of(row, "inside"), &want), 0);
-		assert_string_equal(ours, want);
-		free(ours);
-		free(want);
-		bundle_fini(&b);
-	}
-	json_object_foreach (json_object_get(document, "invalid"), name, inside) {
-		assert_int_equal(read_inside(json_string_value(inside), &token_request, &b),
-				 E_BUNDLE_INVALID);
-		bundle_fini(&b);
-	}
-	assert_int_equal(read_inside(text_of(document, "newer"), &token_request, &b), E_CRITICAL_UNKNOWN);
-	bundle_fini(&b);
-	json_decref(document);
-}
-
-static uint32_t number_of(json_t *row, const char *key)
-{
-	return (uint32_t)json_integer_value(json_object_get(row, key));
-}
-
-/* Make both ids of a call, and read the confirmation back as a machine does. */
-static void check_call(json_t *row)
-{
-	uint8_t fixed[NOISE_KEY];
-	uint8_t sign[PASETO_PUBLIC];
-	uint8_t site[VOICE_KEY];
-	uint8_t license[VOICE_LICENSE];
-	uint8_t key[VOICE_KEY];
-	uint8_t want[VOICE_KEY];
-	uint8_t iid[VOICE_IID];
-	uint8_t cid[VOICE_CID];
-	char text[DIGITS_TEXT];
-	char bare[DIGITS_BARE];
-	struct digits_report report;
-	struct voice_grant got;
-	const struct voice_grant g = {number_of(row, "index"), number_of(row, "day"), number_of(row, "flags"),
-				      number_of(row, "sequence")};
-	hex_of(row, "static", fixed, sizeof(fixed));
-	hex_of(row, "sign", sign, sizeof(sign));
-	hex_of(row, "site", site, sizeof(site));
-	hex_of(row, "license", license, sizeof(license));
-	hex_of(row, "key", want, sizeof(want));
-	voice_installation_make(fixed, sign, number_of(row, "product"), number_of(row, "nonce"), iid);
-	digits_write(iid, VOICE_IID, VOICE_IID_GROUPS, text);
-	assert_string_equal(text, text_of(row, "installation"));
-	voice_key(site, license, g.index, key);
-	assert_memory_equal(key, want, sizeof(want));
-	voice_confirm(key, iid, &g, cid);
-	digits_write(cid, VOICE_CID, VOICE_CID_GROUPS, text);
-	assert_string_equal(text, text_of(row, "confirmation"));
-	memset(cid, 0, sizeof(cid));
-	assert_int_equal(digits_read(text, VOICE_CID_GROUPS, bare, &report), 0);
-	assert_true(digits_number(bare, VOICE_CID_GROUPS, cid, VOICE_CID));
-	assert_int_equal(voice_check(key, iid, cid, &got), 0);
-	assert_memory_equal(&g, &got, sizeof(g));
-}
-
-static void test_calls(void **state)
-{
-	json_t *document = load_own("voice.json");
-	size_t i;
-	json_t *row;
-	(void)state;
-	json_array_foreach (json_object_get(document, "calls"), i, row)
-		check_call(row);
-	json_array_foreach (json_object_get(document, "names"), i, row) {
-		uint8_t want[VOICE_LICENSE];
-		uint8_t hash[VOICE_LICENSE];
-		hex_of(row, "hash", want, sizeof(want));
-		voice_license(text_of(row, "vendor"), text_of(row, "license"), hash);
-		assert_memory_equal(hash, want, sizeof(want));
-		assert_int_equal(voice_product(text_of(row, "vendor"), text_of(row, "product")),
-				 number_of(row, "number"));
-	}
-	json_decref(document);
 }
 
 static void test_the_payloads_are_the_claims(void **state)
@@ -799,9 +577,6 @@ int main(void)
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_a_connection_byte_for_byte),
 		cmocka_unit_test(test_each_token_is_read_and_written_alike),
-		cmocka_unit_test(test_offline_tokens_are_read_and_written_alike),
-		cmocka_unit_test(test_bundles),
-		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_the_payloads_are_the_claims),
 		cmocka_unit_test(test_the_lease_verifies),
 	};

@@ -215,6 +215,22 @@ def digits_seeds():
     yield "nines", b"\0" + b"9" * 48
 
 
+def calls_seeds():
+    """The client's file of confirmations, and the site's keys."""
+    title, cid = b"muster-calls 1\n", b"1" * 48
+    yield "empty", b"\0" + title + b"tries 0 0\n"
+    yield "full", b"\0" + title + b"tries 6 1795456800\ncall acme-cad 7 1 " + cid + b"\ncall acme-sim 4095 2 -\n"
+    yield "twice", b"\0" + title + b"tries 0 0\ncall a 1 1 -\ncall a 2 1 -\n"
+    yield "short", b"\0" + title + b"tries 0 0\ncall a 1 1 " + cid[:47] + b"\n"
+    yield "cut", b"\0" + title + b"tries 0 0\ncall a 1 1 -"
+    yield "negative", b"\0" + title + b"tries -1 -5\n"
+    line = f"key {ind.k4_pid(ind.public_of(VENDOR))} fjord-1 3 {ind.b64(bytes(32))}\n".encode()
+    yield "keys", b"\1muster-site-key 1\n" + line + line
+    yield "no-keys", b"\1muster-site-key 1\n"
+    yield "index", b"\1muster-site-key 1\n" + line.replace(b" 3 ", b" 32 ")
+    yield "key-cut", b"\1muster-site-key 1\n" + line[:-3]
+
+
 def frame_seeds():
     first, second, third, *_ = connection()
     yield "first", first
@@ -338,7 +354,7 @@ def main():
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")
     sets.update({"offline_request": claims_seeds("request"), "offline_answer": claims_seeds("answer"), "bundle": bundle_seeds(),
-                 "digits": digits_seeds()})
+                 "digits": digits_seeds(), "calls": calls_seeds()})
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
         for name, data in seeds:

@@ -87,7 +87,7 @@ CLAIMS = {
 CLAIMS["request"] = {**head("request", b64(DEVICE), b64(bytes(range(200, 216)))), "sign": k4_public(public_of(DEVICE_SIGN)),
                      "static": b64(x25519_pair(DEVICE_STATIC).public.data), "vendor": VENDOR_PID, "org": "fjord",
                      "product": "acme-cad", "version": "7.1", "plans": ["modeler", "render"], "user": "kari@fjord.example",
-                     "serial": 4, "reinstalled": True, "hostname": "mine-17.fjord.example", "os": "Linux 6.1.0 x86_64",
+                     "serial": 4, "voice": b64(bytes(range(24))), "reinstalled": True, "hostname": "mine-17.fjord.example", "os": "Linux 6.1.0 x86_64",
                      "agent": "muster/0.1.0", "components": [{"kind": 2, "tag": 48879}, {"kind": 9, "tag": 7}]}
 CLAIMS["answer"] = {**head("answer", HOST_PID, "IIIIIIIIIIIIIIIIIIIIIA"), "request": CLAIMS["request"]["jti"], "device": b64(DEVICE),
                     "vendor": VENDOR_PID, "product": "acme-cad", "lease": token_sign(HOST, CLAIMS["lease"], HOST_PID),

@@ -99,6 +99,8 @@ def test_every_route_as_every_role(made, role):
             assert status in (201, 409), text  # the license may have come by /v1/licenses just before
         elif (path, role) in (("/v1/dns/publish", "owner"), ("/v1/dns/withdraw", "owner")):
             assert status == 503 and problem(text, "DNS_FAILED")  # there is no DNS server here
+        elif path in ("/v1/offline/confirm", "/v1/offline/site-key"):
+            assert status == 409 and problem(text, "VOICE_OFF")  # this host has no site key
         elif (path, status) == ("/v1/backup/file", 404):
             assert problem(text, "NOT_FOUND")  # it is still being made
         else:

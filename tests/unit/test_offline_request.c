@@ -42,6 +42,8 @@ static struct offline_request example(void)
 		.n_plans = 2,
 		.user = "kari@fjord.example",
 		.serial = 4,
+		.spoken = true,
+		.voice = {4, 5, 6},
 		.reinstalled = true,
 		.hostname = "ws-0042",
 		.os = "Linux",
@@ -87,6 +89,8 @@ static void test_every_field_survives(void **state)
 	assert_string_equal(back.plans[1], "render");
 	assert_string_equal(back.user, "kari@fjord.example");
 	assert_int_equal(back.serial, 4);
+	assert_true(back.spoken);
+	assert_memory_equal(back.voice, want.voice, VOICE_SHOWN);
 	assert_true(back.reinstalled);
 	assert_string_equal(back.hostname, "ws-0042");
 	assert_string_equal(back.os, "Linux");
@@ -109,7 +113,7 @@ static void test_what_is_not_told_is_not_there(void **state)
 	r.org[0] = r.version[0] = r.user[0] = r.hostname[0] = r.os[0] = r.agent[0] = 0;
 	r.n_plans = r.n_components = 0;
 	r.serial = 0;
-	r.reinstalled = false;
+	r.reinstalled = r.spoken = false;
 	assert_int_equal(offline_request_sign(&r, secret, &token), 0);
 	assert_int_equal(token_peek(token, strlen(token), &claims), 0);
 	assert_int_equal(json_object_size(claims), 9);
@@ -156,6 +160,8 @@ static const struct mutation mutations[] = {
 	{"serial", NULL, 0, NULL},
 	BAD("serial", "0", "serial"),
 	BAD("serial", "-1", "serial"),
+	{"voice", NULL, 0, NULL},
+	BAD("voice", "\"AAAA\"", "voice"),
 	{"reinstalled", NULL, 0, NULL},
 	{"reinstalled", "false", 0, NULL},
 	BAD("reinstalled", "1", "reinstalled"),

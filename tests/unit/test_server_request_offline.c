@@ -399,6 +399,173 @@ static void test_a_retired_host_answers_no_file(void **state)
 	job_free(job);
 }
 
+/* --- by telephone --- */
+
+static const uint8_t site_key[VOICE_KEY] = {5};
+
+static void open_voice(uint32_t threshold)
+{
+	open_volume(threshold);
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+}
+
+/* An installation id of a machine whose keys are made of a number. */
+static void make_iid(uint8_t number, uint8_t iid[VOICE_IID])
+{
+	const uint8_t fixed[NOISE_KEY] = {number};
+	const uint8_t sign[PASETO_PUBLIC] = {number, 1};
+	voice_installation_make(fixed, sign, voice_product(vendor.pid, "acme-cad"), number, iid);
+}
+
+static struct job *call(uint8_t number)
+{
+	struct job *p = job_new(JOB_ACTIVATE, 1);
+	assert_non_null(p);
+	p->by_file = p->by_voice = p->may_enrol = true;
+	make_iid(number, p->voice.iid);
+	return p;
+}
+
+/* Call, and check what is read back; its code. */
+static int ask_by_voice(uint8_t number, struct voice_grant *ret)
+{
+	uint8_t license[VOICE_LICENSE];
+	uint8_t key_of_license[VOICE_KEY];
+	uint8_t cid[VOICE_CID];
+	char bare[DIGITS_BARE];
+	struct digits_report report;
+	struct job *job = run_one(call(number));
+	struct job *p = job->parts[0];
+	int code = code_of(job, 0);
+	assert_int_equal(code == 0, p->voice.text[0] != 0);
+	if (!code) {
+		voice_license(vendor.pid, "fjord-1", license);
+		voice_key(site_key, license, 3, key_of_license);
+		assert_int_equal(digits_read(p->voice.text, VOICE_CID_GROUPS, bare, &report), 0);
+		assert_true(digits_number(bare, VOICE_CID_GROUPS, cid, VOICE_CID));
+		assert_int_equal(voice_check(key_of_license, p->voice.iid, cid, ret), 0);
+		assert_int_equal(ret->index, 3);
+	}
+	job_free(job);
+	return code;
+}
+
+static void test_a_call_is_counted_once(void **state)
+{
+	struct voice_grant g;
+	struct voice_grant again;
+	(void)state;
+	open_voice(2);
+	assert_int_equal(ask_by_voice(1, &g), E_THRESHOLD_NOT_MET);
+	assert_int_equal(ask_by_voice(2, &g), 0);
+	assert_int_equal(ask_by_voice(1, &g), 0);
+	assert_int_equal(g.sequence, 1);
+	int64_t end = voice_end(g.day);
+	assert_true(end > now + 88 * (int64_t)DAY && end <= now + 90 * (int64_t)DAY);
+	int64_t rows = audits(NULL);
+	restart();
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+	now += 40 * (int64_t)DAY;
+	assert_int_equal(ask_by_voice(1, &again), 0); /* the line was bad: the same again */
+	assert_memory_equal(&g, &again, sizeof(g));
+	assert_int_equal(audits(NULL), rows);
+	now += 10 * (int64_t)DAY;
+	assert_int_equal(ask_by_voice(1, &again), 0);
+	assert_int_equal(again.sequence, 2);
+	assert_true(again.day > g.day);
+	now += 60 * (int64_t)DAY;
+	assert_int_equal(ask_by_voice(1, &again), E_VOICE_LIMIT);
+	assert_int_equal(devices(), 2);
+	assert_sound();
+}
+
+static void test_no_lease_is_longer_than_the_grant(void **state)
+{
+	struct voice_grant g;
+	(void)state;
+	struct grant grant = with_plans(org_grant("cad-volume", MODEL_VOLUME, 0), "modeler", "render");
+	grant.policy.lease_days = 10;
+	grant.policy.on_expiry = ON_EXPIRY_REDUCED;
+	org_open(&grant, 1);
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+	assert_int_equal(ask_by_voice(1, &g), 0);
+	assert_true(voice_end(g.day) <= now + 10 * (int64_t)DAY);
+	assert_int_equal(g.flags, VOICE_REDUCED);
+}
+
+static void test_calls_that_are_for_nothing(void **state)
+{
+	struct voice_grant g;
+	(void)state;
+	open_volume(1);
+	assert_int_equal(ask_by_voice(1, &g), E_VOICE_OFF);
+	broker.voice.key = site_key;
+	broker.voice.days = 90;
+	struct job *p = call(1);
+	p->voice.iid[0] = 0;
+	struct job *job = run_one(p);
+	assert_int_equal(code_of(job, 0), E_VERSION_UNSUPPORTED);
+	job_free(job);
+	p = call(1);
+	p->voice.iid[1] ^= 1; /* another product */
+	job = run_one(p);
+	assert_int_equal(code_of(job, 0), E_INSTALLATION_UNKNOWN);
+	job_free(job);
+	assert_int_equal(devices(), 0);
+}
+
+/* It comes back by network, with what it was told. */
+static int come_back(struct machine *m, uint8_t number, unsigned sequence, uint32_t day)
+{
+	struct job *job = request(m, JOB_ACTIVATE, true);
+	const struct voice_grant g = {.index = 3, .day = day, .sequence = sequence};
+	job->lines[0].spoken = true;
+	make_iid(number, job->lines[0].voice);
+	voice_head_write(&g, job->lines[0].voice + VOICE_IID);
+	return finish_request(m, job);
+}
+
+static void test_a_machine_that_called_is_itself_again(void **state)
+{
+	struct machine m = numbered(9);
+	struct voice_grant g;
+	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
+	(void)state;
+	org_open(&grant, 1);
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+	assert_int_equal(ask_by_voice(1, &g), 0);
+	assert_int_equal(ask(&m, JOB_ACTIVATE, NULL), E_POOL_EXHAUSTED);
+	assert_int_equal(come_back(&m, 1, g.sequence, g.day), 0); /* in its own place */
+	assert_int_equal(grant_named("cad-volume").u.grant.active, 1);
+	assert_int_equal(audits("voice.settled"), 1);
+	assert_int_equal(audits("voice.unknown"), 0);
+	assert_sound();
+}
+
+static void test_what_was_never_confirmed_is_told(void **state)
+{
+	struct machine m = numbered(9);
+	struct voice_grant g;
+	(void)state;
+	open_voice(1);
+	assert_int_equal(come_back(&m, 7, 1, 9000), 0); /* it is served all the same */
+	assert_int_equal(audits("voice.unknown"), 1);
+	assert_int_equal(come_back(&m, 7, 1, 9000), 0);
+	assert_int_equal(audits("voice.unknown"), 1); /* once a day */
+	struct machine other = numbered(10);
+	assert_int_equal(ask_by_voice(8, &g), 0);
+	assert_int_equal(come_back(&other, 8, g.sequence, g.day + 30), 0); /* it made itself a longer one */
+	assert_int_equal(audits("voice.unknown"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +583,11 @@ int main(void)
 		BOTH(test_a_failing_store_leaves_nothing_of_a_file),
 		BOTH(test_what_was_granted_is_forgotten_after_400_days),
 		BOTH(test_a_retired_host_answers_no_file),
+		BOTH(test_a_call_is_counted_once),
+		BOTH(test_no_lease_is_longer_than_the_grant),
+		BOTH(test_calls_that_are_for_nothing),
+		BOTH(test_a_machine_that_called_is_itself_again),
+		BOTH(test_what_was_never_confirmed_is_told),
 	};
 	return cmocka_run_group_tests_name("server/broker/request_offline", tests, group_setup,
 					   group_teardown);

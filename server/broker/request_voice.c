@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests by telephone (DESIGN 5.5). Nobody can read a machine's keys out, so the installation id itself
+ * stands for the machine: the same one is the same device, counted once. A confirmation that is still good
+ * for more than half of its time is told again; the next one is a renewal, with a higher sequence.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "day.h"
+#include "error.h"
+#include "request.h"
+
+#define DEVICE_LABEL "muster/1 voice device"
+
+void voice_device(const uint8_t iid[VOICE_IID], uint8_t ret[DEVICE_ID])
+{
+	crypto_generichash_state state;
+	crypto_generichash_init(&state, NULL, 0, DEVICE_ID);
+	crypto_generichash_update(&state, (const uint8_t *)DEVICE_LABEL, sizeof(DEVICE_LABEL));
+	crypto_generichash_update(&state, iid, VOICE_IID);
+	crypto_generichash_final(&state, ret, DEVICE_ID);
+}
+
+/* --- what it is about --- */
+
+/* The licensed product that has the number. */
+static bool find_product(const struct catalog *c, uint32_t number, struct job *part)
+{
+	for (size_t i = 0; i < c->n_licenses; i++) {
+		const struct catalog_license *l = &c->licenses[i];
+		for (size_t j = 0; j < l->license.n_products; j++) {
+			const char *id = l->license.products[j].id;
+			if (voice_product(l->vendor, id) != number)
+				continue;
+			memcpy(part->vendor, l->vendor, sizeof(part->vendor));
+			memcpy(part->lines[0].product, id, sizeof(part->lines[0].product));
+			return true;
+		}
+	}
+	return false;
+}
+
+int voice_begin(const struct broker *b, struct job *part)
+{
+	struct voice_installation parts;
+	if (!b->voice.key && !part->voice.words)
+		return E_VOICE_OFF;
+	int error = voice_installation_read(part->voice.iid, &parts);
+	if (error)
+		return error;
+	voice_device(part->voice.iid, part->device);
+	return find_product(&b->catalog, parts.product, part) ? 0 : E_INSTALLATION_UNKNOWN;
+}
+
+/* --- what was confirmed before --- */
+
+static int find(struct work *w, struct record_copy *ret)
+{
+	struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {w->job->voice.iid, VOICE_IID}};
+	int error = store_find(w->b->store, &like, BY(voice, iid), ret);
+	if (error == E_NOT_FOUND)
+		ret->record = (struct record){.kind = RECORD_VOICE};
+	return error == E_NOT_FOUND ? 0 : error;
+}
+
+static bool is_fresh(const struct record_voice *v, int64_t now)
+{
+	int64_t end = voice_end((uint32_t)v->day);
+	return end - now > (end - v->at) / 2;
+}
+
+static void tell(struct work *w, const struct record_voice *v)
+{
+	struct job *part = w->job;
+	part->voice.grant = (struct voice_grant){.index = part->voice.words ? 0 : w->b->voice.index,
+						 .day = (uint32_t)v->day,
+						 .flags = (unsigned)v->flags,
+						 .sequence = (unsigned)v->sequence};
+	part->lines[0].answer.code = 0;
+	part->lines[0].answer.grant = v->entitlement;
+	part->lines[0].answer.expires = voice_end((uint32_t)v->day);
+	part->lines[0].answer.serial = v->sequence;
+}
+
+static void refuse(struct work *w, int code, int64_t until)
+{
+	struct answer_line *a = &w->job->lines[0].answer;
+	*a = (struct answer_line){.code = code, .numbers = NUMBERS_NONE};
+	a->numbers.until = until;
+}
+
+/* --- deciding --- */
+
+/* A lease by telephone ends with a day. One that would be over before it begins is none. */
+static bool shorten(struct work *w)
+{
+	struct verdict *v = &w->lines[0].verdict;
+	int64_t days = w->job->voice.words ? UINT16_MAX : w->b->voice.days;
+	int64_t most = w->now + days * DAY_SECONDS;
+	int64_t end = !v->holding.expires || v->holding.expires > most ? most : v->holding.expires;
+	v->holding.expires = voice_end(voice_day(end));
+	return v->holding.expires > w->now;
+}
+
+static int keep(struct work *w, struct record *old)
+{
+	const struct candidate *c = work_chosen(w, 0);
+	struct record_voice *v = &old->u.voice;
+	v->device = w->device.device;
+	v->iid = (struct bytes){w->job->voice.iid, VOICE_IID};
+	v->entitlement = c->grant;
+	v->sequence++;
+	v->day = voice_day(w->lines[0].verdict.holding.expires);
+	v->flags = c->policy.on_expiry == ON_EXPIRY_REDUCED ? (int64_t)VOICE_REDUCED : 0;
+	v->in_row += !w->job->voice.words;
+	v->at = w->now;
+	tell(w, v);
+	return store_put(w->b->store, old);
+}
+
+int work_voice(struct work *w)
+{
+	struct record_copy found;
+	int error = find(w, &found);
+	struct record_voice *v = &found.record.u.voice;
+	if (error)
+		return error;
+	if (found.record.num && is_fresh(v, w->now) && !w->device.blocked) {
+		w->job->repeated = true;
+		tell(w, v);
+		return 0;
+	}
+	if (v->in_row >= VOICE_ROW_MAX && !w->job->voice.words) {
+		refuse(w, E_VOICE_LIMIT, voice_end((uint32_t)v->day));
+		return 0;
+	}
+	if (v->sequence >= VOICE_SEQUENCE_MAX) {
+		refuse(w, E_VOICE_LIMIT, 0);
+		return 0;
+	}
+	error = work_decide(w);
+	if (error)
+		return error;
+	bool granted = w->lines[0].verdict.code == 0;
+	if (granted && !shorten(w)) {
+		refuse(w, E_GRANT_ENDED, w->lines[0].verdict.holding.expires);
+		return 0;
+	}
+	error = work_store(w);
+	return error || !granted ? error : keep(w, &found.record);
+}
+
+/* --- a machine that has come back --- */
+
+struct held {
+	struct row rows[8];
+	uint8_t ids[8][DEVICE_ID];
+	size_t n;
+};
+
+static int take_held(const struct row *row, void *context)
+{
+	struct held *h = context;
+	if (row->u.activation.holding.state != HOLDING_ACTIVE)
+		return 0;
+	memcpy(h->ids[h->n], row->u.activation.id, DEVICE_ID);
+	h->rows[h->n] = *row;
+	h->rows[h->n].u.activation.id = h->ids[h->n];
+	h->rows[h->n].u.activation.user_name = "";
+	h->n++;
+	return h->n == sizeof(h->rows) / sizeof(h->rows[0]);
+}
+
+/* What stood for the machine gives its place, and the count of calls in a row begins anew. */
+static int settle(struct work *w, struct record *r)
+{
+	struct held h = {.n = 0};
+	struct listing l = {.kind = LIST_ACTIVATION, .device = r->u.voice.device, .now = w->now};
+	int error = store_page(w->b->store, &l, take_held, &h);
+	for (size_t i = 0; i < h.n && error >= 0; i++)
+		error = broker_release(w->b, w->now, "host", "voice.settled", &h.rows[i]);
+	if (error < 0)
+		return error;
+	r->u.voice.in_row = 0;
+	return store_put(w->b->store, r);
+}
+
+/* A confirmation that nobody here has made was made by whoever has the site's key. */
+static int report(struct work *w, size_t i)
+{
+	if (broker_told_today(w->b, w->job->device, w->now))
+		return 0;
+	return broker_audit(w->b, w->now, "host", "voice.unknown", w->id,
+			    json_pack("{s:s, s:s, s:s}", "product", w->job->lines[i].product, "hostname",
+				      w->job->hostname, "request", w->job->correlation));
+}
+
+/* Was it confirmed here, or at least so far? */
+static bool is_ours(const uint8_t shown[VOICE_SHOWN], const struct record_voice *v)
+{
+	struct voice_grant g;
+	if (voice_head_read(shown + VOICE_IID, &g))
+		return false;
+	return (int64_t)g.sequence < v->sequence ||
+	       ((int64_t)g.sequence == v->sequence && (int64_t)g.day <= v->day);
+}
+
+int work_voice_settle(struct work *w)
+{
+	int error = 0;
+	bool settled = false;
+	for (size_t i = 0; i < w->job->n_lines && !error; i++) {
+		struct record_copy found;
+		struct job_line *line = &w->job->lines[i];
+		struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {line->voice, VOICE_IID}};
+		if (!line->spoken)
+			continue;
+		error = store_find(w->b->store, &like, BY(voice, iid), &found);
+		if (error == E_NOT_FOUND || (!error && !is_ours(line->voice, &found.record.u.voice)))
+			error = report(w, i);
+		else if (!error)
+			error = settle(w, &found.record);
+		settled |= !error;
+	}
+	return error || !settled ? error : work_load(w);
+}

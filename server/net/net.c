@@ -220,6 +220,7 @@ void net_limit(struct net *net, const struct net_limits *limits)
 	};
 	net->handshakes_per_second = limits->handshakes_per_second ? limits->handshakes_per_second
 								   : measure_handshakes(&net->settings.clock);
+	net->handshake_tokens = (int64_t)net->handshakes_per_second * 1000; /* of the new rate */
 	sources_limit(net->sources, &sources);
 }
 
@@ -258,7 +259,6 @@ int net_open(const struct net_settings *settings, struct net **ret)
 	net->waiting_last = &net->waiting;
 	net->refilled = net->last_sweep = clock_mono_ms(&settings->clock);
 	net_limit(net, &settings->limits);
-	net->handshake_tokens = (int64_t)net->handshakes_per_second * 1000;
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	int error = start_handles(net);

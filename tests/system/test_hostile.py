@@ -163,6 +163,17 @@ def test_a_crowd_of_idle_connections_does_not_shut_others_out(host, vendor):
         sock.close()
 
 
+def test_a_larger_budget_is_there_at_once(hosts, vendor):
+    """The rate is measured anew with each reading of the configuration, and may be many times what it was."""
+    host = hosts(config="[limits]\nhandshakes_per_second = 4\n").start()
+    host.install(vendor)
+    host.extra = "[limits]\nhandshakes_per_second = 100000\n"
+    host.write_config()
+    host.process.send_signal(1)
+    wait_for(lambda: "configuration reloaded" in host.log.read_text())
+    assert serves(host, vendor)
+
+
 def test_one_address_has_so_many_at_once(hosts, vendor):
     """Until it has done well three times; and an exempt one has no limit."""
     host = hosts(config="[limits]\nunauthenticated_per_source = 5\n").start()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs of a telephone call: the installation id to be read out, and the confirmation that is typed. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,15 +28,24 @@ static int show(struct work *w, const char *product, char **ret)
 	return work_save(w);
 }
 
+/* Without anything that could prove the answer there is no use in asking. */
+static int check_set_up(struct work *w)
+{
+	if (options_text(&w->m->options, OPTION_SITE_KEY) || w->trust.n_hosts)
+		return 0;
+	return fault_set(&w->m->fault, E_VOICE_OFF,
+			 "site_key names no file, and the products folder has no host's certificate");
+}
+
 int muster_installation_id(struct muster *m, const char *product, const char **ret_text)
 {
 	struct work w;
 	char *text = NULL;
 	muster_begin(m);
 	*ret_text = "";
-	if (!options_text(&m->options, OPTION_SITE_KEY))
-		return fault_set(&m->fault, E_VOICE_OFF, "the setting site_key names no file");
 	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, 0));
+	if (!error)
+		error = check_set_up(&w);
 	if (!error)
 		error = show(&w, product, &text);
 	work_close(&w);
@@ -48,28 +58,36 @@ int muster_installation_id(struct muster *m, const char *product, const char **r
 	return 0;
 }
 
-/* --- the confirmation id --- */
+/* --- the confirmation --- */
 
-/* What the digits may be proved by. */
+/* What was typed, and what it is proved by once that is found. */
 struct trial {
 	struct work *w;
-	const struct sitekeys *keys;
-	const struct trust_product *product; /* whose it is, once it is found */
+	struct spoken_trust by;
+	bool words;
+	char proof[SPOKEN_PROOF];
+	const struct trust_product *product;
 	struct voice_grant grant;
 };
 
-static bool try_all(const char *bare, void *context)
+static bool digits_hold(const char *bare, void *context)
 {
 	struct trial *t = context;
-	const struct trust *trust = &t->w->trust;
-	for (size_t i = 0; i < trust->n_products; i++) {
-		uint8_t iid[VOICE_IID];
-		const struct trust_product *p = &trust->products[i];
-		spoken_installation(t->w->device, p->vendor->pid, p->file.product.id, iid);
-		if (!spoken_check(t->keys, p->vendor->pid, iid, bare, &t->grant))
-			continue;
-		t->product = p;
-		return true;
+	for (size_t i = 0; i < t->w->trust.n_products; i++) {
+		t->product = &t->w->trust.products[i];
+		if (spoken_digits_hold(&t->by, t->product, bare, &t->grant))
+			return true;
+	}
+	return false;
+}
+
+static bool words_hold(const struct spoken_words *words, void *context)
+{
+	struct trial *t = context;
+	for (size_t i = 0; i < t->w->trust.n_products; i++) {
+		t->product = &t->w->trust.products[i];
+		if (spoken_words_hold(&t->by, t->product, words, t->w->clock.now, &t->grant))
+			return true;
 	}
 	return false;
 }
@@ -88,44 +106,74 @@ static int refuse(struct work *w, struct calls *c, int code, const char *detail)
 
 /*
  * Read and prove what was typed. Faults that show by themselves cost no try, nor does what can be mended:
- * then the very digits are named.
+ * then the very digits or words are named.
  */
-static int prove(struct trial *t, struct calls *c, const char *typed, char bare[DIGITS_BARE])
+static int prove_digits(struct trial *t, struct calls *c, const char *typed)
 {
 	struct work *w = t->w;
 	struct digits_report report;
+	char bare[DIGITS_BARE];
 	char words[DIGITS_WORDS];
-	if (c->until > w->clock.now) {
-		fault_code(&w->m->fault, E_VOICE_TRY_LATER);
-		w->m->fault.numbers.until = c->until;
-		return E_VOICE_TRY_LATER;
-	}
 	int error = digits_read(typed, VOICE_CID_GROUPS, bare, &report);
-	if (!error)
-		return try_all(bare, t) ? 0 : refuse(w, c, E_VOICE_REFUSED, "");
+	if (!error) {
+		snprintf(t->proof, sizeof(t->proof), "%s", bare);
+		return digits_hold(bare, t) ? 0 : refuse(w, c, E_VOICE_REFUSED, "");
+	}
 	digits_explain(&report, words);
 	bool whole = strlen(bare) == VOICE_CID_GROUPS * DIGITS_GROUP;
-	if (!whole || digits_mend(bare, VOICE_CID_GROUPS, try_all, t, &report))
+	if (!whole || digits_mend(bare, VOICE_CID_GROUPS, digits_hold, t, &report))
 		return fault_set(&w->m->fault, E_DIGITS_WRONG, "%s",
 				 whole ? digits_explain(&report, words) : words);
 	return refuse(w, c, E_DIGITS_WRONG, words);
 }
 
-static int check_row(struct work *w, const struct trial *t, const struct spoken *s, const char *bare)
+static int prove_words(struct trial *t, struct calls *c, const char *typed)
+{
+	struct work *w = t->w;
+	struct words_report report;
+	struct spoken_words words;
+	uint16_t numbers[WORDS];
+	char told[WORDS_EXPLAIN];
+	int error = words_read(typed, numbers, &words, &report);
+	if (!error) {
+		spoken_words_write(&words, t->proof);
+		return words_hold(&words, t) ? 0 : refuse(w, c, E_VOICE_REFUSED, "");
+	}
+	words_explain(&report, told);
+	if (report.faults[0].trouble == WORDS_COUNT)
+		return fault_set(&w->m->fault, E_DIGITS_WRONG, "%s", told);
+	bool mended = words_mend(numbers, words_hold, t, &report);
+	if (mended || report.faults[0].trouble == WORDS_STRANGE)
+		return fault_set(&w->m->fault, E_DIGITS_WRONG, "%s", words_explain(&report, told));
+	return refuse(w, c, E_DIGITS_WRONG, told);
+}
+
+static int prove(struct trial *t, struct calls *c, const char *typed)
+{
+	struct fault *f = &t->w->m->fault;
+	if (c->until > t->w->clock.now) {
+		fault_code(f, E_VOICE_TRY_LATER);
+		f->numbers.until = c->until;
+		return E_VOICE_TRY_LATER;
+	}
+	t->words = isalpha((unsigned char)typed[strspn(typed, " \t\r\n")]) != 0;
+	return t->words ? prove_words(t, c, typed) : prove_digits(t, c, typed);
+}
+
+static int check_row(struct work *w, const struct trial *t, const struct spoken *s)
 {
 	struct fault *f = &w->m->fault;
-	int64_t end = voice_end(t->grant.day);
-	if (strcmp(s->cid, bare) == 0)
+	if (strcmp(s->proof, t->proof) == 0)
 		return 0;
 	if (t->grant.sequence <= s->sequence)
 		return fault_set(f, E_ANSWER_OLD, "it is number %u, and number %u was typed here",
 				 t->grant.sequence, s->sequence);
-	if (s->in_row >= VOICE_ROW_MAX)
+	if (s->in_row >= VOICE_ROW_MAX && !t->words)
 		return fault_code(f, E_VOICE_LIMIT);
-	return w->clock.now >= end ? fault_set(f, E_ENDED, "%s", s->product) : 0;
+	return w->clock.now >= voice_end(t->grant.day) ? fault_set(f, E_ENDED, "%s", s->product) : 0;
 }
 
-static int take(struct work *w, struct trial *t, struct calls *c, const char *bare)
+static int take(struct work *w, const struct trial *t, struct calls *c)
 {
 	struct record *r;
 	const struct trust_product *p;
@@ -135,14 +183,19 @@ static int take(struct work *w, struct trial *t, struct calls *c, const char *ba
 	if (error || !s)
 		return error ? error : fault_code(&w->m->fault, E_TOO_LARGE);
 	/* Whoever made it knew the day, or would not have let it end then. */
-	work_raise(w, voice_end(t->grant.day) - VOICE_DAYS_MAX * VOICE_DAY);
-	work_clock(w);
-	error = check_row(w, t, s, bare);
+	if (!t->words) {
+		work_raise(w, voice_end(t->grant.day) - VOICE_DAYS_MAX * VOICE_DAY);
+		work_clock(w);
+	}
+	error = check_row(w, t, s);
 	if (error)
 		return error;
-	s->in_row += strcmp(s->cid, bare) != 0;
+	if (t->words)
+		s->in_row = 0;
+	else
+		s->in_row += strcmp(s->proof, t->proof) != 0;
 	s->sequence = t->grant.sequence;
-	memcpy(s->cid, bare, sizeof(s->cid));
+	memcpy(s->proof, t->proof, sizeof(s->proof));
 	c->wrong = 0;
 	c->until = 0;
 	error = calls_save(w->folder, w->device, c, &w->m->fault);
@@ -157,19 +210,20 @@ static int take(struct work *w, struct trial *t, struct calls *c, const char *ba
 
 static int confirm(struct work *w, const char *typed)
 {
-	char bare[DIGITS_BARE];
-	struct sitekeys *keys = NULL;
-	const char *path = options_text(&w->m->options, OPTION_SITE_KEY);
+	struct fault *f = &w->m->fault;
+	struct trial t = {.w = w};
 	struct calls *c = malloc(sizeof(*c));
-	int error = c ? sitekeys_load(path, &keys, &w->m->fault) : fault_code(&w->m->fault, E_NO_MEMORY);
-	struct trial t = {.w = w, .keys = keys};
+	int error = c ? check_set_up(w) : fault_code(f, E_NO_MEMORY);
 	if (!error)
-		error = calls_load(w->folder, w->device, c, &w->m->fault);
+		error = spoken_trust_init(&t.by, w->device, &w->trust,
+					  options_text(&w->m->options, OPTION_SITE_KEY), f);
 	if (!error)
-		error = prove(&t, c, typed, bare);
+		error = calls_load(w->folder, w->device, c, f);
 	if (!error)
-		error = take(w, &t, c, bare);
-	sitekeys_free(keys);
+		error = prove(&t, c, typed);
+	if (!error)
+		error = take(w, &t, c);
+	spoken_trust_fini(&t.by);
 	free(c);
 	return error;
 }
@@ -178,8 +232,6 @@ int muster_confirm(struct muster *m, const char *typed)
 {
 	struct work w;
 	muster_begin(m);
-	if (!options_text(&m->options, OPTION_SITE_KEY))
-		return fault_set(&m->fault, E_VOICE_OFF, "the setting site_key names no file");
 	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, 0));
 	if (!error)
 		error = confirm(&w, typed);

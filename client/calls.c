@@ -61,13 +61,15 @@ void calls_write(const struct calls *c, char out[CALLS_TEXT])
 	for (size_t i = 0; i < c->n; i++) {
 		const struct spoken *s = &c->rows[i];
 		n += (size_t)snprintf(out + n, CALLS_TEXT - n, "call %s %u %u %s\n", s->product, s->sequence,
-				      s->in_row, s->cid[0] ? s->cid : NONE);
+				      s->in_row, s->proof[0] ? s->proof : NONE);
 	}
 }
 
-static bool is_cid(const char *text)
+static bool is_proof(const char *text)
 {
 	size_t n = strlen(text);
+	if (text[0] == SPOKEN_WORDS)
+		return n == 1 + base64url_length(sizeof(struct spoken_words));
 	return n == VOICE_CID_GROUPS * DIGITS_GROUP && strspn(text, "0123456789") == n;
 }
 
@@ -103,22 +105,22 @@ static bool end_line(const char **at)
 static bool read_row(const char **at, struct calls *c)
 {
 	char product[LIMIT_ID + 1];
-	char cid[DIGITS_BARE];
+	char proof[SPOKEN_PROOF];
 	int64_t sequence;
 	int64_t in_row;
 	if (!take_word(at, "call ", product, sizeof(product)) ||
 	    !take_number(at, " ", VOICE_SEQUENCE_MAX, &sequence) ||
-	    !take_number(at, " ", VOICE_SEQUENCE_MAX, &in_row) || !take_word(at, " ", cid, sizeof(cid)) ||
+	    !take_number(at, " ", VOICE_SEQUENCE_MAX, &in_row) || !take_word(at, " ", proof, sizeof(proof)) ||
 	    !end_line(at))
 		return false;
-	bool none = strcmp(cid, NONE) == 0;
-	if (!slug_ok(product) || calls_find(c, product) || c->n == CALLS_MAX || (!none && !is_cid(cid)))
+	bool none = strcmp(proof, NONE) == 0;
+	if (!slug_ok(product) || calls_find(c, product) || c->n == CALLS_MAX || (!none && !is_proof(proof)))
 		return false;
 	struct spoken *s = calls_need(c, product);
 	s->sequence = (unsigned)sequence;
 	s->in_row = (unsigned)in_row;
 	if (!none)
-		memcpy(s->cid, cid, sizeof(s->cid));
+		memcpy(s->proof, proof, sizeof(s->proof));
 	return true;
 }
 

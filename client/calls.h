@@ -10,18 +10,22 @@
 
 #include "device.h"
 #include "fault.h"
-#include "voice.h"
+#include "words.h"
 
 #define CALLS_MAX LIMIT_PRODUCTS
 #define CALL_TRIES 5          /* wrong ones in a row, then nothing is checked for a while: */
 #define CALL_WAIT_SECONDS 600 /* doubled with each further one, */
 #define CALL_WAIT_MAX 86400   /* up to a day */
 
+/* Digits as they are, or SPOKEN_WORDS and what the words say in base64url. */
+#define SPOKEN_PROOF 96
+#define SPOKEN_WORDS 'w'
+
 struct spoken {
 	char product[LIMIT_ID + 1];
-	char cid[DIGITS_BARE]; /* the digits of the one in force; "": none is */
-	unsigned sequence;     /* the highest that was taken */
-	unsigned in_row;       /* since a lease by network or file */
+	char proof[SPOKEN_PROOF]; /* of the one in force, as spoken.h has it; "": none is */
+	unsigned sequence;        /* the highest that was taken */
+	unsigned in_row;          /* by digits, since a lease by network, file or words */
 };
 
 struct calls {

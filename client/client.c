@@ -404,7 +404,8 @@ static void read_spoken(struct work *w, const struct trust_product *p, struct ma
 {
 	struct lease spoken;
 	const char *site_key = options_text(&w->m->options, OPTION_SITE_KEY);
-	if (!spoken_lease(w->folder, site_key, w->device, p, &spoken) || (m->leased && spoken.exp <= m->exp))
+	if (!spoken_lease(w->folder, site_key, w->device, &w->trust, p, &spoken) ||
+	    (m->leased && spoken.exp <= m->exp))
 		return;
 	memset(lease, 0, sizeof(*lease));
 	lease->lease = spoken;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64url.h"
 #include "error.h"
 
 #define NONCE_LABEL "muster/1 voice nonce"
@@ -32,17 +33,72 @@ void spoken_installation(const struct device *device, const char *vendor, const 
 				make_nonce(device, vendor, product), ret);
 }
 
-bool spoken_check(const struct sitekeys *keys, const char *vendor, const uint8_t iid[VOICE_IID],
-		  const char *bare, struct voice_grant *ret)
+/* --- proofs --- */
+
+int spoken_trust_init(struct spoken_trust *t, const struct device *device, const struct trust *trust,
+		      const char *site_key, struct fault *f)
+{
+	*t = (struct spoken_trust){.device = device, .trust = trust};
+	return site_key ? sitekeys_load(site_key, &t->keys, f) : 0;
+}
+
+void spoken_trust_fini(struct spoken_trust *t)
+{
+	sitekeys_free(t->keys);
+}
+
+bool spoken_digits_hold(const struct spoken_trust *t, const struct trust_product *p, const char *bare,
+			struct voice_grant *ret)
 {
 	uint8_t cid[VOICE_CID];
+	uint8_t iid[VOICE_IID];
 	if (!digits_number(bare, VOICE_CID_GROUPS, cid, VOICE_CID))
 		return false;
-	for (size_t i = 0; i < keys->n; i++)
-		if (strcmp(keys->rows[i].vendor, vendor) == 0 &&
-		    voice_check(keys->rows[i].key, iid, cid, ret) == 0 && ret->index == keys->rows[i].index)
+	spoken_installation(t->device, p->vendor->pid, p->file.product.id, iid);
+	for (size_t i = 0; t->keys && i < t->keys->n; i++) {
+		const struct sitekey *k = &t->keys->rows[i];
+		if (strcmp(k->vendor, p->vendor->pid) == 0 && voice_check(k->key, iid, cid, ret) == 0 &&
+		    ret->index == k->index)
 			return true;
+	}
 	return false;
+}
+
+bool spoken_words_hold(const struct spoken_trust *t, const struct trust_product *p,
+		       const struct spoken_words *words, int64_t now, struct voice_grant *ret)
+{
+	uint8_t iid[VOICE_IID];
+	spoken_installation(t->device, p->vendor->pid, p->file.product.id, iid);
+	for (size_t i = 0; i < t->trust->n_hosts; i++) {
+		const struct trust_host *h = &t->trust->hosts[i];
+		if (now >= h->certificate.exp)
+			continue;
+		if (h->vendor == p->vendor && certificate_covers(&h->certificate, p->file.product.id) &&
+		    words_check(h->certificate.sign, iid, words, ret) == 0)
+			return true;
+	}
+	return false;
+}
+
+void spoken_words_write(const struct spoken_words *words, char out[SPOKEN_PROOF])
+{
+	out[0] = SPOKEN_WORDS;
+	base64url_write(words, sizeof(*words), out + 1, SPOKEN_PROOF - 1);
+}
+
+static bool read_words(const char *proof, struct spoken_words *ret)
+{
+	return proof[0] == SPOKEN_WORDS &&
+	       base64url_read_exact(proof + 1, strlen(proof + 1), (uint8_t *)ret, sizeof(*ret)) == 0;
+}
+
+static bool holds(const struct spoken_trust *t, const struct trust_product *p, const char *proof,
+		  struct voice_grant *ret)
+{
+	struct spoken_words words;
+	if (read_words(proof, &words))
+		return spoken_words_hold(t, p, &words, 0, ret);
+	return spoken_digits_hold(t, p, proof, ret);
 }
 
 /* --- what follows from it --- */
@@ -52,7 +108,7 @@ static void fill_lease(const struct device *device, const struct trust_product *
 {
 	const struct product *product = &p->file.product;
 	*ret = (struct lease){.model = MODEL_DEVICE, .exp = voice_end(g->day)};
-	ret->head.iat = ret->exp - VOICE_DAYS_MAX * VOICE_DAY; /* at the soonest */
+	ret->head.iat = ret->exp - VOICE_DAYS_MAX * VOICE_DAY;
 	ret->renew_after = ret->exp - RENEW_SECONDS;
 	ret->on_expiry = g->flags & VOICE_REDUCED ? ON_EXPIRY_REDUCED : ON_EXPIRY_NOTICE;
 	memcpy(ret->vendor, p->vendor->pid, sizeof(ret->vendor));
@@ -69,27 +125,21 @@ static bool find_call(const char *folder, const struct device *device, const cha
 	if (calls_load(folder, device, c, &ignored))
 		return false;
 	*ret = calls_find(c, product);
-	return *ret && (*ret)->cid[0];
+	return *ret && (*ret)->proof[0];
 }
 
 bool spoken_lease(const char *folder, const char *site_key, const struct device *device,
-		  const struct trust_product *p, struct lease *ret)
+		  const struct trust *trust, const struct trust_product *p, struct lease *ret)
 {
 	struct fault ignored;
 	struct spoken *s;
-	struct sitekeys *keys;
+	struct spoken_trust t = {.keys = NULL};
 	struct voice_grant grant;
-	uint8_t iid[VOICE_IID];
-	const char *product = p->file.product.id;
-	struct calls *c = site_key ? malloc(sizeof(*c)) : NULL;
-	bool ok = c && find_call(folder, device, product, c, &s);
-	if (ok)
-		ok = sitekeys_load(site_key, &keys, &ignored) == 0;
-	if (ok) {
-		spoken_installation(device, p->vendor->pid, product, iid);
-		ok = spoken_check(keys, p->vendor->pid, iid, s->cid, &grant);
-		sitekeys_free(keys);
-	}
+	struct calls *c = malloc(sizeof(*c));
+	bool ok = c && find_call(folder, device, p->file.product.id, c, &s) &&
+		  spoken_trust_init(&t, device, trust, site_key, &ignored) == 0 &&
+		  holds(&t, p, s->proof, &grant);
+	spoken_trust_fini(&t);
 	free(c);
 	if (ok)
 		fill_lease(device, p, &grant, ret);
@@ -100,16 +150,18 @@ bool spoken_shown(const char *folder, const struct device *device, const char *v
 		  uint8_t ret[VOICE_SHOWN])
 {
 	uint8_t cid[VOICE_CID];
+	struct spoken_words words;
 	struct spoken *s;
 	struct calls *c = malloc(sizeof(*c));
-	bool ok = c && find_call(folder, device, product, c, &s) &&
-		  digits_number(s->cid, VOICE_CID_GROUPS, cid, VOICE_CID);
+	bool ok = c && find_call(folder, device, product, c, &s);
+	if (ok && read_words(s->proof, &words))
+		memcpy(ret + VOICE_IID, words.head, VOICE_HEAD);
+	else if (ok && (ok = digits_number(s->proof, VOICE_CID_GROUPS, cid, VOICE_CID)))
+		voice_head_of(cid, ret + VOICE_IID);
 	free(c);
-	if (!ok)
-		return false;
-	spoken_installation(device, vendor, product, ret);
-	voice_head_of(cid, ret + VOICE_IID);
-	return true;
+	if (ok)
+		spoken_installation(device, vendor, product, ret);
+	return ok;
 }
 
 void spoken_settle(const char *folder, const struct device *device, const char *product)
@@ -118,7 +170,7 @@ void spoken_settle(const char *folder, const struct device *device, const char *
 	struct spoken *s;
 	struct calls *c = malloc(sizeof(*c));
 	if (c && find_call(folder, device, product, c, &s)) {
-		s->cid[0] = 0;
+		s->proof[0] = 0;
 		s->in_row = 0;
 		calls_save(folder, device, c, &ignored);
 	}

@@ -12,15 +12,34 @@
 void spoken_installation(const struct device *, const char *vendor, const char *product,
 			 uint8_t ret[VOICE_IID]);
 
-/* Does a key of the site prove these digits for it? */
-bool spoken_check(const struct sitekeys *, const char *vendor, const uint8_t iid[VOICE_IID], const char *bare,
-		  struct voice_grant *ret);
+/* What a confirmation may be proved by. */
+struct spoken_trust {
+	const struct device *device;
+	const struct trust *trust;
+	struct sitekeys *keys; /* NULL: none */
+};
+
+/* Begin: the site's keys from a file, NULL: none are set. Always followed by spoken_trust_fini. Errors as
+ * sitekeys_load. */
+int spoken_trust_init(struct spoken_trust *, const struct device *, const struct trust *,
+		      const char *site_key, struct fault *);
+void spoken_trust_fini(struct spoken_trust *);
+
+/* Do a key of the site, or a certified host's signature, prove it for the product? bare: digits. now: when it
+ * is typed, by which a certificate must not be over; 0: it was typed before. */
+bool spoken_digits_hold(const struct spoken_trust *, const struct trust_product *, const char *bare,
+			struct voice_grant *ret);
+bool spoken_words_hold(const struct spoken_trust *, const struct trust_product *, const struct spoken_words *,
+		       int64_t now, struct voice_grant *ret);
+
+/* Words as they are kept. */
+void spoken_words_write(const struct spoken_words *, char out[SPOKEN_PROOF]);
 
 /*
- * The lease that follows from what was confirmed and is proved by the keys in the file `site_key` (NULL:
- * there are none), filled in as far as it goes. False: there is none.
+ * The lease that follows from what was confirmed and is still proved, filled in as far as it goes. False:
+ * there is none.
  */
-bool spoken_lease(const char *folder, const char *site_key, const struct device *,
+bool spoken_lease(const char *folder, const char *site_key, const struct device *, const struct trust *,
 		  const struct trust_product *, struct lease *ret);
 
 /* What is shown of it to a host that was reached again. False: nothing was confirmed since. */

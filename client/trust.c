@@ -19,6 +19,7 @@
 void trust_fini(struct trust *t)
 {
 	free(t->products);
+	free(t->hosts);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -165,6 +166,33 @@ static int take_product(struct trust *t, const char *name, const char *text, siz
 	return add_product(t, &product, name, f);
 }
 
+/* --- hosts --- */
+
+/* One that no key of ours has certified says nothing. */
+static int take_host(struct trust *t, const char *name, const char *text, size_t n, struct fault *f)
+{
+	struct trust_host host;
+	char *token;
+	int error = armour_read(token_certificate.label, text, n, &token);
+	(void)name;
+	if (error)
+		return error == E_NO_MEMORY ? fault_code(f, error) : 0;
+	error = E_SIGNATURE_INVALID;
+	for (size_t i = 0; i < t->n_keys && error; i++) {
+		host.vendor = &t->keys[i];
+		error = certificate_open(token, strlen(token), t->keys[i].public, &host.certificate, NULL);
+	}
+	free(token);
+	if (error || t->n_hosts == TRUST_HOSTS)
+		return 0;
+	struct trust_host *more = realloc(t->hosts, (t->n_hosts + 1) * sizeof(*more));
+	if (!more)
+		return fault_code(f, E_NO_MEMORY);
+	t->hosts = more;
+	t->hosts[t->n_hosts++] = host;
+	return 0;
+}
+
 /* --- the folder --- */
 
 typedef int take_file(struct trust *, const char *name, const char *text, size_t n, struct fault *);
@@ -214,6 +242,8 @@ static int read_folder(struct trust *t, DIR *dir, const char *path, struct fault
 	int error = each_file(t, dir, ".pub", take_key, f);
 	if (!error)
 		error = each_file(t, dir, ".product", take_product, f);
+	if (!error)
+		error = each_file(t, dir, ".certificate", take_host, f);
 	if (!error && t->n_products)
 		qsort(t->products, t->n_products, sizeof(t->products[0]), by_id);
 	return error;

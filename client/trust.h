@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "certificate.h"
 #include "fault.h"
 #include "paserk.h"
 #include "product.h"
@@ -24,11 +25,21 @@ struct trust_product {
 	const struct trust_key *vendor; /* borrowed from the trust */
 };
 
+#define TRUST_HOSTS 16
+
+/* A host that a vendor has certified, of which the certificate was put into the folder. */
+struct trust_host {
+	struct certificate certificate;
+	const struct trust_key *vendor;
+};
+
 struct trust {
 	struct trust_key keys[TRUST_KEYS];
 	size_t n_keys;
 	struct trust_product *products; /* sorted by id */
 	size_t n_products;
+	struct trust_host *hosts; /* for confirmations in words; TRUST_HOSTS at most */
+	size_t n_hosts;
 	char ignored[256]; /* why a product file was left out; "": none was */
 };
 
@@ -39,10 +50,10 @@ struct trust {
 int trust_add_key(struct trust *, const char *text, struct fault *);
 
 /*
- * Read a folder's *.pub and *.product files into a trust that is zero but for added keys; freed with
- * trust_fini, also after an error. A missing folder holds nothing. A product file that no key signed is left
- * out. E_INSECURE: the folder or one of the files is owned or writable by others; E_DUPLICATE: two files for
- * one product; E_KEY_INVALID; E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or TRUST_KEYS.
+ * Read a folder's *.pub, *.product and *.certificate files into a trust that is zero but for added keys;
+ * freed with trust_fini, also after an error. A missing folder holds nothing. What no key signed is left out.
+ * E_INSECURE: the folder or one of the files is owned or writable by others; E_DUPLICATE: two files for one
+ * product; E_KEY_INVALID; E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or TRUST_KEYS.
  */
 int trust_load(struct trust *, const char *folder, struct fault *);
 void trust_fini(struct trust *);

@@ -72,7 +72,7 @@ static const struct command_option request_options[] = {
 };
 
 static const struct command_option import_options[] = {
-	{"voice", NULL, "what is given is a confirmation id that was read out; - asks for it", 0},
+	{"voice", NULL, "what is given are digits or words that were read out; - asks for them", 0},
 	{NULL, NULL, NULL, 0},
 };
 
@@ -100,7 +100,7 @@ static const struct command commands[] = {
 	{"request", "PRODUCT", 1, 1,
 	 "write a request to be carried to a host, for a machine that reaches none", request_options,
 	 verb_request},
-	{"import", "FILE|CONFIRMATION-ID", 1, 8, "take in the answer that was carried back", import_options,
+	{"import", "FILE|CONFIRMATION", 1, 51, "take in the answer that was carried back", import_options,
 	 verb_import},
 	{"status", "[PRODUCT]", 0, 1, "show what is licensed, until when, and why not", NULL, verb_status},
 	{"generalize", "", 0, 0, "forget this machine's identity, before an image of it is made",

@@ -13,7 +13,7 @@
 
 #define FILE_MAX ((size_t)16 << 20)
 #define FILE_MODE 0644
-#define TYPED_MAX 512
+#define TYPED_MAX 1024
 
 static int file_error(const struct cli *cli, const char *path, int error)
 {
@@ -160,21 +160,28 @@ int verb_request(struct invocation *inv)
 
 /* --- import --- */
 
+static void add_typed(char typed[TYPED_MAX], const char *more)
+{
+	if (strlen(typed) + strlen(more) + 2 > TYPED_MAX)
+		return; /* more than there can be */
+	strcat(typed, more);
+	strcat(typed, " ");
+}
+
 /* The digits as words of the line, or a line of standard input. */
 static int confirm(struct cli *cli, const struct invocation *inv)
 {
 	char typed[TYPED_MAX] = "";
+	char line[TYPED_MAX];
 	bool given = strcmp(inv->args[0], "-") != 0;
 	if (!given) {
 		if (isatty(STDIN_FILENO))
-			fputs("Confirmation id, 8 groups of 6 digits: ", stderr);
-		if (!fgets(typed, sizeof(typed), stdin))
-			typed[0] = 0;
+			fputs("Type the digits or words, and a line with nothing in it: ", stderr);
+		while (fgets(line, sizeof(line), stdin) && line[0] != '\n')
+			add_typed(typed, line);
 	}
-	for (int i = 0; given && i < inv->n_args; i++) {
-		size_t n = strlen(typed);
-		snprintf(typed + n, sizeof(typed) - n, "%s ", inv->args[i]);
-	}
+	for (int i = 0; given && i < inv->n_args; i++)
+		add_typed(typed, inv->args[i]);
 	muster_confirm(cli->m, typed);
 	return finish(cli, NULL);
 }

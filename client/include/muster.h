@@ -65,7 +65,7 @@ MUSTER_API void muster_free(struct muster *m);
  *   key              pool or enrolment key, shown by muster_activate while the host does not know the machine
  *   reinstalled      "1": muster_activate takes over the place that this machine had under an old id ("0")
  *   no_names         "1": muster_request tells neither this machine's name nor a user ("0")
- *   site_key         file with the site's keys, for activation by telephone; without it there is none
+ *   site_key         file with the site's keys, for activation by telephone with digits
  *   undo_file        file for the undo of the next muster_reset, instead of one in the state directory
  *
  * Codes: CONFIG_INVALID (no such option, or a wrong value; the detail says which), NO_MEMORY.
@@ -180,12 +180,14 @@ MUSTER_API int muster_bundle(struct muster *m, const char *first, const char *se
 MUSTER_API int muster_import(struct muster *m, const char *text);
 
 /*
- * Activation by telephone, where the option site_key names a file: the 54 digits that somebody reads out,
- * where 'musterctl offline confirm' answers 48, and typing these. A lease by telephone is proved by a key
- * that every machine of the site has; it is for at most 90 days, and twice in a row. *ret_text as
- * muster_request's. Codes: VOICE_OFF; DIGITS_WRONG: what is wrong stands in the detail, down to the digit
- * where that can be told; VOICE_REFUSED; VOICE_TRY_LATER after 5 wrong ones; VOICE_LIMIT; ANSWER_OLD, ENDED;
- * KEY_INVALID and INSECURE for the site's keys; NO_PRODUCT_FILE; those of the state directory.
+ * Activation by telephone: the 54 digits that somebody reads out, where 'musterctl offline confirm' answers,
+ * and typing the answer. 48 digits are proved by a key that every machine of the site has (option site_key);
+ * they are for at most 90 days, and twice in a row. 51 words are the host's signature, verified with the
+ * host's certificate, which lies in the products folder as a .certificate file. *ret_text as
+ * muster_request's. Codes: VOICE_OFF: there is neither; DIGITS_WRONG: what is wrong stands in the detail,
+ * down to the digit or word where that can be told; VOICE_REFUSED; VOICE_TRY_LATER after 5 wrong ones;
+ * VOICE_LIMIT; ANSWER_OLD, ENDED; KEY_INVALID and INSECURE for the site's keys; NO_PRODUCT_FILE; those of the
+ * state directory.
  */
 MUSTER_API int muster_installation_id(struct muster *m, const char *product, const char **ret_text);
 MUSTER_API int muster_confirm(struct muster *m, const char *typed);

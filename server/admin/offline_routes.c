@@ -212,6 +212,7 @@ static int read_call(const struct exchange *x, struct job *part, char why[DIGITS
 	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
 	const char *typed = json_string_value(json_object_get(body, "installation"));
 	const char *name = json_string_value(json_object_get(body, "name"));
+	part->voice.words = json_is_true(json_object_get(body, "words"));
 	int error = typed ? digits_read(typed, VOICE_IID_GROUPS, bare, &report) : E_BAD_REQUEST;
 	if (error == E_DIGITS_WRONG)
 		digits_explain(&report, why);

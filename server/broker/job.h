@@ -12,7 +12,7 @@
 #include "facts.h"
 #include "keycode.h"
 #include "ratchet.h"
-#include "voice.h"
+#include "words.h"
 
 struct orders;
 struct why;
@@ -129,9 +129,9 @@ struct job {
 		uint8_t iid[VOICE_IID];
 		bool words; /* the answer is words, not digits */
 		struct voice_grant grant;
-		char text[DIGITS_TEXT]; /* the confirmation id; "": refused */
-	} voice;                        /* by_voice */
-	char *answer; /* of a part of JOB_OFFLINE, signed; NULL: refused. Owned by the job */
+		char text[WORDS_TEXT]; /* the confirmation; "": refused */
+	} voice;                       /* by_voice */
+	char *answer;                  /* of a part of JOB_OFFLINE, signed; NULL: refused. Owned by the job */
 
 	/* JOB_OFFLINE: a request in each, of kind JOB_ACTIVATE and one line; owned by the job */
 	struct job **parts;

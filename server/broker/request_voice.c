@@ -65,10 +65,12 @@ static int find(struct work *w, struct record_copy *ret)
 	return error == E_NOT_FOUND ? 0 : error;
 }
 
-static bool is_fresh(const struct record_voice *v, int64_t now)
+/* And short enough for digits, when it was told in words. */
+static bool is_fresh(const struct work *w, const struct record_voice *v)
 {
-	int64_t end = voice_end((uint32_t)v->day);
-	return end - now > (end - v->at) / 2;
+	int64_t left = voice_end((uint32_t)v->day) - w->now;
+	int64_t most = (int64_t)w->b->voice.days * DAY_SECONDS;
+	return left > (voice_end((uint32_t)v->day) - v->at) / 2 && (w->job->voice.words || left <= most);
 }
 
 static void tell(struct work *w, const struct record_voice *v)
@@ -114,7 +116,7 @@ static int keep(struct work *w, struct record *old)
 	v->sequence++;
 	v->day = voice_day(w->lines[0].verdict.holding.expires);
 	v->flags = c->policy.on_expiry == ON_EXPIRY_REDUCED ? (int64_t)VOICE_REDUCED : 0;
-	v->in_row += !w->job->voice.words;
+	v->in_row = w->job->voice.words ? 0 : v->in_row + 1; /* words are worth a file */
 	v->at = w->now;
 	tell(w, v);
 	return store_put(w->b->store, old);
@@ -127,7 +129,7 @@ int work_voice(struct work *w)
 	struct record_voice *v = &found.record.u.voice;
 	if (error)
 		return error;
-	if (found.record.num && is_fresh(v, w->now) && !w->device.blocked) {
+	if (found.record.num && is_fresh(w, v) && !w->device.blocked) {
 		w->job->repeated = true;
 		tell(w, v);
 		return 0;

@@ -111,15 +111,21 @@ static int sign_answer(struct broker *b, struct job *part)
 	return error;
 }
 
-/* The confirmation id of a request by telephone. */
+/* The confirmation of a request by telephone. */
 static int confirm(struct broker *b, struct job *part)
 {
+	struct spoken_words words;
 	uint8_t license[VOICE_LICENSE];
 	uint8_t key[VOICE_KEY];
 	uint8_t cid[VOICE_CID];
 	struct catalog_grant g;
 	if (!catalog_grant(&b->catalog, part->lines[0].answer.grant, &g))
 		return E_PRODUCT_UNKNOWN;
+	if (part->voice.words) {
+		words_sign(b->key->sign, part->voice.iid, &part->voice.grant, &words);
+		words_write(&words, part->voice.text);
+		return 0;
+	}
 	voice_license(g.license->vendor, g.license->license.id, license);
 	voice_key(b->voice.key, license, part->voice.grant.index, key);
 	voice_confirm(key, part->voice.iid, &part->voice.grant, cid);

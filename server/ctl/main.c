@@ -329,6 +329,7 @@ static const struct command_option offline_answer_options[] = {
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option offline_confirm_options[] = {
+	{"words", NULL, "confirm it with 51 words: longer, and worth as much as a file", 0},
 	{"name", "NAME", "the machine's name, for lists", 0},
 	{NULL, NULL, NULL, 0}};
 

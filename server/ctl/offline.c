@@ -242,21 +242,33 @@ int offline_bundle_run(struct invocation *inv)
 
 /* --- by telephone --- */
 
+/* Groups of digits, or three words, a line. What is neither a digit nor a letter is not shown. */
+static void read_out(const char *text)
+{
+	bool words = *text >= 'a';
+	for (unsigned i = 1; *text; i++) {
+		size_t n = strcspn(text, words ? " " : "-");
+		if (!words || i % 3 == 1)
+			printf("  %2u:  ", i);
+		for (size_t j = 0; j < n; j++) {
+			bool known = (text[j] >= '0' && text[j] <= '9') || (text[j] >= 'a' && text[j] <= 'z');
+			printf("%c%s", known ? text[j] : '?', words ? "" : " ");
+		}
+		text += n + (text[n] != 0);
+		putchar(words && i % 3 && *text ? ' ' : '\n');
+	}
+}
+
 static int print_confirmation(json_t *answer)
 {
-	const char *digits = json_string_value(json_object_get(answer, "confirmation"));
+	const char *text = json_string_value(json_object_get(answer, "confirmation"));
 	fputs("product  ", stdout);
 	print_member(stdout, answer, "product");
 	fputs("\nuntil    ", stdout);
 	print_member(stdout, answer, "expires");
-	fputs("\n\nRead this out, group by group:\n", stdout);
-	for (unsigned i = 1; digits && *digits; i++) {
-		printf("  %u:  ", i);
-		for (; *digits && *digits != '-'; digits++)
-			printf("%c ", *digits >= '0' && *digits <= '9' ? *digits : '?');
-		digits += *digits == '-';
-		putchar('\n');
-	}
+	fputs("\n\nRead this out, line by line:\n", stdout);
+	if (text)
+		read_out(text);
 	return 0;
 }
 
@@ -267,8 +279,8 @@ int offline_confirm_run(struct invocation *inv)
 		strcat(typed, inv->args[i]);
 		strcat(typed, " ");
 	}
-	json_t *document =
-		json_pack("{s:s, s:s*}", "installation", typed, "name", invocation_value(inv, "name"));
+	json_t *document = json_pack("{s:s, s:b, s:s*}", "installation", typed, "words",
+				     invocation_has(inv, "words"), "name", invocation_value(inv, "name"));
 	char *body = document ? json_dumps(document, JSON_COMPACT) : NULL;
 	struct request req = {.method = "POST",
 			      .path = "/v1/offline/confirm",

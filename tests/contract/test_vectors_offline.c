@@ -7,7 +7,7 @@
 #include "error.h"
 #include "offline_answer.h"
 #include "offline_request.h"
-#include "voice.h"
+#include "words.h"
 
 static void test_offline_tokens_are_read_and_written_alike(void **state)
 {
@@ -121,6 +121,33 @@ static void check_call(json_t *row)
 	assert_memory_equal(&g, &got, sizeof(g));
 }
 
+static void check_words(json_t *document, json_t *row)
+{
+	uint8_t seed[crypto_sign_SEEDBYTES];
+	uint8_t public[PASETO_PUBLIC];
+	uint8_t secret[PASETO_SECRET];
+	uint8_t iid[VOICE_IID];
+	char bare[DIGITS_BARE];
+	char text[WORDS_TEXT];
+	uint16_t numbers[WORDS];
+	struct digits_report report;
+	struct words_report why;
+	struct spoken_words words;
+	struct voice_grant got;
+	const struct voice_grant g = {0, number_of(row, "day"), number_of(row, "flags"),
+				      number_of(row, "sequence")};
+	hex_of(document, "host_seed", seed, sizeof(seed));
+	crypto_sign_seed_keypair(public, secret, seed);
+	assert_int_equal(digits_read(text_of(row, "installation"), VOICE_IID_GROUPS, bare, &report), 0);
+	assert_true(digits_number(bare, VOICE_IID_GROUPS, iid, VOICE_IID));
+	words_sign(secret, iid, &g, &words);
+	words_write(&words, text);
+	assert_string_equal(text, text_of(row, "words"));
+	assert_int_equal(words_read(text_of(row, "words"), numbers, &words, &why), 0);
+	assert_int_equal(words_check(public, iid, &words, &got), 0);
+	assert_memory_equal(&g, &got, sizeof(g));
+}
+
 static void test_calls(void **state)
 {
 	json_t *document = load_own("voice.json");
@@ -138,6 +165,8 @@ static void test_calls(void **state)
 		assert_int_equal(voice_product(text_of(row, "vendor"), text_of(row, "product")),
 				 number_of(row, "number"));
 	}
+	json_array_foreach (json_object_get(document, "words"), i, row)
+		check_words(document, row);
 	json_decref(document);
 }
 

@@ -17,7 +17,7 @@ static void read_calls(const char *text)
 	fuzz_require(again.wrong == c.wrong && again.until == c.until);
 	for (size_t i = 0; i < c.n; i++) {
 		fuzz_require(strcmp(c.rows[i].product, again.rows[i].product) == 0);
-		fuzz_require(strcmp(c.rows[i].cid, again.rows[i].cid) == 0);
+		fuzz_require(strcmp(c.rows[i].proof, again.rows[i].proof) == 0);
 		fuzz_require(c.rows[i].sequence == again.rows[i].sequence);
 		fuzz_require(calls_find(&c, c.rows[i].product) == &c.rows[i]);
 	}

@@ -215,6 +215,19 @@ def digits_seeds():
     yield "nines", b"\0" + b"9" * 48
 
 
+def words_seeds():
+    good = ind.spoken_words(HOST, ind.installation_id(bytes(32), bytes(32), 7, 9), 2700, 0, 1).split()
+    yield "good", " ".join(good).encode()
+    yield "short", " ".join(w[:4] for w in good).encode()
+    yield "swapped", " ".join([good[1], good[0], *good[2:]]).encode()
+    yield "strange", " ".join([good[0], "zzzz", *good[2:]]).encode()
+    yield "mistaken", " ".join([*good[:9], "acorn", *good[10:]]).encode()
+    yield "few", " ".join(good[:50]).encode()
+    yield "many", " ".join([*good, "acorn"]).encode()
+    yield "long", b"a" * 300
+    yield "signs", ", ".join(f"{i}. {w.upper()}" for i, w in enumerate(good, 1)).encode()
+
+
 def calls_seeds():
     """The client's file of confirmations, and the site's keys."""
     title, cid = b"muster-calls 1\n", b"1" * 48
@@ -354,7 +367,7 @@ def main():
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")
     sets.update({"offline_request": claims_seeds("request"), "offline_answer": claims_seeds("answer"), "bundle": bundle_seeds(),
-                 "digits": digits_seeds(), "calls": calls_seeds()})
+                 "digits": digits_seeds(), "calls": calls_seeds(), "words": words_seeds()})
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
         for name, data in seeds:

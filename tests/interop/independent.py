@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -183,6 +184,21 @@ def confirmation_id(key, installation, index, day, flags, sequence):
     head = 1 << 37 | index << 32 | day << 16 | flags << 12 | sequence
     mac = blake(b"muster/1 cid\0", installation.to_bytes(19, "big"), head.to_bytes(5, "big"), key=key)
     return head << 92 | first_bits(mac, 92)
+
+
+def word_list():
+    with open(os.path.join(ROOT, "protocol", "words.def"), encoding="utf-8") as f:
+        return re.findall(r"WORD\((\w+)\)(?!,)", f.read().split("*/")[-1])
+
+
+def spoken_words(key, installation, day, flags, sequence):
+    """A confirmation as 51 words, signed by a host."""
+    head = (1 << 37 | day << 16 | flags << 12 | sequence).to_bytes(5, "big")
+    signature = key.sign(b"muster/1 words\0" + installation.to_bytes(19, "big") + head).signature
+    check = first_bits(blake(b"muster/1 words check\0", head, signature), 9)
+    number = int.from_bytes(head, "big") << 521 | check << 512 | int.from_bytes(signature, "big")
+    words = word_list()
+    return " ".join(words[number >> 11 * (50 - i) & 2047] for i in range(51))
 
 
 def bundle_inside(label, members, count=None, version=1):

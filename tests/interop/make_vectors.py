@@ -12,7 +12,7 @@ import tempfile
 import examples
 import independent
 from independent import (PREAMBLE, Peer, b64, bundle_inside, confirmation_id, device_id, frame, installation_id, k4_pid, k4_public,
-                         pid_bytes, prologue, public_of, refusal, spoken, token_sign, voice_key, voice_license, voice_product,
+                         pid_bytes, prologue, public_of, refusal, spoken, spoken_words, token_sign, voice_key, voice_license, voice_product,
                          x25519_pair)
 
 FOLDER = os.path.join(independent.ROOT, "tests", "contract", "vectors")
@@ -115,7 +115,12 @@ def voice():
                      "installation": spoken(iid, 9), "confirmation": spoken(confirmation_id(key, iid, index, day, flags, sequence), 8)})
     names = [{"vendor": vendor, "product": "acme-cad", "license": "fjord-1", "number": voice_product(vendor, "acme-cad"),
               "hash": voice_license(vendor, "fjord-1").hex()} for vendor in (examples.VENDOR_PID, examples.HOST_PID)]
-    return {"schema": 1, "calls": rows, "names": names}
+    iid = installation_id(x25519_pair(examples.DEVICE_STATIC).public.data, public_of(examples.DEVICE_SIGN),
+                          voice_product(examples.VENDOR_PID, "acme-cad"), 0xabcdef)
+    words = [{"installation": spoken(iid, 9), "day": day, "flags": flags, "sequence": sequence,
+              "words": spoken_words(examples.HOST, iid, day, flags, sequence)} for day, flags, sequence in
+             ((2700, 0, 1), (65535, 1, 4095), (0, 0, 0))]
+    return {"schema": 1, "calls": rows, "names": names, "host_seed": bytes(examples.HOST).hex(), "words": words}
 
 
 def make(pb):

@@ -269,6 +269,82 @@ def forge(keys, iid):
     return "-".join(out)
 
 
+# --- words ---
+
+@pytest.fixture
+def words(host, vendor, folder):
+    """A host without any site key, and a machine that has its certificate, which is no secret."""
+    (vendor.products / "fjord.certificate").write_bytes((folder / "host.certificate").read_bytes())
+    machine = Machine(folder, "mine-1", vendor.products, *FAR)
+    return host, machine
+
+
+def say(host, machine):
+    iid = json.loads(machine.done("request", PRODUCT, "--voice", "--json"))["installation"]
+    return host.json("offline", "confirm", iid, "--words")
+
+
+def test_words_need_no_secret(words, vendor, folder):
+    host, machine = words
+    answer = say(host, machine)
+    assert len(answer["confirmation"].split()) == 51
+    iid = json.loads(machine.done("request", PRODUCT, "--voice", "--json"))["installation"]
+    shown = host.ctl("offline", "confirm", iid, "--words").stdout
+    lines = re.findall(r"^ +\d+:  ((?:[a-z]+ ?){3})$", shown, re.M)
+    assert " ".join(" ".join(lines).split()) == answer["confirmation"]
+    typed = "\n".join(lines).upper()
+    machine.done("import", "--voice", "-", stdin=typed + "\n\n")
+    found = machine.status()
+    assert found["state"] == "licensed" and found["expires"] == answer["expires"]
+    assert host.count() == 1
+    # As long as a lease by network, not the 90 days of digits.
+    issued = host.items("activation", "list")[0]
+    assert issued["expires"] == answer["expires"] and answer["expires"][:10] > time.strftime("%Y-%m-%d", time.gmtime(time.time() + 170 * 86400))
+    (vendor.products / "fjord.certificate").unlink()
+    assert machine.status()["state"] != "licensed"  # it is verified each time
+
+
+def test_wrong_words_are_named(words):
+    host, machine = words
+    good = say(host, machine)["confirmation"].split()
+    assert "50 words" in machine.refused("DIGITS_WRONG", "import", "--voice", *good[:-1])["detail"]
+    typo = good[6][:1] + "q" + good[6][2:]
+    told = machine.refused("DIGITS_WRONG", "import", "--voice", *good[:6], typo, *good[7:])["detail"]
+    assert told == f"word 7 should be '{good[6]}'"
+    other = next(w for w in ("acorn", "badge") if w != good[30])
+    told = machine.refused("DIGITS_WRONG", "import", "--voice", *good[:30], other, *good[31:])["detail"]
+    assert told == f"word 31 should be '{good[30]}'"
+    machine.done("import", "--voice", *(w[:4] for w in good))
+
+
+def test_words_are_for_one_machine_and_of_a_certified_host(words, vendor, folder, hosts):
+    host, machine = words
+    good = say(host, machine)["confirmation"]
+    other = Machine(folder, "mine-2", vendor.products, *FAR)
+    other.refused("VOICE_REFUSED", "import", "--voice", *good.split())
+    stranger = hosts(state="stranger").start()
+    from harness import Vendor
+    away = folder / "away"
+    away.mkdir()
+    stranger.install(Vendor(away))
+    # Another vendor's host with a product of the same name knows another number for it.
+    iid = json.loads(machine.done("request", PRODUCT, "--voice", "--json"))["installation"]
+    stranger.refused("INSTALLATION_UNKNOWN", "offline", "confirm", iid, "--words")
+
+
+def test_words_and_digits_of_one_machine(site, vendor, folder):
+    here = site()
+    (vendor.products / "fjord.certificate").write_bytes((folder / "host.certificate").read_bytes())
+    machine = here.machine("mine-1")
+    iid = here.read_out(machine)
+    words_said = here.confirm(iid, "--words")
+    machine.done("import", "--voice", *words_said["confirmation"].split())
+    digits = here.confirm(iid)  # digits are never told for so long
+    assert digits["expires"] < words_said["expires"] and not digits["repeated"]
+    machine.done("import", "--voice", digits["confirmation"])
+    assert machine.status()["expires"] == digits["expires"] and here.host.count() == 1
+
+
 # --- who, what, which ---
 
 def test_what_is_confirmed_must_be_licensed(site, vendor, hosts, folder):

@@ -520,6 +520,38 @@ static void test_calls_that_are_for_nothing(void **state)
 	assert_int_equal(devices(), 0);
 }
 
+/* Words are signed, so that they need no site key; they may hold as long as any lease, and end the row of
+ * digits. */
+static void test_words_instead_of_digits(void **state)
+{
+	struct voice_grant g;
+	struct spoken_words words;
+	struct words_report report;
+	uint16_t numbers[WORDS];
+	(void)state;
+	open_volume(1);
+	for (int i = 0; i < 4; i++) {
+		struct job *p = call(1);
+		p->voice.words = true;
+		struct job *job = run_one(p);
+		assert_int_equal(code_of(job, 0), 0);
+		assert_int_equal(words_read(p->voice.text, numbers, &words, &report), 0);
+		assert_int_equal(words_check(key->public, p->voice.iid, &words, &g), 0);
+		assert_int_equal(g.sequence, i + 1);
+		assert_true(voice_end(g.day) > now + 178 * (int64_t)DAY);
+		job_free(job);
+		now += 100 * (int64_t)DAY;
+	}
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+	assert_int_equal(ask_by_voice(1, &g), 0); /* digits are not told for so long as the words are */
+	assert_int_equal(g.sequence, 5);
+	assert_true(voice_end(g.day) <= now + 90 * (int64_t)DAY);
+	assert_int_equal(devices(), 1);
+	assert_sound();
+}
+
 /* It comes back by network, with what it was told. */
 static int come_back(struct machine *m, uint8_t number, unsigned sequence, uint32_t day)
 {
@@ -586,6 +618,7 @@ int main(void)
 		BOTH(test_a_call_is_counted_once),
 		BOTH(test_no_lease_is_longer_than_the_grant),
 		BOTH(test_calls_that_are_for_nothing),
+		BOTH(test_words_instead_of_digits),
 		BOTH(test_a_machine_that_called_is_itself_again),
 		BOTH(test_what_was_never_confirmed_is_told),
 	};

@@ -9,6 +9,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "jsontext.h"
 #include "state_json.h"
 
 #define MAC 32
@@ -64,11 +65,11 @@ static json_t *write_call(const struct call *call)
 		set_integer(want, "serial", call->wants[i].serial);
 		set_text(want, "key", call->wants[i].key);
 		if (call->wants[i].reinstalled)
-			json_object_set_new(want, "reinstalled", json_true());
-		json_array_append_new(wants, want);
+			claims_set(want, "reinstalled", json_true());
+		claims_append(wants, want);
 	}
 	claims_set_text(object, "kind", kind_names[call->kind]);
-	json_object_set_new(object, "wants", wants);
+	claims_set(object, "wants", wants);
 	set_text(object, "secret", call->secret);
 	return object;
 }
@@ -85,7 +86,7 @@ static json_t *write_ledger(const struct ledger *l)
 	if (l->pending) {
 		json_t *call = write_call(&l->call);
 		claims_set_bytes(call, "token", l->token, TOKEN_ID);
-		json_object_set_new(object, "pending", call);
+		claims_set(object, "pending", call);
 	}
 	return object;
 }
@@ -106,9 +107,9 @@ static json_t *write_refusal(const struct refusal *r)
 {
 	json_t *object = json_object();
 	claims_set_integer(object, "code", -r->code);
-	json_object_set_new(object, "numbers", write_numbers(&r->numbers));
+	claims_set(object, "numbers", write_numbers(&r->numbers));
 	set_integer(object, "retry_after", r->retry_after);
-	json_object_set_new(object, "answered", json_boolean(r->answered));
+	claims_set(object, "answered", json_boolean(r->answered));
 	set_text(object, "detail", r->detail);
 	set_text(object, "correlation", r->correlation);
 	return object;
@@ -120,7 +121,7 @@ json_t *record_write(const struct record *r)
 	claims_set_text(object, "product", r->product);
 	claims_set_text(object, "vendor", r->vendor);
 	claims_set_integer(object, "first_call", r->first_call);
-	json_object_set_new(object, "wanted", json_boolean(r->wanted));
+	claims_set(object, "wanted", json_boolean(r->wanted));
 	set_text(object, "user", r->user);
 	set_text(object, "version", r->version);
 	set_slugs(object, "plans", r->plans, r->n_plans);
@@ -128,26 +129,27 @@ json_t *record_write(const struct record *r)
 	set_integer(object, "stored", r->stored);
 	set_text(object, "host", r->host);
 	set_integer(object, "retry_minutes", r->retry_minutes);
-	json_object_set_new(object, "count", write_numbers(&r->count));
+	claims_set(object, "count", write_numbers(&r->count));
 	set_integer(object, "tried", r->tried);
 	set_integer(object, "failures", r->failures);
 	if (r->refusal.code)
-		json_object_set_new(object, "refusal", write_refusal(&r->refusal));
+		claims_set(object, "refusal", write_refusal(&r->refusal));
 	return object;
 }
 
 static json_t *write_state(const struct state *s)
 {
+	claims_begin();
 	json_t *object = json_object();
 	json_t *pins = json_array();
 	json_t *ledgers = json_array();
 	json_t *records = json_array();
 	for (size_t i = 0; i < s->n_pins; i++)
-		json_array_append_new(pins, write_pin(&s->pins[i]));
+		claims_append(pins, write_pin(&s->pins[i]));
 	for (size_t i = 0; i < s->n_ledgers; i++)
-		json_array_append_new(ledgers, write_ledger(&s->ledgers[i]));
+		claims_append(ledgers, write_ledger(&s->ledgers[i]));
 	for (size_t i = 0; i < s->n_records; i++)
-		json_array_append_new(records, record_write(&s->records[i]));
+		claims_append(records, record_write(&s->records[i]));
 	claims_set_integer(object, "schema", 1);
 	set_integer(object, "mark", s->mark);
 	set_text(object, "boot", s->up.seen.id);
@@ -159,15 +161,15 @@ static json_t *write_state(const struct state *s)
 		claims_set_bytes(object, "forked_from", s->forked_from, DEVICE_ID);
 		claims_set_integer(object, "forked_at", s->forked_at);
 	}
-	json_object_set_new(object, "pins", pins);
-	json_object_set_new(object, "ledgers", ledgers);
-	json_object_set_new(object, "products", records);
+	claims_set(object, "pins", pins);
+	claims_set(object, "ledgers", ledgers);
+	claims_set(object, "products", records);
 	return object;
 }
 
 static int mac_of(json_t *object, const uint8_t key[DEVICE_MAC_KEY], uint8_t ret[MAC])
 {
-	char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+	char *text = jsontext_write(object, JSON_COMPACT | JSON_SORT_KEYS);
 	if (!text)
 		return E_NO_MEMORY;
 	crypto_generichash(ret, MAC, (const uint8_t *)text, strlen(text), key, DEVICE_MAC_KEY);
@@ -178,11 +180,16 @@ static int mac_of(json_t *object, const uint8_t key[DEVICE_MAC_KEY], uint8_t ret
 int sealed_write(json_t *document, const uint8_t mac_key[DEVICE_MAC_KEY], char **ret)
 {
 	uint8_t mac[MAC];
-	int error = mac_of(document, mac_key, mac);
+	int error = claims_made();
+	if (!error)
+		error = mac_of(document, mac_key, mac);
+	if (!error)
+		claims_set_bytes(document, "mac", mac, MAC);
+	if (!error)
+		error = claims_made();
 	if (error)
 		return error;
-	claims_set_bytes(document, "mac", mac, MAC);
-	*ret = json_dumps(document, JSON_INDENT(1) | JSON_SORT_KEYS);
+	*ret = jsontext_write(document, JSON_INDENT(1) | JSON_SORT_KEYS);
 	return *ret ? 0 : E_NO_MEMORY;
 }
 
@@ -361,8 +368,9 @@ static int check_mac(json_t *object, const uint8_t key[DEVICE_MAC_KEY])
 
 int sealed_read(const char *text, size_t n, const uint8_t mac_key[DEVICE_MAC_KEY], json_t **ret)
 {
-	json_t *object = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
-	int error = json_is_object(object) ? check_mac(object, mac_key) : E_STATE_TAMPERED;
+	json_t *object = NULL;
+	int error = claims_load(text, n, &object);
+	error = error ? error == E_NO_MEMORY ? error : E_STATE_TAMPERED : check_mac(object, mac_key);
 	if (error)
 		json_decref(object);
 	else

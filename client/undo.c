@@ -29,9 +29,10 @@ int undo_write(const struct undo *u, const uint8_t mac_key[DEVICE_MAC_KEY], char
 {
 	uint8_t key[DEVICE_MAC_KEY];
 	json_t *object = json_object();
+	claims_begin();
 	derive(mac_key, key);
 	claims_set_integer(object, "schema", 1);
-	json_object_set_new(object, "record", record_write(&u->record));
+	claims_set(object, "record", record_write(&u->record));
 	if (u->lease)
 		claims_set_text(object, "lease", u->lease);
 	int error = sealed_write(object, key, ret);

@@ -23,17 +23,25 @@ static bool fault(struct audit_check *c, int code, int64_t bad, const char *form
 	return false;
 }
 
+/* Nothing is wrong with the log, as far as it was looked at. */
+static bool out_of_memory(struct audit_check *c, int64_t seq)
+{
+	return fault(c, E_NO_MEMORY, seq, "memory ran out at row %" PRId64, seq);
+}
+
 /* --- rows --- */
 
 /* The row with which a pruning is on record: it names the last one that went. */
-static bool tells_pruning(const struct audit *row, int64_t through)
+static bool look_for_pruning(struct audit_check *c, int64_t seq, const struct audit *row)
 {
-	if (strcmp(row->action, AUDIT_PRUNED) != 0 || strcmp(row->actor, "host") != 0)
-		return false;
-	json_t *detail = json_loads(row->detail, JSON_REJECT_DUPLICATES, NULL);
-	int64_t said = json_integer_value(json_object_get(detail, "through"));
+	json_t *detail = NULL;
+	if (!c->pruned || strcmp(row->action, AUDIT_PRUNED) != 0 || strcmp(row->actor, "host") != 0)
+		return true;
+	if (claims_load(row->detail, strlen(row->detail), &detail) == E_NO_MEMORY)
+		return out_of_memory(c, seq);
+	c->pruning_stands |= json_integer_value(json_object_get(detail, "through")) == c->pruned;
 	json_decref(detail);
-	return said == through;
+	return true;
 }
 
 static bool follows(struct audit_check *c, int64_t seq, const struct audit *row,
@@ -61,8 +69,8 @@ bool audit_check_row(struct audit_check *c, int64_t seq, const struct audit *row
 	bool leads = !c->begun && c->rows == 0;
 	if (!leads && !follows(c, seq, row, hash))
 		return false;
-	if (c->pruned && tells_pruning(row, c->pruned))
-		c->pruning_stands = true;
+	if (!look_for_pruning(c, seq, row))
+		return false;
 	memcpy(c->hash, hash, AUDIT_HASH);
 	c->last = seq;
 	c->rows++;
@@ -145,7 +153,10 @@ bool audit_check_point(struct audit_check *c, int64_t seq, int64_t at, const cha
 	struct checkpoint p;
 	if (c->code)
 		return false;
-	if (checkpoint_open(token, strlen(token), &p, NULL))
+	int error = checkpoint_open(token, strlen(token), &p, NULL);
+	if (error == E_NO_MEMORY)
+		return out_of_memory(c, seq);
+	if (error)
 		return fault(c, E_AUDIT_CHECKPOINT, seq, "the checkpoint at row %" PRId64 " was altered",
 			     seq);
 	if (!genuine(c, seq, at, &p) || !agrees(c, &p))

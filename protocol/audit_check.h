@@ -28,7 +28,7 @@ struct audit_check {
 	bool strangers; /* other hosts are added to the signers, and not refused */
 
 	/* what came of it */
-	int code;       /* 0, E_AUDIT_BROKEN or E_AUDIT_CHECKPOINT: of the first fault */
+	int code;       /* 0, E_AUDIT_BROKEN or E_AUDIT_CHECKPOINT: of the first fault; or E_NO_MEMORY */
 	int64_t bad;    /* seq of the first row that is altered or missing */
 	char what[160]; /* for people */
 	int64_t rows;

@@ -33,13 +33,13 @@ int certificate_sign(const struct certificate *cert, const uint8_t vendor_secret
 	if (!claims)
 		return E_NO_MEMORY;
 	claims_set_public(claims, "vendor", cert->vendor);
-	json_object_set_new(claims, "host", write_host(cert->sign, cert->fixed, cert->name));
+	claims_set(claims, "host", write_host(cert->sign, cert->fixed, cert->name));
 	claims_set_bytes(claims, "ledger", cert->ledger, LEDGER_ID);
 	claims_set_text(claims, "org", cert->org);
 	claims_set_text(claims, "license", cert->license);
 	claims_set_slugs(claims, "products", cert->products, cert->n_products);
 	claims_set_integer(claims, "lease_days_max", cert->lease_days_max);
-	json_object_set_new(claims, "usages", json_pack("[s, s]", "rpc", "lease"));
+	claims_set(claims, "usages", json_pack("[s, s]", "rpc", "lease"));
 	claims_set_bytes(claims, "fp_salt", cert->fp_salt, sizeof(cert->fp_salt));
 	claims_set_time(claims, "nbf", cert->nbf);
 	claims_set_time(claims, "exp", cert->exp);
@@ -135,7 +135,7 @@ int host_request_sign(const struct host_request *request, const uint8_t host_sec
 		token_claims(&token_host_request, request->head.iss, request->head.iat, request->head.jti);
 	if (!claims)
 		return E_NO_MEMORY;
-	json_object_set_new(claims, "host", write_host(request->sign, request->fixed, request->name));
+	claims_set(claims, "host", write_host(request->sign, request->fixed, request->name));
 	claims_set_bytes(claims, "ledger", request->ledger, LEDGER_ID);
 	if (request->replaces[0])
 		claims_set_text(claims, "replaces", request->replaces);

@@ -8,6 +8,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "jsontext.h"
 #include "rfc3339.h"
 
 void claims_fault(struct claims *c, const char *where)
@@ -24,6 +25,18 @@ void *claims_room(struct claims *c, size_t n, size_t size)
 	if (!room && !c->error)
 		c->error = E_NO_MEMORY;
 	return room;
+}
+
+int claims_load(const void *text, size_t n, json_t **ret)
+{
+	json_t *document = NULL;
+	int error = jsontext_read(text, n, &document, NULL);
+	if (json_is_object(document)) {
+		*ret = document;
+		return 0;
+	}
+	json_decref(document);
+	return error == E_NO_MEMORY ? error : E_CLAIM_INVALID;
 }
 
 bool claims_has(json_t *object, const char *key)
@@ -212,14 +225,37 @@ void claims_head(struct claims *c, json_t *object, struct claims_head *ret)
 	claims_text(c, object, "jti", ret->jti, sizeof(ret->jti));
 }
 
+/* A document is built on one thread without another one in between, so that this is enough. */
+static _Thread_local bool incomplete;
+
+void claims_begin(void)
+{
+	incomplete = false;
+}
+
+int claims_made(void)
+{
+	return incomplete ? E_NO_MEMORY : 0;
+}
+
+void claims_set(json_t *object, const char *key, json_t *value)
+{
+	incomplete |= json_object_set_new(object, key, value) != 0;
+}
+
+void claims_append(json_t *array, json_t *value)
+{
+	incomplete |= json_array_append_new(array, value) != 0;
+}
+
 void claims_set_text(json_t *object, const char *key, const char *text)
 {
-	json_object_set_new(object, key, json_string(text));
+	claims_set(object, key, json_string(text));
 }
 
 void claims_set_integer(json_t *object, const char *key, int64_t value)
 {
-	json_object_set_new(object, key, json_integer(value));
+	claims_set(object, key, json_integer(value));
 }
 
 void claims_set_time(json_t *object, const char *key, int64_t time)
@@ -246,8 +282,8 @@ void claims_set_slugs(json_t *object, const char *key, const char (*slugs)[LIMIT
 {
 	json_t *array = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, json_string(slugs[i]));
-	json_object_set_new(object, key, array);
+		claims_append(array, json_string(slugs[i]));
+	claims_set(object, key, array);
 }
 
 void claims_jti(char out[CLAIMS_JTI])

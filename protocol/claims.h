@@ -45,6 +45,9 @@ void claims_bytes(struct claims *, json_t *object, const char *key, uint8_t *out
 void claims_public(struct claims *, json_t *object, const char *key, uint8_t ret[PASETO_PUBLIC]);
 json_t *claims_object(struct claims *, json_t *object, const char *key); /* borrowed; NULL on a fault */
 
+/* Read a JSON object; *ret: the caller's. E_CLAIM_INVALID: it is none; E_NO_MEMORY. */
+int claims_load(const void *text, size_t n, json_t **ret);
+
 /* Is the member there (and not null)? */
 bool claims_has(json_t *object, const char *key);
 
@@ -72,8 +75,15 @@ bool slug_ok(const char *text);
  */
 bool user_ok(const char *text);
 
-/* Writers: set a member; the object takes it. Failures of memory show as a missing member when it is signed.
+/*
+ * Writers: set a member, append to an array; the object takes the value. Without memory a member is left out,
+ * which claims_made tells of everything since claims_begin on this thread: 0 or E_NO_MEMORY. Tokens and state
+ * files are not made then.
  */
+void claims_begin(void);
+int claims_made(void);
+void claims_set(json_t *object, const char *key, json_t *value);
+void claims_append(json_t *array, json_t *value);
 void claims_set_text(json_t *object, const char *key, const char *text);
 void claims_set_integer(json_t *object, const char *key, int64_t value);
 void claims_set_time(json_t *object, const char *key, int64_t time);

@@ -47,7 +47,7 @@ int lease_sign(const struct lease *lease, const uint8_t host_secret[PASETO_SECRE
 		json_t *count = json_object();
 		claims_set_integer(count, "have", lease->have);
 		claims_set_integer(count, "need", lease->need);
-		json_object_set_new(claims, "count", count);
+		claims_set(claims, "count", count);
 	}
 	claims_set_integer(claims, "serial", lease->serial);
 	claims_set_text(claims, "on_expiry", on_expiry_name(lease->on_expiry));

@@ -95,16 +95,16 @@ static void write_keys(json_t *object, const struct grant *grant)
 	for (size_t i = 0; i < grant->n_pool_keys; i++) {
 		char hash[KEYCODE_HASH_TEXT];
 		base64url_write(grant->pool_keys[i], KEYCODE_HASH, hash, sizeof(hash));
-		json_array_append_new(pool, json_string(hash));
+		claims_append(pool, json_string(hash));
 	}
 	for (size_t i = 0; i < grant->n_redemptions; i++)
-		json_array_append_new(redemption, write_redemption(&grant->redemptions[i]));
+		claims_append(redemption, write_redemption(&grant->redemptions[i]));
 	if (grant->n_pool_keys || grant->n_redemptions)
 		claims_set_bytes(object, "key_salt", grant->key_salt, KEYCODE_SALT);
 	if (grant->n_pool_keys)
-		json_object_set(object, "pool_keys", pool);
+		claims_set(object, "pool_keys", json_incref(pool));
 	if (grant->n_redemptions)
-		json_object_set(object, "redemption", redemption);
+		claims_set(object, "redemption", json_incref(redemption));
 	json_decref(pool);
 	json_decref(redemption);
 }
@@ -123,17 +123,17 @@ static json_t *write_grant(const struct grant *grant)
 	if (grant->cancel_until)
 		claims_set_time(object, "cancel_until", grant->cancel_until);
 	if (grant->recurring)
-		json_object_set_new(object, "recurring", json_true());
+		claims_set(object, "recurring", json_true());
 	if (grant->self_service_owner[0])
 		claims_set_text(object, "self_service_owner", grant->self_service_owner);
 	if (grant->quantity_max)
 		claims_set_integer(object, "quantity_max", grant->quantity_max);
 	if (grant->redeem_from_device)
-		json_object_set_new(object, "redeem_from_device", json_true());
+		claims_set(object, "redeem_from_device", json_true());
 	write_keys(object, grant);
 	if (grant->n_plans)
 		claims_set_slugs(object, "plans", grant->plans, grant->n_plans);
-	json_object_set_new(object, "policy", write_policy(&grant->policy));
+	claims_set(object, "policy", write_policy(&grant->policy));
 	return object;
 }
 
@@ -150,17 +150,17 @@ int license_sign(const struct license *license, const uint8_t vendor_secret[PASE
 	claims_set_text(org, "name", license->org_name);
 	claims_set_text(claims, "id", license->id);
 	claims_set_integer(claims, "serial", license->serial);
-	json_object_set_new(claims, "org", org);
+	claims_set(claims, "org", org);
 	claims_set_time(claims, "nbf", license->nbf);
 	claims_set_time(claims, "exp", license->exp);
 	claims_set_integer(claims, "hosts_max", license->hosts_max);
 	claims_set_integer(claims, "grace_days", license->grace_days);
 	for (size_t i = 0; i < license->n_grants; i++)
-		json_array_append_new(grants, write_grant(&license->grants[i]));
+		claims_append(grants, write_grant(&license->grants[i]));
 	for (size_t i = 0; i < license->n_products; i++)
-		json_array_append_new(products, product_write(&license->products[i]));
-	json_object_set_new(claims, "grants", grants);
-	json_object_set_new(claims, "products", products);
+		claims_append(products, product_write(&license->products[i]));
+	claims_set(claims, "grants", grants);
+	claims_set(claims, "products", products);
 	int error = token_sign(claims, vendor_secret, license->head.iss, ret_token);
 	json_decref(claims);
 	return error;

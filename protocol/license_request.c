@@ -25,9 +25,9 @@ int license_request_sign(const struct license_request *request, const uint8_t ho
 		claims_set_integer(want, "quantity", request->wants[i].quantity);
 		claims_set_integer(want, "has", request->wants[i].has);
 		claims_set_integer(want, "used", request->wants[i].used);
-		json_array_append_new(wants, want);
+		claims_append(wants, want);
 	}
-	json_object_set_new(claims, "wants", wants);
+	claims_set(claims, "wants", wants);
 	int error = token_sign(claims, host_secret, request->head.iss, ret_token);
 	json_decref(claims);
 	return error;

@@ -21,9 +21,9 @@ static void set_components(json_t *claims, const struct offline_request *r)
 		json_t *one = json_object();
 		claims_set_integer(one, "kind", r->components[i].kind);
 		claims_set_integer(one, "tag", r->components[i].tag);
-		json_array_append_new(all, one);
+		claims_append(all, one);
 	}
-	json_object_set_new(claims, "components", all);
+	claims_set(claims, "components", all);
 }
 
 static void set_wishes(json_t *claims, const struct offline_request *r)
@@ -38,7 +38,7 @@ static void set_wishes(json_t *claims, const struct offline_request *r)
 	if (r->spoken)
 		claims_set_bytes(claims, "voice", r->voice, VOICE_SHOWN);
 	if (r->reinstalled)
-		json_object_set_new(claims, "reinstalled", json_true());
+		claims_set(claims, "reinstalled", json_true());
 }
 
 int offline_request_sign(const struct offline_request *r, const uint8_t device_secret[PASETO_SECRET],

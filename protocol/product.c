@@ -64,8 +64,8 @@ static void write_mask(json_t *plan, const char *key, uint32_t mask, const struc
 	json_t *ids = json_array();
 	for (size_t i = 0; i < product->n_plans; i++)
 		if (mask & 1u << i)
-			json_array_append_new(ids, json_string(product->plans[i].id));
-	json_object_set_new(plan, key, ids);
+			claims_append(ids, json_string(product->plans[i].id));
+	claims_set(plan, key, ids);
 }
 
 json_t *product_write(const struct product *product)
@@ -79,7 +79,7 @@ json_t *product_write(const struct product *product)
 			claims_set_text(versions, "from", product->version_from);
 		if (product->version_to[0])
 			claims_set_text(versions, "to", product->version_to);
-		json_object_set_new(object, "versions", versions);
+		claims_set(object, "versions", versions);
 	}
 	json_t *plans = json_array();
 	for (size_t i = 0; i < product->n_plans; i++) {
@@ -90,9 +90,9 @@ json_t *product_write(const struct product *product)
 			claims_set_text(plan, "name", p->name);
 		write_mask(plan, "conflicts", p->conflicts, product);
 		write_mask(plan, "requires", p->requires, product);
-		json_array_append_new(plans, plan);
+		claims_append(plans, plan);
 	}
-	json_object_set_new(object, "plans", plans);
+	claims_set(object, "plans", plans);
 	return object;
 }
 
@@ -144,7 +144,7 @@ int product_file_sign(const struct product_file *file, const uint8_t vendor_secr
 	json_t *claims = token_claims(&token_product, file->head.iss, file->head.iat, file->head.jti);
 	if (!claims)
 		return E_NO_MEMORY;
-	json_object_set_new(claims, "product", product_write(&file->product));
+	claims_set(claims, "product", product_write(&file->product));
 	claims_set_integer(claims, "grace_days", file->grace_days);
 	claims_set_integer(claims, "prompt_days", file->prompt_days);
 	claims_set_text(claims, "on_expiry", on_expiry_name(file->on_expiry));

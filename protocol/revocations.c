@@ -45,7 +45,7 @@ static json_t *write_hosts(const struct revocations *list)
 {
 	json_t *array = json_array();
 	for (size_t i = 0; i < list->n_hosts; i++)
-		json_array_append_new(array, json_string(list->hosts[i]));
+		claims_append(array, json_string(list->hosts[i]));
 	return array;
 }
 
@@ -55,7 +55,7 @@ static json_t *write_keys(const struct revocations *list)
 	for (size_t i = 0; i < list->n_keys; i++) {
 		char hash[KEYCODE_HASH_TEXT];
 		base64url_write(list->keys[i], KEYCODE_HASH, hash, sizeof(hash));
-		json_array_append_new(array, json_string(hash));
+		claims_append(array, json_string(hash));
 	}
 	return array;
 }
@@ -67,9 +67,9 @@ int revocations_sign(const struct revocations *list, const uint8_t vendor_secret
 	if (!claims)
 		return E_NO_MEMORY;
 	claims_set_integer(claims, "number", list->number);
-	json_object_set_new(claims, "hosts", write_hosts(list));
+	claims_set(claims, "hosts", write_hosts(list));
 	claims_set_slugs(claims, "licenses", (const char(*)[LIMIT_ID + 1]) list->licenses, list->n_licenses);
-	json_object_set_new(claims, "keys", write_keys(list));
+	claims_set(claims, "keys", write_keys(list));
 	int error = token_sign(claims, vendor_secret, list->head.iss, ret_token);
 	json_decref(claims);
 	return error;

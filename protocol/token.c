@@ -7,6 +7,7 @@
 #include "armour.h"
 #include "error.h"
 #include "file.h"
+#include "jsontext.h"
 
 const struct token_kind token_license = {"muster.license", "LICENSE"};
 const struct token_kind token_product = {"muster.product", "PRODUCT"};
@@ -46,6 +47,7 @@ json_t *token_claims(const struct token_kind *kind, const char *iss, int64_t iat
 	json_t *claims = json_object();
 	if (!claims)
 		return NULL;
+	claims_begin();
 	claims_set_text(claims, "typ", kind->typ);
 	claims_set_integer(claims, "ver", TOKEN_VERSION);
 	claims_set_text(claims, "iss", iss);
@@ -57,7 +59,7 @@ json_t *token_claims(const struct token_kind *kind, const char *iss, int64_t iat
 int token_sign(json_t *claims, const uint8_t secret[PASETO_SECRET], const char *footer, char **ret_token)
 {
 	const char *typ = json_string_value(json_object_get(claims, "typ"));
-	char *payload = json_dumps(claims, JSON_COMPACT);
+	char *payload = claims_made() ? NULL : jsontext_write(claims, JSON_COMPACT);
 	if (!payload || !typ) {
 		free(payload);
 		return E_NO_MEMORY;
@@ -65,17 +67,6 @@ int token_sign(json_t *claims, const uint8_t secret[PASETO_SECRET], const char *
 	int error = paseto_sign(secret, payload, strlen(payload), footer, typ, ret_token);
 	free(payload);
 	return error;
-}
-
-static int parse(const uint8_t *payload, size_t n, json_t **ret)
-{
-	json_t *claims = json_loadb((const char *)payload, n, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(claims)) {
-		json_decref(claims);
-		return E_CLAIM_INVALID;
-	}
-	*ret = claims;
-	return 0;
 }
 
 static int check(const struct token_kind *kind, json_t *claims)
@@ -105,7 +96,7 @@ int token_open(const struct token_kind *kind, const char *token, size_t n,
 	int error = paseto_open(token, n, public, kind->typ, &payload, &payload_n);
 	if (error)
 		return error;
-	error = parse(payload, payload_n, &claims);
+	error = claims_load(payload, payload_n, &claims);
 	free(payload);
 	if (!error)
 		error = check(kind, claims);
@@ -123,7 +114,7 @@ int token_peek(const char *token, size_t n, json_t **ret_claims_unverified)
 	int error = paseto_peek(token, n, &payload, &payload_n);
 	if (error)
 		return error;
-	error = parse(payload, payload_n, ret_claims_unverified);
+	error = claims_load(payload, payload_n, ret_claims_unverified);
 	free(payload);
 	return error;
 }

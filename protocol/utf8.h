@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes of the character that begins at `at`, of which n follow (at least 1); 0: it is none. */
+size_t utf8_length(const uint8_t *at, size_t n);
+
 /* Bytes of the character that begins at `at`, of which n follow (at least 1); 0: it is none, or a control
  * character (those of U+0080 to U+009F among them). */
 size_t utf8_printable(const uint8_t *at, size_t n);

@@ -5,6 +5,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "jsontext.h"
 #include "page.h"
 
 #define DEVICE_LEAST 6 /* characters of an id */
@@ -28,7 +29,9 @@ static int add_audit(const struct row *row, void *context)
 	char hash[64];
 	if (!page_take(p, row))
 		return 1;
-	json_t *detail = wish->raw ? json_string(a->detail) : json_loads(a->detail, 0, NULL);
+	json_t *detail = wish->raw ? json_string(a->detail) : NULL;
+	if (!wish->raw && jsontext_read(a->detail, strlen(a->detail), &detail, NULL) == E_NO_MEMORY)
+		return E_NO_MEMORY;
 	json_t *item = json_object();
 	base64url_write(row->u.audit.hash, AUDIT_HASH, hash, sizeof(hash));
 	json_set_number(item, "seq", row->u.audit.seq);

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "exchange.h"
+#include "jsontext.h"
 #include "keybag.h"
 #include "vault.h"
 
@@ -22,7 +23,8 @@ static int read_order(const struct exchange *x, json_t **ret_body, const char **
 	*ret_body = NULL;
 	if (!x->body.used)
 		return 0;
-	*ret_body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	if (jsontext_read(x->body.bytes, x->body.used, ret_body, NULL) == E_NO_MEMORY)
+		return E_NO_MEMORY;
 	json_t *text = json_object_get(*ret_body, "passphrase");
 	if (!json_is_object(*ret_body) || (text && !json_is_string(text)))
 		return E_BAD_REQUEST;

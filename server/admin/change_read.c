@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "jsontext.h"
 #include "lease.h"
 
 #define CHANGES_MAX 200000
@@ -57,12 +58,15 @@ static int refuse(struct reading *r, size_t row, const char *what)
 	return E_BAD_REQUEST;
 }
 
-static int refuse_json(struct reading *r, const json_error_t *where)
+static int read_json(struct reading *r, json_t **ret)
 {
+	struct jsontext_fault where;
 	if (!r->reader->n)
 		return refuse(r, 0, "the body is empty");
-	snprintf(r->why, sizeof(r->why), "line %d, column %d: %.120s", where->line, where->column,
-		 where->text);
+	int error = jsontext_read(r->reader->body, r->reader->n, ret, &where);
+	if (!error || error == E_NO_MEMORY)
+		return error;
+	snprintf(r->why, sizeof(r->why), "line %d, column %d: %s", where.line, where.column, where.what);
 	return E_BAD_REQUEST;
 }
 
@@ -284,19 +288,18 @@ const struct change_member *change_members(size_t *ret_count)
 
 int change_read(const struct change_reader *reader, struct orders **ret, char why[CHANGE_WHY])
 {
-	json_error_t where;
+	json_t *document = NULL;
 	struct reading r = {.reader = reader};
 	size_t commas = 0;
 	for (size_t i = 0; i < reader->n; i++)
 		commas += reader->body[i] == ',';
-	json_t *document = commas > (size_t)CHANGES_MAX * VALUES_A_CHANGE
-				   ? NULL
-				   : json_loadb(reader->body, reader->n, JSON_REJECT_DUPLICATES, &where);
 	int error = 0;
 	if (commas > (size_t)CHANGES_MAX * VALUES_A_CHANGE)
 		error = refuse(&r, 0, "too many values");
-	else
-		error = document ? check_members(&r, document) : refuse_json(&r, &where);
+	if (!error)
+		error = read_json(&r, &document);
+	if (!error)
+		error = check_members(&r, document);
 	if (!error)
 		error = take_changes(&r, document);
 	json_decref(document);

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "error.h"
+#include "jsontext.h"
 #include "replay.h"
 #include "route.h"
 
@@ -131,13 +132,17 @@ static void look_at_member(const struct answer_field *f, void *context)
 static bool json_passes(struct exchange *x)
 {
 	char why[WHY_TEXT] = "";
-	json_error_t where;
+	struct jsontext_fault where;
 	const char *name;
 	json_t *value;
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, &where);
-	if (!body)
-		snprintf(why, sizeof(why), "line %d, column %d: %.120s", where.line, where.column,
-			 where.text);
+	json_t *body = NULL;
+	int error = jsontext_read(x->body.bytes, x->body.used, &body, &where);
+	if (error == E_NO_MEMORY) {
+		exchange_problem(x, error, NULL);
+		return false;
+	}
+	if (error)
+		snprintf(why, sizeof(why), "line %d, column %d: %s", where.line, where.column, where.what);
 	else if (!json_is_object(body))
 		snprintf(why, sizeof(why), "the body is a JSON object");
 	json_object_foreach (body, name, value) {

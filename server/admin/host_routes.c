@@ -8,6 +8,7 @@
 #include "base64url.h"
 #include "day.h"
 #include "error.h"
+#include "jsontext.h"
 #include "license_request.h"
 #include "page.h"
 #include "status.h"
@@ -452,11 +453,12 @@ static int fill_request(struct exchange *x, const struct overview *o, json_t *bo
 void license_request(struct exchange *x)
 {
 	struct license_request *r = calloc(1, sizeof(*r));
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	json_t *body = NULL;
+	int loaded = jsontext_read(x->body.bytes, x->body.used, &body, NULL);
 	struct overview *o = NULL;
 	char *token = NULL;
 	char *text = NULL;
-	int error = r ? body ? 0 : E_BAD_REQUEST : E_NO_MEMORY;
+	int error = !r || loaded == E_NO_MEMORY ? E_NO_MEMORY : body ? 0 : E_BAD_REQUEST;
 	if (!error)
 		error = overview_gather(x, &o);
 	if (!error)

@@ -12,6 +12,7 @@
 #include "bundle.h"
 #include "error.h"
 #include "exchange.h"
+#include "jsontext.h"
 #include "offline_request.h"
 #include "utf8.h"
 #include "voice.h"
@@ -96,7 +97,9 @@ static int add_parts(struct job *job, const struct bundle *b, const char *key, c
 /* The file and the key in the body. */
 static int read_order(const struct exchange *x, struct bundle *b, char key[KEYCODE_KEY + 1])
 {
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	json_t *body = NULL;
+	if (jsontext_read(x->body.bytes, x->body.used, &body, NULL) == E_NO_MEMORY)
+		return E_NO_MEMORY;
 	const char *text = json_string_value(json_object_get(body, "requests"));
 	const char *typed = json_string_value(json_object_get(body, "key"));
 	int error = text ? bundle_read(&token_request, text, strlen(text), b) : E_BAD_REQUEST;

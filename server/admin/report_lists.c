@@ -8,6 +8,7 @@
 #include "day.h"
 #include "directory.h"
 #include "error.h"
+#include "jsontext.h"
 #include "page.h"
 
 /* --- expiring --- */
@@ -286,7 +287,9 @@ static int add_clone(const struct row *row, void *context)
 	const struct audit *a = &row->u.audit.audit;
 	if (!page_take(p, row))
 		return 1;
-	json_t *detail = json_loads(a->detail, 0, NULL);
+	json_t *detail = NULL;
+	if (jsontext_read(a->detail, strlen(a->detail), &detail, NULL) == E_NO_MEMORY)
+		return E_NO_MEMORY;
 	json_t *item = json_object();
 	const char *kind = json_string_value(json_object_get(detail, "kind"));
 	json_set_text(item, "kind", kind ? kind : "copied");

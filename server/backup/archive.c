@@ -11,6 +11,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "jsontext.h"
 #include "rfc3339.h"
 
 #define KEY_INFO "backup.info"
@@ -39,7 +40,7 @@ json_t *archive_json(const struct archive_info *i)
 int archive_describe(const char *path, const struct archive_info *info, const char *keys)
 {
 	json_t *object = archive_json(info);
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *text = object ? jsontext_write(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	if (!text)
 		return E_NO_MEMORY;
@@ -76,10 +77,11 @@ static void take_text(json_t *object, const char *key, char *out, size_t room)
 
 int archive_parse(const char *text, struct archive_info *ret)
 {
-	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	json_t *object = NULL;
+	int loaded = claims_load(text, strlen(text), &object);
 	const char *time = json_string_value(json_object_get(object, "time"));
 	const char *ledger = json_string_value(json_object_get(object, "ledger"));
-	int error = time && ledger ? 0 : E_BACKUP_DAMAGED;
+	int error = loaded == E_NO_MEMORY ? loaded : time && ledger ? 0 : E_BACKUP_DAMAGED;
 	if (!error && (rfc3339_read(time, &ret->time) ||
 		       base64url_read_exact(ledger, strlen(ledger), ret->ledger, LEDGER_ID)))
 		error = E_BACKUP_DAMAGED;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "jsontext.h"
 
 int keybag_write(const struct host_key *key, const char *passphrase, size_t n, char **ret)
 {
@@ -17,7 +18,7 @@ int keybag_write(const struct host_key *key, const char *passphrase, size_t n, c
 	if (error)
 		return error;
 	json_t *object = json_pack("{s:s, s:s}", "sign", sign, "static", fixed);
-	*ret = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	*ret = object ? jsontext_write(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	return *ret ? 0 : E_NO_MEMORY;
 }
@@ -26,10 +27,11 @@ int keybag_read(const char *text, const char *passphrase, size_t n, struct host_
 {
 	uint8_t secret[PASETO_SECRET];
 	uint8_t fixed_secret[PASERK_LOCAL];
-	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	json_t *object = NULL;
+	int loaded = claims_load(text, strlen(text), &object);
 	const char *sign = json_string_value(json_object_get(object, "sign"));
 	const char *fixed = json_string_value(json_object_get(object, "static"));
-	int error = sign && fixed ? 0 : E_BACKUP_DAMAGED;
+	int error = loaded == E_NO_MEMORY ? loaded : sign && fixed ? 0 : E_BACKUP_DAMAGED;
 	if (!error)
 		error = paserk_unwrap(sign, strlen(sign), passphrase, n, secret);
 	if (!error)

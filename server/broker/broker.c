@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "day.h"
 #include "error.h"
+#include "jsontext.h"
 #include "log.h"
 #include "notes.h"
 #include "replay.h"
@@ -183,7 +184,7 @@ int broker_note_time(struct broker *b, int64_t now)
 int broker_audit(struct broker *b, int64_t now, const char *actor, const char *action, const char *object,
 		 json_t *detail)
 {
-	char *text = detail ? json_dumps(detail, JSON_COMPACT) : NULL;
+	char *text = detail ? jsontext_write(detail, JSON_COMPACT) : NULL;
 	json_decref(detail);
 	if (!text)
 		return E_NO_MEMORY;

@@ -10,6 +10,7 @@
 #include "base64url.h"
 #include "commands.h"
 #include "failure.h"
+#include "jsontext.h"
 #include "listing.h"
 #include "outfile.h"
 #include "print.h"
@@ -123,8 +124,11 @@ static int read_lines(struct reading *r)
 	int code = text ? 0 : failure_say(r->inv, E_NO_MEMORY, "a line");
 	while (!code && fgets(text, (int)LINE_MOST, r->file)) {
 		r->line++;
-		json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-		code = json_is_object(line) ? take_line(r, line) : malformed(r, "no JSON object");
+		json_t *line = NULL;
+		if (jsontext_read(text, strlen(text), &line, NULL) == E_NO_MEMORY)
+			code = failure_say(r->inv, E_NO_MEMORY, "line %ld", r->line);
+		else
+			code = json_is_object(line) ? take_line(r, line) : malformed(r, "no JSON object");
 		json_decref(line);
 	}
 	free(text);

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "daemon.h"
+#include "jsontext.h"
 #include "outfile.h"
 #include "passphrase.h"
 #include "print.h"
@@ -39,7 +40,7 @@ static int begin(struct invocation *inv)
 	if (code)
 		return code;
 	json_t *order = passphrase ? json_pack("{s:s}", "passphrase", passphrase) : json_object();
-	char *body = order ? json_dumps(order, JSON_COMPACT) : NULL;
+	char *body = order ? jsontext_write(order, JSON_COMPACT) : NULL;
 	struct request req = {.method = "POST", .path = PATH, .body = body, .type = REQUEST_JSON};
 	req.n_body = body ? strlen(body) : 0;
 	json_decref(order);

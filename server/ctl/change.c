@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "confirm.h"
+#include "jsontext.h"
 #include "outcome.h"
 #include "request.h"
 
@@ -37,7 +38,7 @@ void changes_fini(struct changes *c)
 
 static int append_row(struct changes *c, const json_t *row, unsigned line)
 {
-	char *text = json_dumps(row, JSON_COMPACT);
+	char *text = jsontext_write(row, JSON_COMPACT);
 	uint32_t number = line;
 	int error = text ? 0 : E_NO_MEMORY;
 	if (!error)

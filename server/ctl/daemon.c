@@ -12,6 +12,7 @@
 
 #include "buffer.h"
 #include "failure.h"
+#include "jsontext.h"
 #include "progress.h"
 
 #define DAEMON "musterd"
@@ -104,8 +105,8 @@ static int exchange(const char *what, char **argv, const char *input, size_t inp
 static int take_answer(const struct invocation *inv, const struct buffer *answer, int exit_code, json_t **ret)
 {
 	struct failure f = {0};
-	json_t *document =
-		json_loadb((const char *)answer->bytes, answer->used, JSON_REJECT_DUPLICATES, NULL);
+	json_t *document = NULL;
+	jsontext_read(answer->bytes, answer->used, &document, NULL);
 	json_t *error = json_object_get(document, "error");
 	if (json_is_object(document) && !error && exit_code == 0) {
 		*ret = document;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "jsontext.h"
 
 #define MEMBER "items"
 
@@ -37,11 +38,8 @@ static bool take(struct reader *r, char c)
 /* Any value that comes next, the caller's; NULL: there is none. */
 static json_t *take_value(struct reader *r)
 {
-	json_error_t end;
-	json_t *value = json_loadb(r->text + r->at, r->n - r->at,
-				   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &end);
-	if (value)
-		r->at += (size_t)end.position;
+	json_t *value = NULL;
+	jsontext_next(r->text, r->n, &r->at, &value, NULL);
 	return value;
 }
 

@@ -6,6 +6,7 @@
 #include "change.h"
 #include "commands.h"
 #include "failure.h"
+#include "jsontext.h"
 #include "listing.h"
 #include "print.h"
 #include "show.h"
@@ -134,7 +135,7 @@ int license_request_more_run(struct invocation *inv)
 	int code = wants ? read_wants(inv, wants) : failure_say(inv, E_NO_MEMORY, "the request");
 	json_t *document = json_pack("{s:s, s:O, s:s*}", "license", inv->args[0], "wants", wants, "reason",
 				     invocation_value(inv, "reason"));
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *text = document ? jsontext_write(document, JSON_COMPACT) : NULL;
 	if (!code && !text)
 		code = failure_say(inv, E_USAGE, "a value is not UTF-8 text");
 	if (!code) {

@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "file.h"
 #include "input.h"
+#include "jsontext.h"
 #include "key_arg.h"
 #include "offline_request.h"
 #include "print.h"
@@ -98,7 +99,7 @@ static int show(const struct invocation *inv, json_t *reply)
 static int send_requests(const struct invocation *inv, const char *text, const char *key)
 {
 	json_t *document = json_pack("{s:s, s:s*}", "requests", text, "key", *key ? key : NULL);
-	char *body = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *body = document ? jsontext_write(document, JSON_COMPACT) : NULL;
 	struct request req = {.method = "POST",
 			      .path = "/v1/offline/answer",
 			      .body = body,

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "file.h"
+#include "jsontext.h"
 #include "progress.h"
 
 #define SOCKET_DEFAULT "/run/muster/admin.sock"
@@ -242,13 +243,12 @@ static bool is_type(CURL *curl, const char *type)
 
 static int read_json(struct reply *r, json_t **ret)
 {
-	json_error_t where;
-	json_t *document =
-		json_loadb((const char *)r->body.bytes, r->body.used - 1, JSON_REJECT_DUPLICATES, &where);
-	if (!document)
-		return failure_set(&r->failure, E_MALFORMED, "the answer is not JSON: %s", where.text);
+	struct jsontext_fault where;
+	json_t *document = NULL;
+	int error = jsontext_read(r->body.bytes, r->body.used - 1, &document, &where);
+	if (error)
+		return failure_set(&r->failure, error, "the answer is not JSON: %s", where.what);
 	json_t *schema = json_object_get(document, "schema");
-	int error = 0;
 	if (!json_is_integer(schema))
 		error = failure_set(&r->failure, E_MALFORMED, "the answer is not an object with a schema");
 	else if (json_integer_value(schema) != REQUEST_SCHEMA)

@@ -2,17 +2,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jsontext.h"
 #include "ledger.h"
 #include "ledger_statement.h"
 
 /* --- products --- */
 
+/* As text, freed by the caller; NULL without memory. */
+static char *claims_of(const struct product *product)
+{
+	claims_begin();
+	json_t *object = product_write(product);
+	char *text = claims_made() ? NULL : jsontext_write(object, JSON_COMPACT);
+	json_decref(object);
+	return text;
+}
+
 int ledger_product_add(struct ledger *ledger, const struct ledger_product *product)
 {
 	const struct product_file *file = &product->file;
-	json_t *object = product_write(&file->product);
-	char *claims = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
+	char *claims = claims_of(&file->product);
 	if (!claims)
 		return E_NO_MEMORY;
 	sqlite3_stmt *s = statement(ledger, PRODUCT_ADD);
@@ -29,9 +38,7 @@ int ledger_product_add(struct ledger *ledger, const struct ledger_product *produ
 
 int ledger_product_change(struct ledger *ledger, const struct product *product)
 {
-	json_t *object = product_write(product);
-	char *claims = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
+	char *claims = claims_of(product);
 	if (!claims)
 		return E_NO_MEMORY;
 	sqlite3_stmt *s = statement(ledger, PRODUCT_CHANGE);
@@ -47,7 +54,9 @@ static int read_product(sqlite3_stmt *s, struct ledger_product *ret)
 	struct claims c = {0};
 	const char *claims = (const char *)sqlite3_column_text(s, 0);
 	const char *on_expiry = (const char *)sqlite3_column_text(s, 3);
-	json_t *object = claims ? json_loads(claims, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *object = NULL;
+	if (claims && claims_load(claims, strlen(claims), &object) == E_NO_MEMORY)
+		return E_NO_MEMORY;
 	*ret = (struct ledger_product){0};
 	product_read(&c, object, &ret->file.product);
 	json_decref(object);

@@ -355,6 +355,23 @@ def change_seeds():
     yield "cut", payload({"changes": rows})[:-5]
 
 
+def jsontext_seeds():
+    yield "object", b'{"a":1,"b":[true,false,null],"c":{"d":"e"}}'
+    yield "numbers", b"[0,-0,-1,1.5,-2e3,0.25E-1,9223372036854775807,9223372036854775808]"
+    yield "escapes", rb'["\"\\\/\b\f\n\r\t\u00f8\ud83d\ude00"]'
+    yield "utf8", '["\u00f8\u20ac\U0001f600"]'.encode()
+    yield "twice", rb'{"a":1,"\u0061":2}'
+    yield "nul", rb'["\u0000"]'
+    yield "half-pair", rb'["\ud83d\u0041"]'
+    yield "open", b'[1,[2,{"a":'
+    yield "text-open", b'["abc'
+    yield "blanks", b" \t\r\n[ 1 , 2 ]\n"
+    yield "deep", b"[" * 70 + b"]" * 70
+    yield "behind", b"{} {}"
+    yield "nul-behind-number", b"[0,-0\0,8]"
+    yield "long-number", b"[" + b"1" * 200 + b".5]"
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: seeds.py FOLDER")
@@ -362,7 +379,7 @@ def main():
         messages = list(message_seeds(ind.protobuf_module(folder)))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
             "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "tsig_key": tsig_key_seeds(),
-            "backup": backup_seeds(), "change": change_seeds(),
+            "backup": backup_seeds(), "change": change_seeds(), "jsontext": jsontext_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")

@@ -75,6 +75,7 @@ struct tries {
 /* The audit log's checkpoints: how far they reach, and the one that goes with the batch at hand. */
 struct seal {
 	bool on;           /* the host has started */
+	bool known;        /* its key is on record as one that signs the log */
 	bool soon;         /* one is due, however few rows are new */
 	bool making;       /* with this batch */
 	int64_t seq;       /* the last row covered; 0: none */

@@ -27,6 +27,8 @@ static int add_certificate(const struct row *row, void *context)
 	int error = paserk_public_read(key, strlen(key), vendor);
 	if (!error)
 		error = certificate_open(token, strlen(token), vendor, &cert->certificate, NULL);
+	if (error == E_NO_MEMORY)
+		return error; /* it is as good as it was */
 	if (error) {
 		log_event(EVENT_CERTIFICATE_DAMAGED, LOG_TEXT(VENDOR, row->u.signed_file.vendor),
 			  LOG_CODE(error));
@@ -58,6 +60,8 @@ static int add_license(const struct row *row, void *context)
 		vendor ? license_open(token, strlen(token), vendor, &l->license, NULL) : E_VENDOR_NOT_PINNED;
 	if (error) {
 		license_fini(&l->license);
+		if (error == E_NO_MEMORY)
+			return error;
 		log_event(EVENT_LICENSE_DAMAGED, LOG_TEXT(LICENSE, row->u.signed_file.license),
 			  LOG_CODE(error));
 		c->damaged++;
@@ -102,6 +106,8 @@ static int add_revocations(const struct row *row, void *context)
 			   : E_VENDOR_NOT_PINNED;
 	if (error) {
 		revocations_fini(&one->list);
+		if (error == E_NO_MEMORY)
+			return error;
 		log_event(EVENT_REVOCATIONS_DAMAGED, LOG_TEXT(VENDOR, r->vendor), LOG_CODE(error));
 		c->damaged++;
 		return 0;

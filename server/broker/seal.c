@@ -49,11 +49,14 @@ static bool is_due(const struct seal *s, int64_t now)
 	       (s->rows && (now >= s->at + SEAL_SECONDS || now < s->at)); /* or the clock was set back */
 }
 
-/* Sign for the row, put it into the database, and keep what to tell of it. */
+/* Sign for the row, put it into the database, and keep what to tell of it. Whoever checks the log must know
+ * the key by then. */
 static int put_checkpoint(struct broker *b, const struct checkpoint *p)
 {
 	struct seal *s = &b->seal;
-	int error = checkpoint_sign(p, b->key->sign, &s->token);
+	int error = s->known ? 0 : put_signer(b);
+	if (!error)
+		error = checkpoint_sign(p, b->key->sign, &s->token);
 	struct record row = {.kind = RECORD_CHECKPOINT,
 			     .u.checkpoint = {.seq = p->seq, .at = p->head.iat, .token = s->token}};
 	if (!error)
@@ -87,6 +90,7 @@ void seal_end(struct broker *b, int64_t now, bool durable)
 		log_event(EVENT_AUDIT_CHECKPOINT, LOG_NUMBER(AUDIT, s->pending), LOG_TEXT(HASH, s->hash),
 			  LOG_TEXT(CHECKPOINT, s->token));
 		s->seq = s->pending;
+		s->known = true;
 	}
 	if (durable && s->making) {
 		s->at = now;
@@ -110,8 +114,6 @@ static int run_alone(struct broker *b, int64_t now, const char *action, const ch
 	if (action)
 		error = broker_audit(b, now, "host", action, b->key->id,
 				     json_pack("{s:s}", "version", version));
-	else
-		error = put_signer(b);
 	if (!error && action)
 		error = broker_note_time(b, now);
 	if (!error && !action)

@@ -61,6 +61,13 @@ int sqlite_finish(struct sqlite_store *, sqlite3_stmt *, int result);
 /* Run a statement that gives one number, and reset it. */
 int sqlite_number(struct sqlite_store *, sqlite3_stmt *, int64_t *ret);
 
+/*
+ * Run integrity_check or quick_check; each finding is shown. Returns 0, what `finding` returned when that is
+ * not 0, or why it could not be looked at: a page that cannot be read for want of memory is no damage.
+ */
+int sqlite_look(struct sqlite_store *, const char *sql, int (*finding)(const char *text, void *context),
+		void *context);
+
 /* A blob of n bytes, left alone when the row is damaged; a holding from the first eight columns; marks from a
  * column on. */
 void sqlite_copy_bytes(sqlite3_stmt *, int column, void *out, size_t n);

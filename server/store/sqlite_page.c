@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listings and checks: the half of the SQLite store that only reads. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "day.h"
@@ -302,17 +303,63 @@ int sqlite_devices(struct store *store, int64_t *ret)
 
 /* --- check --- */
 
-static int check_integrity(struct sqlite_store *s, finding_function *finding, void *context)
+/* SQLite's check tells of a page that it could not read as of a damaged one, with the number of the reason.
+ */
+static int unreadable(const char *line)
+{
+	static const char mark[] = "error code=";
+	const char *at = strstr(line, mark);
+	int code = at ? (int)strtol(at + sizeof(mark) - 1, NULL, 10) : 0;
+	switch (code & 0xff) {
+	case SQLITE_NOMEM:
+		return E_NO_MEMORY;
+	case SQLITE_IOERR:
+		return code == SQLITE_IOERR_NOMEM ? E_NO_MEMORY : E_STORE_IO;
+	case SQLITE_INTERRUPT:
+		return E_STOPPING;
+	default:
+		return 0;
+	}
+}
+
+int sqlite_look(struct sqlite_store *s, const char *sql, int (*finding)(const char *text, void *context),
+		void *context)
 {
 	sqlite3_stmt *stmt = NULL;
-	if (sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(20)", -1, &stmt, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
 		return sqlite_error(s);
 	int result;
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW)
-		if (strcmp(text(stmt, 0), "ok") != 0)
-			finding(E_STORE_CORRUPT, text(stmt, 0), context);
+	int error = 0;
+	while (!error && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const char *line = text(stmt, 0);
+		if (strcmp(line, "ok") == 0)
+			continue;
+		error = *line ? unreadable(line) : E_NO_MEMORY;
+		if (!error)
+			error = finding(line, context);
+	}
+	if (!error && result != SQLITE_DONE)
+		error = sqlite_error(s);
 	sqlite3_finalize(stmt);
-	return result == SQLITE_DONE ? 0 : sqlite_error(s);
+	return error;
+}
+
+struct integrity {
+	finding_function *finding;
+	void *context;
+};
+
+static int tell_damage(const char *line, void *context)
+{
+	struct integrity *i = context;
+	i->finding(E_STORE_CORRUPT, line, i->context);
+	return 0;
+}
+
+static int check_integrity(struct sqlite_store *s, finding_function *finding, void *context)
+{
+	struct integrity i = {finding, context};
+	return sqlite_look(s, "PRAGMA integrity_check(20)", tell_damage, &i);
 }
 
 static int check_counts(struct sqlite_store *s, finding_function *finding, void *context)

@@ -77,5 +77,5 @@ int store_audit(struct store *store, struct audit_check *ret)
 		error = show_points(&w, INT64_MAX);
 	ret->ledger = NULL;
 	audit_check_end(ret);
-	return error < 0 ? error : 0;
+	return error < 0 ? error : ret->code == E_NO_MEMORY ? E_NO_MEMORY : 0;
 }

@@ -129,29 +129,35 @@ int sqlite_handle_open(const char *path, bool writer, struct sqlite_store **ret)
 	return 0;
 }
 
+static int refuse_damage(const char *text, void *context)
+{
+	(void)text;
+	(void)context;
+	return E_STORE_CORRUPT;
+}
+
 /* After a stop that was not clean the file is checked before it is trusted; kept closed state says which it
  * was. */
 static int check_unclean(struct sqlite_store *s)
 {
+	static const char sql[] = "SELECT coalesce((SELECT value = x'01' FROM meta WHERE key = 'clean'), 1)";
 	sqlite3_stmt *stmt = NULL;
-	int clean = 0;
-	if (sqlite3_prepare_v2(s->db, "SELECT value = x'01' FROM meta WHERE key = 'clean'", -1, &stmt,
-			       NULL) != SQLITE_OK)
-		return sqlite_error(s);
-	int found = sqlite3_step(stmt) == SQLITE_ROW;
-	clean = found ? sqlite3_column_int(stmt, 0) : 1;
+	int64_t clean = 0;
+	sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
+	int error = sqlite_number(s, stmt, &clean);
 	sqlite3_finalize(stmt);
-	if (!clean) {
-		log_event(EVENT_STORE_CHECKING);
-		if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) != SQLITE_OK)
-			return sqlite_error(s);
-		bool ok = sqlite3_step(stmt) == SQLITE_ROW &&
-			  strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
-		sqlite3_finalize(stmt);
-		if (!ok)
-			return E_STORE_CORRUPT;
-	}
-	return 0;
+	if (error)
+		return error;
+	if (clean)
+		return 0;
+	log_event(EVENT_STORE_CHECKING);
+	return sqlite_look(s, "PRAGMA quick_check(1)", refuse_damage, NULL);
+}
+
+/* Without memory a transaction could not even be ended, had the statements not been made before. */
+static int prepare_ends(struct sqlite_store *s)
+{
+	return sqlite_statement(s, STMT_COMMIT) && sqlite_statement(s, STMT_ROLLBACK) ? 0 : sqlite_error(s);
 }
 
 static int mark_clean(struct sqlite_store *s, bool clean)
@@ -173,6 +179,8 @@ int store_sqlite_open(const char *path, struct store **ret)
 	if (!error)
 		error = check_unclean(s);
 	if (!error)
+		error = prepare_ends(s);
+	if (!error)
 		error = mark_clean(s, false);
 	if (error) {
 		s->writer = false; /* nothing to mark clean */
@@ -192,6 +200,13 @@ static int sqlite_reader(struct store *store, struct store **ret)
 	return error;
 }
 
+/* SQLite rolls some failures back by itself. Without memory even this may fail, and is tried again by the
+ * next. */
+static int end_transaction(struct sqlite_store *s)
+{
+	return sqlite3_get_autocommit(s->db) ? 0 : sqlite_run(s, sqlite_statement(s, STMT_ROLLBACK));
+}
+
 static void sqlite_rollback(struct store *store)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
@@ -199,8 +214,7 @@ static void sqlite_rollback(struct store *store)
 		return;
 	s->in_transaction = false;
 	s->audit_known = false;
-	if (!sqlite3_get_autocommit(s->db)) /* SQLite rolls some failures back by itself */
-		sqlite_run(s, sqlite_statement(s, STMT_ROLLBACK));
+	end_transaction(s);
 }
 
 static void sqlite_close(struct store *store)
@@ -224,7 +238,9 @@ static int sqlite_begin(struct store *store)
 	struct sqlite_store *s = (struct sqlite_store *)store;
 	if (s->broken)
 		return E_STORE_IO;
-	int error = sqlite_run(s, sqlite_statement(s, STMT_BEGIN));
+	int error = end_transaction(s);
+	if (!error)
+		error = sqlite_run(s, sqlite_statement(s, STMT_BEGIN));
 	s->in_transaction = !error;
 	return error;
 }

@@ -98,7 +98,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test sim pid1 powercut check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test sim faults pid1 powercut check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -198,7 +198,8 @@ REPLAY := $(FUZZ:%=$(O)/tests/fuzz/%)
 BENCH := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
 # The benchmarks are only built by the tests, so that they do not rot.
 TEST_PROGRAMS := $(UNIT) $(REPLAY) $(BENCH) \
-	$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/interop/*.c tests/system/*.c)) $(O)/tests/sim/sim
+	$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/faults/*.c tests/interop/*.c tests/system/*.c)) $(O)/tests/sim/sim \
+	$(O)/tests/lib/fail.so
 RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/run.py
 
 $(O)/libclient.a: $(call objects,client)
@@ -215,6 +216,19 @@ $(O)/tests/sim/sim: $(wildcard tests/sim/*.c tests/sim/*.h) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(TEST_INCLUDES) -Itests/sim $(SIM_WRAPS:%=-Wl,--wrap=%) $(BASE_LDFLAGS) \
 		-o $@ $(filter %.c %.a,$^) $(TEST_LIBS)
+
+# Memory and disks that fail: in front of the C library, without sanitizers, which look there, too.
+$(O)/tests/lib/fail.o: tests/lib/fail.c tests/lib/fail.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=c11 -D_GNU_SOURCE -fvisibility=hidden $(WARNINGS) -O2 -g -fPIC -c $< -o $@
+
+$(O)/tests/lib/fail.so: $(O)/tests/lib/fail.o
+	$(call say,LINK,$@)$(CC) -shared -o $@ $<
+
+$(O)/tests/faults/%: tests/faults/%.c $(O)/tests/lib/fail.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) $(BASE_LDFLAGS) -o $@ \
+		$(filter %.c %.o %.a,$^) $(TEST_LIBS)
 
 $(O)/tests/%: tests/%.c $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
@@ -243,6 +257,11 @@ SEEDS ?= 10000
 DAYS ?= 500
 sim: deps-check $(O)/tests/sim/sim
 	SEEDS=$(SEEDS) DAYS=$(DAYS) SIM_SECONDS=100000 $(RUN_TESTS) sim
+
+# Every single allocation and call of the disk fails, not only some.
+FAULT_STRIDE ?= 1
+faults: all test-programs
+	FAULT_STRIDE=$(FAULT_STRIDE) FAULT_SECONDS=7200 $(RUN_TESTS) faults
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of its own.
 sanitize:
@@ -342,6 +361,7 @@ help:
 	@echo 'test     install what is missing, then run every test'
 	@echo 'check    lint and unit tests: before each commit'
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500); a seed that breaks a rule says how to see it again'
+	@echo 'faults   every allocation and call of the disk fails in turn, once and for good (FAULT_STRIDE=1)'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'
 	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
 	@echo 'sanitize the tests under ASan and UBSan'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the rings of tests (tests/README.md) and close with 'N passed, N failed, N skipped'.
 
-Usage: run.py [ring ...]    rings: lint unit contract interop sim system replay; all without arguments.
+Usage: run.py [ring ...]    rings: lint unit contract faults interop sim system replay; all without arguments.
 """
 import concurrent.futures
 import os
@@ -15,7 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 PYTHON = "/usr/bin/python3"
-PROGRAM_SECONDS = 300
+PROGRAM_SECONDS = int(os.environ.get("FAULT_SECONDS", 300))
 SUITE_SECONDS = 1500
 SIM_SECONDS = int(os.environ.get("SIM_SECONDS", 600))
 
@@ -120,6 +120,7 @@ RINGS = {
     "lint": lint,
     "unit": lambda totals: cmocka(totals, "unit"),
     "contract": lambda totals: (cmocka(totals, "contract"), pytest(totals, "contract")),
+    "faults": lambda totals: (cmocka(totals, "faults"), pytest(totals, "faults")),
     "sim": simulation,
     "interop": lambda totals: pytest(totals, "interop"),
     "replay": replay,

@@ -2,11 +2,15 @@
 #include "command.h"
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "complete.h"
+#include "error.h"
 
 #define EXIT_WRONG_USAGE 64
 #define ROWS_MAX 256
@@ -318,9 +322,21 @@ static int parse(struct invocation *inv, int argc, char **argv)
 	return 0;
 }
 
+/* A document that lacks a part, because there was no memory for it, would be taken for the whole one. */
+static void *take_memory(size_t n)
+{
+	const struct error_row *row = error_row(E_NO_MEMORY);
+	void *p = malloc(n);
+	if (p || !n)
+		return p;
+	fprintf(stderr, "%s: %s\nremedy: %s\n", row->name, row->text, row->remedy);
+	_exit(row->exit);
+}
+
 int command_main(const struct program *program, int argc, char **argv, void *context)
 {
 	struct invocation inv = {.program = program, .context = context};
+	json_set_alloc_funcs(take_memory, free);
 	/* Two that are for machines: the words behind them are no options of this line. */
 	if (argc > 1 && strcmp(argv[1], "--complete") == 0)
 		return completion_answer(program, argc - 2, argv + 2, context);

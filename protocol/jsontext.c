@@ -264,7 +264,7 @@ static void take_member(struct reader *r, json_t *object)
 	if (!name)
 		return;
 	if (json_object_get(object, name))
-		fault(r, "a name stands twice");
+		fault(r, "a duplicate name");
 	else if (!take(r, ':'))
 		fault(r, ": is missing");
 	json_t *value = r->error ? NULL : take_value(r);

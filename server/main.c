@@ -565,6 +565,7 @@ int main(int argc, char **argv)
 	if (sodium_init() < 0)
 		return exit_code(E_INTERNAL);
 	hide_memory();
+	admin_prepare();
 	log_open();
 	int error = config_load(d.config_path, &d.config);
 	if (error)

@@ -159,12 +159,25 @@ static void note_answer(const struct exchange *x)
 		  LOG_TEXT(ACTOR, exchange_actor(x, actor)), LOG_NUMBER(DURATION, took));
 }
 
+/* What is said when there is no memory to say it with. */
+static struct MHD_Response *last_words(struct exchange *x)
+{
+	static char text[] =
+		"{\"schema\": 1, \"type\": \"urn:muster:error:NO_MEMORY\", \"title\": \"memory ran out\", "
+		"\"status\": 503, \"code\": \"NO_MEMORY\", \"numbers\": {}, "
+		"\"remedy\": \"Free memory, then try again.\"}";
+	x->content_type = "application/problem+json";
+	return MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
+}
+
 static enum MHD_Result queue_reply(struct exchange *x)
 {
 	size_t n = x->reply ? strlen(x->reply) : 0;
+	bool mute = !x->reply && !x->stream && !x->file_n && x->status == error_row(E_NO_MEMORY)->http;
 	struct MHD_Response *response =
 		x->stream   ? stream_response(x)
 		: x->file_n ? MHD_create_response_from_fd64((uint64_t)x->file_n, x->file)
+		: mute      ? last_words(x)
 			    : MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
 	if (!response)
 		return MHD_NO;
@@ -204,6 +217,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	}
 	if (x->status)
 		return MHD_YES;
+	exchange_fresh();
 	if (x->resume) {
 		void (*resume)(struct exchange *) = x->resume;
 		x->resume = NULL;
@@ -244,6 +258,11 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 }
 
 /* --- start and stop --- */
+
+void admin_prepare(void)
+{
+	exchange_watch_memory();
+}
 
 int admin_start(const struct admin_settings *settings, int fd, bool status_only, struct admin **ret)
 {

@@ -48,6 +48,9 @@ struct admin_settings {
 
 struct admin;
 
+/* Once, before the program has threads. */
+void admin_prepare(void);
+
 /*
  * Serve a listening Unix socket, which becomes the API's. status_only: the open routes alone, for everybody.
  * E_NO_MEMORY, E_INTERNAL, errors of the store.

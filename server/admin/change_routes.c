@@ -9,6 +9,7 @@
 #include "change_read.h"
 #include "error.h"
 #include "exchange.h"
+#include "jsontext.h"
 #include "replay.h"
 
 static json_t *outcome(const struct change *c)
@@ -110,6 +111,7 @@ static int tag_of(void *context, struct store *store, const struct change *c, ch
 	look.route = route_find("GET", path, false, &ignored, allow);
 	if (!look.id || !look.route)
 		return E_NOT_FOUND;
+	exchange_fresh(); /* this is the lane */
 	look.route->handle(&look);
 	free(look.reply);
 	if (look.status == MHD_HTTP_OK)
@@ -132,8 +134,9 @@ static bool take_header(const struct exchange *x, struct orders *o)
 
 static char *write_outcomes(const struct job *job)
 {
+	exchange_fresh(); /* this is the lane */
 	json_t *document = outcomes(job->orders);
-	char *text = json_dumps(document, JSON_INDENT(1));
+	char *text = exchange_whole() ? jsontext_write(document, JSON_INDENT(1)) : NULL;
 	json_decref(document);
 	return text;
 }

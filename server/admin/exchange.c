@@ -8,6 +8,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "jsontext.h"
 #include "log.h"
 #include "page.h"
 #include "replay.h"
@@ -48,7 +49,7 @@ int exchange_page(struct exchange *x, struct listing *l)
 void exchange_text(struct exchange *x, const char *content_type, char *text)
 {
 	free(x->reply);
-	x->status = MHD_HTTP_OK;
+	x->status = text ? MHD_HTTP_OK : error_row(E_NO_MEMORY)->http;
 	x->content_type = content_type;
 	x->reply = text;
 }
@@ -61,14 +62,46 @@ void exchange_file(struct exchange *x, int fd, int64_t n)
 	x->file_n = n;
 }
 
+/* Whether jansson could not make a part of the answer at hand; of the socket's thread. */
+static _Thread_local bool incomplete;
+
+static void *take_memory(size_t n)
+{
+	void *p = malloc(n);
+	incomplete |= !p;
+	return p;
+}
+
+void exchange_watch_memory(void)
+{
+	json_set_alloc_funcs(take_memory, free);
+}
+
+void exchange_fresh(void)
+{
+	incomplete = false;
+}
+
+bool exchange_whole(void)
+{
+	return !incomplete;
+}
+
 void exchange_json(struct exchange *x, int status, json_t *object)
 {
-	char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
-	if (status == MHD_HTTP_OK && x->route && strchr(x->route->path, '*'))
+	char *text = exchange_whole() ? jsontext_write(object, JSON_INDENT(1)) : NULL;
+	if (text && status == MHD_HTTP_OK && x->route && strchr(x->route->path, '*'))
 		answer_tag(x->route->gives, object, x->tag);
 	json_decref(object);
+	if (!exchange_whole()) { /* also of the tag */
+		free(text);
+		text = NULL;
+		x->tag[0] = 0;
+	}
 	exchange_text(x, "application/json", text);
-	x->status = text ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
+	if (text)
+		x->status = status;
+	exchange_fresh();
 }
 
 static json_t *numbers_json(const struct numbers *n)

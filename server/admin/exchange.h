@@ -84,10 +84,17 @@ void exchange_request_text(const struct exchange *, char *out, size_t room);
 /* The request's limit and cursor. E_BAD_REQUEST. */
 int exchange_page(struct exchange *, struct listing *);
 
-/* Reply with JSON, which is taken over; NULL gives 500. */
+/* Reply with JSON, which is taken over. NULL, or memory that ran out since exchange_fresh, is the problem
+ * NO_MEMORY: an answer that lacks a part would be taken for the whole one. */
 void exchange_json(struct exchange *, int status, json_t *);
 
-/* Reply with text, which is taken over. */
+/* Once, before there are threads: notice when jansson gets no memory. Then, for the thread that asks: forget
+ * it, and tell whether all that was built since is whole. */
+void exchange_watch_memory(void);
+void exchange_fresh(void);
+bool exchange_whole(void);
+
+/* Reply with text, which is taken over; NULL is the problem NO_MEMORY. */
 void exchange_text(struct exchange *, const char *content_type, char *);
 
 /* Reply with a file of n bytes, which is taken over. */

@@ -236,7 +236,12 @@ void metrics_show(struct exchange *x)
 	write_codes(out, "muster_connection_faults_total", "Connections closed because of a fault, by code.",
 		    x->admin->settings.counters->closures);
 	write_dns(out, x->admin->settings.dns);
-	fclose(out);
+	bool whole = !ferror(out);
+	whole &= fclose(out) == 0;
 	free(o);
+	if (!whole) {
+		free(text);
+		text = NULL;
+	}
 	exchange_text(x, "text/plain; version=0.0.4; charset=utf-8", text);
 }

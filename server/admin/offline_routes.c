@@ -212,7 +212,9 @@ static int read_call(const struct exchange *x, struct job *part, char why[DIGITS
 {
 	char bare[DIGITS_BARE];
 	struct digits_report report;
-	json_t *body = json_loadb((const char *)x->body.bytes, x->body.used, JSON_REJECT_DUPLICATES, NULL);
+	json_t *body = NULL;
+	if (jsontext_read(x->body.bytes, x->body.used, &body, NULL) == E_NO_MEMORY)
+		return E_NO_MEMORY;
 	const char *typed = json_string_value(json_object_get(body, "installation"));
 	const char *name = json_string_value(json_object_get(body, "name"));
 	part->voice.words = json_is_true(json_object_get(body, "words"));

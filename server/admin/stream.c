@@ -8,6 +8,7 @@
 
 #include "answer.h"
 #include "error.h"
+#include "jsontext.h"
 #include "log.h"
 #include "page.h"
 #include "route.h"
@@ -128,7 +129,7 @@ static void put_words(struct stream *s, const json_t *words)
 		put_field(s, text, false);
 		return;
 	}
-	char *whole = json_dumps(words, JSON_COMPACT);
+	char *whole = jsontext_write(words, JSON_COMPACT);
 	put_field(s, whole ? whole : "", false);
 	free(whole);
 }
@@ -150,7 +151,7 @@ static void put_value(struct stream *s, const struct answer_field *f, const json
 	} else if (f->type == VALUE_WORDS) {
 		put_words(s, value);
 	} else {
-		char *whole = json_dumps(value, JSON_COMPACT);
+		char *whole = jsontext_write(value, JSON_COMPACT);
 		put_field(s, whole ? whole : "", false);
 		free(whole);
 	}
@@ -159,7 +160,7 @@ static void put_value(struct stream *s, const struct answer_field *f, const json
 static void put_row(struct stream *s, const json_t *item)
 {
 	if (s->format == STREAM_NDJSON) {
-		char *text = json_dumps(item, JSON_COMPACT);
+		char *text = jsontext_write(item, JSON_COMPACT);
 		s->error = text ? s->error : E_NO_MEMORY;
 		put_text(s, text ? text : "");
 		put_text(s, "\n");
@@ -205,6 +206,8 @@ void stream_take(struct exchange *x, json_t *items, const char *next)
 	s->more = next && s->left != 0;
 	snprintf(s->cursor, sizeof(s->cursor), "%s", next ? next : "");
 	x->status = MHD_HTTP_OK;
+	if (!exchange_whole())
+		s->error = E_NO_MEMORY;
 	json_decref(items);
 }
 
@@ -214,6 +217,7 @@ static int next_page(struct exchange *x)
 	struct stream *s = x->stream;
 	s->text.used = s->sent = 0;
 	x->status = 0;
+	exchange_fresh();
 	x->route->handle(x);
 	if (x->status != MHD_HTTP_OK)
 		return E_INTERNAL;

@@ -282,7 +282,7 @@ int offline_confirm_run(struct invocation *inv)
 	}
 	json_t *document = json_pack("{s:s, s:b, s:s*}", "installation", typed, "words",
 				     invocation_has(inv, "words"), "name", invocation_value(inv, "name"));
-	char *body = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *body = document ? jsontext_write(document, JSON_COMPACT) : NULL;
 	struct request req = {.method = "POST",
 			      .path = "/v1/offline/confirm",
 			      .body = body,

@@ -9,6 +9,7 @@
 #include <wctype.h>
 
 #include "error.h"
+#include "jsontext.h"
 
 /* --- text --- */
 
@@ -40,7 +41,7 @@ static void append(char out[PRINT_TEXT], const char *text)
 
 static void append_compact(char out[PRINT_TEXT], const json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = jsontext_write(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	append(out, text ? text : "-");
 	free(text);
 }
@@ -300,7 +301,7 @@ static void csv_compound(const json_t *value)
 		csv_field(json_array_size(value) ? text : "", looks_like_formula("", text));
 		return;
 	}
-	char *whole = json_dumps(value, JSON_COMPACT);
+	char *whole = jsontext_write(value, JSON_COMPACT);
 	csv_field(whole ? whole : "", false);
 	free(whole);
 }
@@ -360,7 +361,7 @@ static void json_text(const char *text)
 
 void print_json_line(const json_t *value)
 {
-	char *text = json_dumps(value, JSON_ENCODE_ANY);
+	char *text = jsontext_write(value, JSON_ENCODE_ANY);
 	if (text)
 		json_text(text);
 	free(text);
@@ -368,7 +369,7 @@ void print_json_line(const json_t *value)
 
 void print_json(const json_t *document)
 {
-	char *text = json_dumps(document, JSON_INDENT(2));
+	char *text = jsontext_write(document, JSON_INDENT(2));
 	if (text) {
 		json_text(text);
 		putchar('\n');

@@ -79,6 +79,20 @@ def check_functions(lint, path):
             start = None
 
 
+# --- JSON ---
+
+JSON_TEXT = re.compile(r"\bjson_(load[a-z]*|dumps|dumpb)\(")
+
+
+def check_json(lint, path):
+    """jansson's readers and its json_dumps lose parts without memory; protocol/jsontext does not."""
+    if not lint.name(path).startswith(("protocol/", "server/", "client/")) or lint.name(path) == "protocol/jsontext.c":
+        return
+    for i, line in enumerate(text_of(path).split("\n"), 1):
+        if JSON_TEXT.search(line):
+            lint.problem(path, i, "JSON text is read and written by protocol/jsontext")
+
+
 # --- floors ---
 
 class Floors:
@@ -206,6 +220,7 @@ def main():
         check_file(lint, path)
         if path.suffix in FORMATTED:
             check_functions(lint, path)
+            check_json(lint, path)
         if path.suffix in FORMATTED | {".def"}:
             check_includes(lint, floors, path, table)
     check_format(lint, [p for p in lint.files if p.suffix in FORMATTED])

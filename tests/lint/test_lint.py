@@ -52,6 +52,8 @@ FAULTS = [
     ("shared/thing.c", SPDX + "#include <stdio.h>\n", 2, "the folder shared has no row"),
     ("protocol/long.c", SPDX + "int x;\n" * 800, 800, "801 lines; a file has at most 800"),
     ("protocol/long.c", function(81), 3, "a function of 81 lines; at most 80"),
+    ("protocol/long.c", SPDX + "\tjson_t *v = json_loadb(text, n, 0, NULL);\n", 2, "JSON text is read and written by protocol/jsontext"),
+    ("server/admin/page.c", SPDX + "\tchar *text = json_dumps(v, 0);\n", 2, "JSON text is read and written by protocol/jsontext"),
     ("protocol/bare.c", "int x;\n", 1, "no SPDX line"),
     ("protocol/bare.proto", 'syntax = "proto3";\n', 1, "no SPDX line"),
     ("protocol/errors.def", "ERR(3, BUSY, 1, 1, 1, 1, 1)\n", 1, "no SPDX line"),

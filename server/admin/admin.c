@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -20,6 +21,7 @@
 
 #define CONNECTIONS_MAX 128u
 #define IDLE_SECONDS 10u
+#define LAST_ANSWERS_MS 500 /* at a stop */
 #define MEMORY_MAX ((size_t)32768)
 #define REFUSALS_A_MINUTE 20
 #define CHANGES_PATH "/v1/changes"
@@ -217,6 +219,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	}
 	if (x->status)
 		return MHD_YES;
+	if (!x->answering) {
+		x->answering = true;
+		atomic_fetch_add(&x->admin->answering, 1);
+	}
 	exchange_fresh();
 	if (x->resume) {
 		void (*resume)(struct exchange *) = x->resume;
@@ -248,6 +254,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 		replay_fini(x->replay);
 	free(x->replay);
 	x->admin->large_bodies -= x->large;
+	atomic_fetch_sub(&x->admin->answering, x->answering);
 	buffer_fini(&x->body);
 	watch_order_free(x->order);
 	free(x->reply);
@@ -291,6 +298,13 @@ int admin_start(const struct admin_settings *settings, int fd, bool status_only,
 	return 0;
 }
 
+/* Whoever has asked is told what came of it, if it is only that the host stops: MHD just hangs up. */
+static void let_answers_go(struct admin *a)
+{
+	for (int i = 0; i < LAST_ANSWERS_MS && atomic_load(&a->answering); i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 void admin_stop(struct admin *a)
 {
 	if (!a)
@@ -299,8 +313,10 @@ void admin_stop(struct admin *a)
 	if (a->reader)
 		store_interrupt(a->reader); /* a long check would keep the thread beyond the promise of a
 					       quick stop */
-	if (a->daemon)
+	if (a->daemon) {
+		let_answers_go(a);
 		MHD_stop_daemon(a->daemon);
+	}
 	doctor_free(a->doctor);
 	store_close(a->reader);
 	catalog_free(&a->catalog);

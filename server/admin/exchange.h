@@ -5,6 +5,7 @@
 #define SERVER_EXCHANGE_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "admin.h"
 #include "answer.h"
@@ -32,6 +33,7 @@ struct admin {
 	int64_t started;
 	unsigned large_bodies;
 	unsigned streams;
+	atomic_int answering;   /* requests that were read, and whose answer is not sent yet */
 	int64_t refusal_minute; /* of the wall clock, and how many refusals were in it */
 	unsigned refusals;
 };
@@ -59,6 +61,7 @@ struct exchange {
 	char request_id[CORRELATION_TEXT];
 	int64_t begun_us; /* clock_us */
 	bool large;       /* its body may be large */
+	bool answering;   /* counted in admin->answering */
 	int too_large;    /* the body was, and was thrown away */
 
 	void (*resume)(

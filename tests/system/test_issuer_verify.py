@@ -110,10 +110,13 @@ def test_verify_claims_of_the_right_key(vendor, issued, tmp_path):
         document, _ = verdict(1, signed_license(vendor, claims, tmp_path / "l", **changes), "--dir", vendor.dir)
         assert document["error"]["code"] == code and where in document["error"]["detail"]
     deep = {"a": 1}
-    for _ in range(200):
+    for _ in range(30):
         deep = {"a": [deep]}
     document, text = verdict(0, signed_license(vendor, claims, tmp_path / "l", unknown=deep), "--dir", vendor.dir)
     assert document["state"] == "valid" and "unknown:" in text.stdout
+    deeper = {"a": [deep]}  # more than JSONTEXT_DEPTH with the claims around it
+    document, _ = verdict(1, signed_license(vendor, claims, tmp_path / "l", unknown={"a": deeper}), "--dir", vendor.dir)
+    assert document["error"]["code"] == "CLAIM_INVALID"
 
 
 def test_verify_terms(vendor, tmp_path):

@@ -147,6 +147,8 @@ static struct net_limits limits_of(const struct config *c)
 		.new_devices_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_ENROL),
 		.at_once_per_source = (uint32_t)config_number(c, CONFIG_LIMITS_AT_ONCE),
 		.at_once_per_network = (uint32_t)config_number(c, CONFIG_LIMITS_NETWORK),
+		.per_device = {.requests_per_hour = (uint32_t)config_number(c, CONFIG_LIMITS_REQUESTS),
+			       .releases_per_day = (uint32_t)config_number(c, CONFIG_LIMITS_RELEASES)},
 		.idle_seconds = (uint32_t)config_number(c, CONFIG_LIMITS_IDLE),
 	};
 	char word[80];

@@ -281,8 +281,21 @@ static void set_reading(struct conn *c)
 
 /* --- the pump --- */
 
+static void reject(struct conn *c, struct job *job, int error, unsigned retry_after)
+{
+	session_reject(&c->session, job, error, retry_after, clock_wall(&c->net->settings.clock));
+	job_free(job);
+}
+
 static void submit(struct conn *c, struct job *job, int64_t now_ms)
 {
+	uint32_t wait = quotas_ask(c->net->quotas, channel_remote(&c->session.channel),
+				   job->kind == JOB_RELEASE, now_ms);
+	if (wait) {
+		counter_add(&c->net->settings.counters->refused_device, 1);
+		reject(c, job, E_REQUEST_LIMIT, wait);
+		return;
+	}
 	job->owner = c->id;
 	job->waiter = c->net;
 	job->finished = net_job_finished;
@@ -294,8 +307,7 @@ static void submit(struct conn *c, struct job *job, int64_t now_ms)
 	int error = lane_submit(c->net->lane, job);
 	if (error) {
 		conn_refund(c->net, job);
-		session_reject(&c->session, job, error, RETRY_BUSY_S, clock_wall(&c->net->settings.clock));
-		job_free(job);
+		reject(c, job, error, RETRY_BUSY_S);
 	}
 }
 

@@ -56,6 +56,7 @@ struct net {
 	struct slots conns;
 	struct conn_queue queues[PHASES];
 	struct sources *sources;
+	struct quotas *quotas;
 	uint32_t n_open;
 	uint32_t n_unauthenticated;
 	struct conn *waiting; /* strangers whose crypto is due */

@@ -222,6 +222,7 @@ void net_limit(struct net *net, const struct net_limits *limits)
 								   : measure_handshakes(&net->settings.clock);
 	net->handshake_tokens = (int64_t)net->handshakes_per_second * 1000; /* of the new rate */
 	sources_limit(net->sources, &sources);
+	quotas_limit(net->quotas, &limits->per_device);
 }
 
 static int start_handles(struct net *net)
@@ -248,8 +249,10 @@ int net_open(const struct net_settings *settings, struct net **ret)
 		return E_NO_MEMORY;
 	net->settings = *settings;
 	net->sources = sources_new(&none);
-	if (!net->sources || uv_loop_init(&net->loop)) {
+	net->quotas = quotas_new();
+	if (!net->sources || !net->quotas || uv_loop_init(&net->loop)) {
 		sources_free(net->sources);
+		quotas_free(net->quotas);
 		free(net);
 		return E_NO_MEMORY;
 	}
@@ -400,5 +403,6 @@ void net_close(struct net *net)
 	uv_mutex_destroy(&net->done_lock);
 	slots_fini(&net->conns);
 	sources_free(net->sources);
+	quotas_free(net->quotas);
 	free(net);
 }

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "counters.h"
 #include "lane.h"
+#include "quota.h"
 #include "source.h"
 
 #define NET_LISTENERS_MAX 16
@@ -33,6 +34,7 @@ struct net_limits {
 	uint32_t at_once_per_network;
 	struct exempt exempt[NET_EXEMPT_MAX]; /* without limits of their source */
 	size_t n_exempt;
+	struct quota_limits per_device;
 	uint32_t idle_seconds;
 };
 

@@ -257,10 +257,14 @@ void session_answer(struct session *s, const struct job *job)
 void session_reject(struct session *s, const struct job *job, int code, unsigned retry_after, int64_t now)
 {
 	wire_response response;
+	char device[DEVICE_ID_TEXT];
 	s->owed--;
 	rpc_refusal(job->request_id, code, retry_after, now, &response);
 	memcpy(response.correlation, job->correlation, sizeof(job->correlation));
-	log_event(EVENT_REQUEST_REFUSED, LOG_TEXT(REQUEST, job->correlation), LOG_CODE(code));
+	device_id_write(job->device, device);
+	log_event(EVENT_REQUEST_REFUSED, LOG_TEXT(REQUEST, job->correlation), LOG_CODE(code),
+		  LOG_TEXT(DEVICE, job->kind == JOB_POLICY ? NULL : device),
+		  LOG_TEXT(HOSTNAME, job->hostname[0] ? job->hostname : NULL));
 	send(s, &response);
 }
 

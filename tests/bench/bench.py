@@ -46,6 +46,8 @@ LIMITS = {
     "handshakes_per_second": 1000000,
     "handshakes_per_source": 100000000,
     "new_devices_per_source": 100000000,
+    "requests_per_device": 100000000,
+    "releases_per_device": 1000000,
     "unauthenticated_per_source": 100000,
     "unauthenticated_per_network": 100000,
     "idle_seconds": 600,

@@ -12,6 +12,8 @@ import pytest
 from harness import PRODUCT, SANITIZED, Machine, Vendor, run, wait_for
 from wire import PREAMBLE, Client, Refused, pb, vendor_id
 
+REQUEST_LIMIT = 160
+
 
 def key_of(vendor):
     return (vendor.dir / "vendor.pub").read_text().strip()
@@ -362,3 +364,41 @@ def opened(host):
     """Connections that are open now."""
     text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
     return int(re.search(r"^muster_connections_active (\d+)", text, re.MULTILINE).group(1))
+
+
+def test_one_device_asks_so_often(hosts, vendor):
+    """However many names and connections it takes; it is told when, and another device is served."""
+    host = hosts(config="[limits]\nrequests_per_device = 5\n").start()
+    host.install(vendor)
+    client = Client(host.port, key_of(vendor)).connect()
+    for _ in range(4):
+        assert client.activate().status.code == 0
+    client.device.sign, client.device.ratchet, client.device.counter = nacl.signing.SigningKey.generate(), b"", 0
+    assert client.activate().status.code == 0
+    late = Client(host.port, key_of(vendor), client.device).connect()
+    answer = late.call(late.request(["acme-cad"]))
+    assert answer.status.code == REQUEST_LIMIT and 600 < answer.status.retry_after <= 721
+    assert f"request={answer.correlation} code=REQUEST_LIMIT device={client.device.id}" in host.log.read_text()
+    assert rejected(host, "device") == 1
+    assert serves(host, vendor)
+    assert host.status()["devices"] == 3
+
+
+def test_one_device_gives_back_so_often(hosts, folder, vendor):
+    """A machine that releases and activates in turns fills no log; the command says when it may again."""
+    host = hosts(config="[limits]\nreleases_per_device = 2\n").start()
+    host.install(vendor)
+    machine = Machine(folder, "m", vendor.products, "--host", f"127.0.0.1:{host.port}")
+    for _ in range(2):
+        machine.activate(check=True)
+        machine.done("release", PRODUCT)
+    machine.activate(check=True)
+    done = machine("release", PRODUCT)
+    assert done.returncode == 75 and "REQUEST_LIMIT" in done.stderr
+    assert machine.status()["state"] == "licensed" and host.count() == 1
+
+
+def rejected(host, reason):
+    """Requests refused before they went to the store."""
+    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
+    return int(re.search(rf'^muster_requests_rejected_total\{{reason="{reason}"\}} (\d+)', text, re.MULTILINE).group(1))

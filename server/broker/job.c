@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "change.h"
+#include "error.h"
 
 void correlation_make(char out[CORRELATION_TEXT])
 {
@@ -22,6 +23,39 @@ struct job *job_new(enum job_kind kind, size_t n_lines)
 	job->n_lines = n_lines;
 	correlation_make(job->correlation);
 	return job;
+}
+
+bool job_shows_code(const struct job *job)
+{
+	bool shows = job->signin_code[0] != 0;
+	for (size_t i = 0; i < job->n_lines; i++)
+		shows |= job->lines[i].key[0] != 0;
+	return shows;
+}
+
+bool job_guessed_wrong(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_lines; i++) {
+		switch (job->lines[i].answer.code) {
+		case E_SIGNIN_REFUSED:
+		case E_SIGNIN_LOCKED:
+		case E_ENROL_KEY_WRONG:
+		case E_KEY_UNKNOWN:
+		case E_KEY_TRY_LATER:
+			return true;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
+bool job_granted(const struct job *job)
+{
+	for (size_t i = 0; i < job->n_lines; i++)
+		if (job->lines[i].lease)
+			return true;
+	return false;
 }
 
 void job_free(struct job *job)

@@ -91,19 +91,20 @@ struct job {
 	uint8_t forked_from[DEVICE_ID];
 	struct ratchet_shown shown;
 	bool may_enrol;
-	bool by_file;                       /* it came by file: no ratchet guards it */
-	bool by_voice;                      /* by_file: nothing but a number was read out */
-	char vendor[PASERK_ID_TEXT];        /* by_file: whose product */
-	char org[LIMIT_ID + 1];             /* by_file: that the machine belongs to; "": none yet */
-	bool shows;                         /* it can show its leases when it is asked */
-	bool dry_run;                       /* only say what the answer would be */
-	bool reset;                         /* dry_run: as if the device held nothing */
-	struct why *why;                    /* dry_run: how the answer came about; NULL: not asked. Owned */
+	bool guesses;                /* it shows a code or key, and its source was charged for a wrong one */
+	bool by_file;                /* it came by file: no ratchet guards it */
+	bool by_voice;               /* by_file: nothing but a number was read out */
+	char vendor[PASERK_ID_TEXT]; /* by_file: whose product */
+	char org[LIMIT_ID + 1];      /* by_file: that the machine belongs to; "": none yet */
+	bool shows;                  /* it can show its leases when it is asked */
+	bool dry_run;                /* only say what the answer would be */
+	bool reset;                  /* dry_run: as if the device held nothing */
+	struct why *why;             /* dry_run: how the answer came about; NULL: not asked. Owned */
 	char signin_code[KEYCODE_CODE + 1]; /* bare; "": none */
-	uint64_t source;                   /* the network source that was charged for a new device; 0: none */
-	char actor[64];                    /* "uid:0", for administrators' jobs */
-	char act[32];                      /* JOB_NOTE: what was done */
-	char *text;                        /* a signed file, or the request by file; owned by the job */
+	uint64_t source;                    /* the network source that was charged; 0: none */
+	char actor[64];                     /* "uid:0", for administrators' jobs */
+	char act[32];                       /* JOB_NOTE: what was done */
+	char *text;                         /* a signed file, or the request by file; owned by the job */
 	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
@@ -146,6 +147,13 @@ void correlation_make(char out[CORRELATION_TEXT]);
 
 /* A zeroed job with room for lines and a correlation id; NULL without memory. Any thread. */
 struct job *job_new(enum job_kind, size_t n_lines);
+
+/* Does it show a sign-in code or a key? And was that a wrong one? */
+bool job_shows_code(const struct job *);
+bool job_guessed_wrong(const struct job *);
+
+/* Was anything granted? */
+bool job_granted(const struct job *);
 
 /* Free it and all it owns; NULL is allowed. Any thread. */
 void job_free(struct job *);

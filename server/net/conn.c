@@ -36,11 +36,11 @@ static enum conn_phase phase_of(const struct conn *c)
 	if (c->session.owed || c->working)
 		return PHASE_BUSY; /* no deadline: the lane or a worker answers */
 	if (session_authenticated(&c->session))
-		return PHASE_IDLE;
+		return c->session.asked ? PHASE_IDLE : PHASE_HANDSHAKE;
 	return c->session.state == SESSION_GREETING ? PHASE_HELLO : PHASE_HANDSHAKE;
 }
 
-/* Before the device is known a deadline counts from accept, so bytes that drip in must not move it or its
+/* Before the first request a deadline counts from accept, so bytes that drip in must not move it or its
  * place. */
 static void set_phase(struct conn *c, int64_t now_ms)
 {
@@ -83,6 +83,7 @@ static void destroy(struct conn *c)
 	c->closing = true;
 	queue_remove(c);
 	leave_unauthenticated(c);
+	source_close(c->source);
 	slots_remove(&c->net->conns, c->id);
 	if (c->waits)
 		stop_waiting(c);
@@ -241,7 +242,7 @@ static void on_crypto_done(uv_work_t *work, int status)
 	if (session_authenticated(&c->session) && c->entered) {
 		counter_add(&c->net->settings.counters->handshakes, 1);
 		leave_unauthenticated(c);
-		source_praise(c->source);
+		source_forgive(c->source);
 	}
 	pump(c);
 }
@@ -287,26 +288,50 @@ static void reject(struct conn *c, struct job *job, int error, unsigned retry_af
 	job_free(job);
 }
 
-static void submit(struct conn *c, struct job *job, int64_t now_ms)
+/* Seconds for which a request must wait, and why; 0: it may be asked. */
+static uint32_t hold_back(struct conn *c, const struct job *job, int64_t now_ms, int *ret_error)
 {
+	struct counters *counters = c->net->settings.counters;
 	uint32_t wait = quotas_ask(c->net->quotas, channel_remote(&c->session.channel),
 				   job->kind == JOB_RELEASE, now_ms);
+	*ret_error = E_REQUEST_LIMIT;
 	if (wait) {
-		counter_add(&c->net->settings.counters->refused_device, 1);
-		reject(c, job, E_REQUEST_LIMIT, wait);
+		counter_add(&counters->refused_device, 1);
+		return wait;
+	}
+	wait = job_shows_code(job) ? source_wait(c->net->sources, c->source, SOURCE_GUESSES, now_ms) : 0;
+	*ret_error = E_CODE_LIMIT;
+	counter_add(&counters->refused_guess, wait != 0);
+	return wait;
+}
+
+/* For what it may bring, whether or not the peer waits for it; conn_settle gives back what it did not. */
+static void charge(struct conn *c, struct job *job)
+{
+	job->guesses = job_shows_code(job);
+	if (job->may_enrol)
+		source_charge(c->source, SOURCE_DEVICES);
+	if (job->guesses)
+		source_charge(c->source, SOURCE_GUESSES);
+}
+
+static void submit(struct conn *c, struct job *job, int64_t now_ms)
+{
+	int error;
+	uint32_t wait = hold_back(c, job, now_ms, &error);
+	if (wait) {
+		reject(c, job, error, wait);
 		return;
 	}
 	job->owner = c->id;
 	job->waiter = c->net;
 	job->finished = net_job_finished;
-	job->may_enrol = source_may_enrol(c->net->sources, c->source, now_ms);
+	job->may_enrol = source_wait(c->net->sources, c->source, SOURCE_DEVICES, now_ms) == 0;
 	job->source = c->source ? c->source->key : 0;
-	if (job->may_enrol)
-		source_enrolled(c->source); /* given back when it brought in none, whether or not the peer
-					       waits for it */
-	int error = lane_submit(c->net->lane, job);
+	charge(c, job);
+	error = lane_submit(c->net->lane, job);
 	if (error) {
-		conn_refund(c->net, job);
+		conn_settle(c->net, job);
 		reject(c, job, error, RETRY_BUSY_S);
 	}
 }
@@ -338,10 +363,15 @@ static void pump(struct conn *c)
 	set_phase(c, now_ms);
 }
 
-void conn_refund(struct net *net, const struct job *job)
+void conn_settle(struct net *net, const struct job *job)
 {
-	if (job->may_enrol && !job->enrolled && job->source)
-		source_not_enrolled(sources_known(net->sources, job->source));
+	struct source *source = job->source ? sources_known(net->sources, job->source) : NULL;
+	if (job->may_enrol && !job->enrolled)
+		source_refund(source, SOURCE_DEVICES);
+	if (job->guesses && !job_guessed_wrong(job))
+		source_refund(source, SOURCE_GUESSES);
+	if (job_granted(job))
+		source_praise(source, clock_mono_ms(&net->settings.clock));
 }
 
 void conn_answer(struct conn *c, const struct job *job)
@@ -357,51 +387,56 @@ static unsigned retry_time(void)
 	return RETRY_BUSY_S + randombytes_uniform(2 * RETRY_BUSY_S + 1);
 }
 
-/* The chance of an early refusal rises from nothing at half of the limit to certainty at the limit. */
-static bool early_drop(const struct net *net)
+static const char *counted(atomic_llong *counter, const char *reason)
 {
-	uint32_t limit = net->settings.limits.max_unauthenticated;
-	uint32_t half = limit / 2;
-	if (net->n_unauthenticated <= half)
-		return false;
-	return net->n_unauthenticated - half > randombytes_uniform(limit - half);
+	counter_add(counter, 1);
+	return reason;
 }
 
-/* The last half of it is not for strangers, so that their flood leaves room for those who are known. */
-static bool spend_budget(struct net *net, bool stranger, int64_t now_ms)
+static const char *enter(struct conn *c, int64_t now_ms)
 {
-	int64_t rate = net->handshakes_per_second;
-	net->handshake_tokens += rate * (now_ms - net->refilled);
-	net->refilled = now_ms;
-	if (net->handshake_tokens > rate * 1000)
-		net->handshake_tokens = rate * 1000;
-	if (net->handshake_tokens < (stranger && rate > 1 ? rate * 500 : 1000))
-		return false;
-	net->handshake_tokens -= 1000;
-	return true;
+	struct counters *counters = c->net->settings.counters;
+	switch (source_enter(c->net->sources, c->source, now_ms)) {
+	case SOURCE_PENALTY:
+		return counted(&counters->refused_penalty, "penalty");
+	case SOURCE_FULL:
+		return counted(&counters->refused_full, "open");
+	case SOURCE_CROWD:
+		return counted(&counters->refused_crowd, "source");
+	case SOURCE_NETWORK:
+		return counted(&counters->refused_network, "network");
+	case SOURCE_RATE:
+		return counted(&counters->refused_rate, "rate");
+	case SOURCE_WELCOME:
+		break;
+	}
+	return NULL;
 }
 
-/* The order of cheap rejection (reliability.md 3.6, steps 2, 6 and 7). NULL: come in. */
-static atomic_llong *judge(struct conn *c, int64_t now_ms)
+/* The order of cheap rejection (reliability.md 3.6, steps 2, 6 and 7). NULL: come in; else by which limit it
+ * is refused, and that is counted. */
+static const char *judge(struct conn *c, const struct sockaddr *peer, int64_t now_ms)
 {
 	struct net *net = c->net;
 	struct counters *counters = net->settings.counters;
-	struct sockaddr_storage peer;
-	int n = sizeof(peer);
 	if (net->n_open >= net->settings.limits.max_connections || net->stop_by)
-		return &counters->refused_limit;
-	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &n) == 0)
-		c->source = sources_find(net->sources, (struct sockaddr *)&peer, now_ms);
-	c->stranger = !source_trusted(c->source);
-	if (c->stranger && early_drop(net))
-		return &counters->refused_early;
-	if (!source_enter(net->sources, c->source, now_ms))
-		return &counters->refused_source;
-	if (!spend_budget(net, c->stranger, now_ms)) {
-		source_leave(c->source, c->stranger);
-		return &counters->refused_budget;
-	}
-	return NULL;
+		return counted(&counters->refused_limit, "limit");
+	c->source = sources_find(net->sources, peer, now_ms);
+	c->stranger = !source_trusted(c->source) && !sources_exempts(net->sources, peer);
+	if (c->stranger && door_drops(net->n_unauthenticated, net->settings.limits.max_unauthenticated,
+				      randombytes_uniform(DOOR_DRAWS)))
+		return counted(&counters->refused_early, "early");
+	const char *refused = enter(c, now_ms);
+	if (refused)
+		return refused;
+	bool pays = budget_spend(&net->budget, net->handshakes_per_second, c->stranger, now_ms);
+	c->id = pays ? slots_add(&net->conns, c) : 0;
+	if (c->id)
+		return NULL;
+	source_leave(c->source, c->stranger);
+	source_close(c->source);
+	return pays ? counted(&counters->refused_limit, "limit")
+		    : counted(&counters->refused_budget, "budget");
 }
 
 static void on_refused_closed(uv_handle_t *handle)
@@ -410,18 +445,23 @@ static void on_refused_closed(uv_handle_t *handle)
 }
 
 /* One polite line, if the socket takes it at once, and away. */
-static void turn_away(struct conn *c)
+static void turn_away(struct conn *c, const struct sockaddr *peer, const char *reason)
 {
+	char address[64] = "";
 	uint8_t refusal[FRAME_REFUSAL];
 	refusal_write(c->net->stop_by ? E_STOPPING : E_BUSY, retry_time(), refusal);
 	uv_buf_t buf = uv_buf_init((char *)refusal, sizeof(refusal));
 	uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
 	uv_close((uv_handle_t *)&c->tcp, on_refused_closed);
+	uv_ip_name(peer, address, sizeof(address));
+	log_event(EVENT_CONNECTION_REFUSED, LOG_TEXT(ADDRESS, address), LOG_TEXT(DETAIL, reason));
 }
 
 void conn_accept(struct net *net, uv_stream_t *listener)
 {
 	int64_t now_ms = clock_mono_ms(&net->settings.clock);
+	struct sockaddr_storage peer = {0};
+	int n = sizeof(peer);
 	struct conn *c = calloc(1, sizeof(*c));
 	if (!c) {
 		net->starved = true; /* libuv offers no other connection until this one is accepted: the tick
@@ -436,12 +476,10 @@ void conn_accept(struct net *net, uv_stream_t *listener)
 		return;
 	}
 	counter_add(&net->settings.counters->connections, 1);
-	atomic_llong *refused = judge(c, now_ms);
-	if (!refused && !(c->id = slots_add(&net->conns, c)))
-		refused = &net->settings.counters->refused_limit;
+	uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &n); /* none, if it is gone already */
+	const char *refused = judge(c, (struct sockaddr *)&peer, now_ms);
 	if (refused) {
-		counter_add(refused, 1);
-		turn_away(c);
+		turn_away(c, (struct sockaddr *)&peer, refused);
 		return;
 	}
 	net->n_open++;
@@ -461,10 +499,10 @@ void conn_accept(struct net *net, uv_stream_t *listener)
 
 static void expire(struct conn *c, int64_t now_ms)
 {
-	if (!session_authenticated(&c->session)) {
+	if (!session_authenticated(&c->session))
 		source_punish(c->source, PENALTY_DEADLINE, now_ms);
+	if (!c->session.asked)
 		counter_code(c->net->settings.counters->closures, E_TIMEOUT);
-	}
 	destroy(c);
 }
 

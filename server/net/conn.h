@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "door.h"
 #include "net.h"
 #include "session.h"
 #include "slots.h"
@@ -19,7 +20,7 @@ struct conn {
 	struct net *net;
 	struct session session;
 	struct source *source;
-	bool stranger; /* the source was not trusted when it entered */
+	bool stranger; /* neither exempt nor trusted when it entered */
 	uint64_t id;
 	int64_t accepted; /* monotonic ms */
 	int64_t due;      /* monotonic ms */
@@ -62,9 +63,9 @@ struct net {
 	struct conn *waiting; /* strangers whose crypto is due */
 	struct conn **waiting_last;
 	uint32_t strangers_at_work;
-	int64_t handshake_tokens; /* in thousandths */
-	int64_t refilled;
+	struct budget budget;
 	uint32_t handshakes_per_second; /* in force */
+	uint32_t handshakes_measured;
 	int64_t last_sweep;
 	int64_t last_wall; /* at the last tick */
 	int64_t last_tick;
@@ -78,8 +79,8 @@ struct net {
 /* Take a new connection from a listener. */
 void conn_accept(struct net *, uv_stream_t *listener);
 
-/* A job is over: the new device that its source was charged for did not come in. */
-void conn_refund(struct net *, const struct job *);
+/* A job is over: what its source was charged for in vain is given back, and what it did well is noted. */
+void conn_settle(struct net *, const struct job *);
 
 /* A job of this connection came back; the job stays the caller's. */
 void conn_answer(struct conn *, const struct job *);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "conn.h"
 #include "error.h"
@@ -18,6 +19,7 @@
 #define BACKLOG 4096
 #define TICK_MS 250
 #define SWEEP_MS 60000
+#define MEASURE_US 10000
 #define CLOCK_STEP 5 /* seconds that a clock does not jump by itself */
 #define STOP_MS 4000 /* what is owed is answered within this */
 
@@ -50,7 +52,7 @@ static void on_wake(uv_async_t *async)
 	while (job) {
 		struct job *next = job->next;
 		struct conn *conn = slots_find(&net->conns, job->owner);
-		conn_refund(net, job);
+		conn_settle(net, job);
 		if (conn)
 			conn_answer(conn, job); /* gone: the repeat of its request is answered */
 		job_free(job);
@@ -174,27 +176,34 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* --- open --- */
 
+/* Of this thread: a busy machine must not pass for a slow one. */
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* Half of what the cores can do in key exchanges: the other half is for those who are in. */
-static uint32_t measure_handshakes(const struct clock *clock)
+static uint32_t measure_handshakes(void)
 {
 	struct noise_pair pair;
 	uint8_t shared[NOISE_KEY];
 	uv_cpu_info_t *cpus = NULL;
 	int n_cpus = 1;
-	int64_t begin;
 	unsigned rounds = 0;
 	if (uv_cpu_info(&cpus, &n_cpus) == 0)
 		uv_free_cpu_info(cpus, n_cpus);
-	begin = clock_mono_ms(clock);
 	noise_pair_make(&pair);
-	while (clock_mono_ms(clock) - begin < 10 && rounds < 100000) {
+	int64_t begin = cpu_us();
+	while (cpu_us() - begin < MEASURE_US && rounds < 100000) {
 		int ignored = crypto_scalarmult(shared, pair.secret, pair.public);
 		(void)ignored;
 		rounds++;
 	}
 	sodium_memzero(&pair, sizeof(pair));
 	/* A handshake costs about four exchanges. */
-	return (uint32_t)((uint64_t)rounds * 100 / 4 * (unsigned)n_cpus / 2) + 50;
+	return (uint32_t)((uint64_t)rounds * (1000000 / MEASURE_US) / 4 * (unsigned)n_cpus / 2) + 50;
 }
 
 static void raise_descriptors(void)
@@ -212,15 +221,20 @@ void net_limit(struct net *net, const struct net_limits *limits)
 	limits = &net->settings.limits;
 	struct source_limits sources = {
 		.handshakes_per_minute = limits->handshakes_per_source,
-		.new_devices_per_hour = limits->new_devices_per_source,
+		.per_hour = {[SOURCE_DEVICES] = limits->new_devices_per_source,
+			     [SOURCE_GUESSES] = limits->wrong_codes_per_source},
+		.open = limits->connections_per_source,
+		.penalty_ms = limits->penalty_seconds * 1000,
 		.at_once = limits->at_once_per_source,
 		.at_once_of_network = limits->at_once_per_network,
 		.exempt = limits->exempt,
 		.n_exempt = limits->n_exempt,
 	};
-	net->handshakes_per_second = limits->handshakes_per_second ? limits->handshakes_per_second
-								   : measure_handshakes(&net->settings.clock);
-	net->handshake_tokens = (int64_t)net->handshakes_per_second * 1000; /* of the new rate */
+	uint32_t before = net->handshakes_per_second;
+	net->handshakes_per_second =
+		limits->handshakes_per_second ? limits->handshakes_per_second : net->handshakes_measured;
+	if (net->handshakes_per_second != before)
+		budget_fill(&net->budget, net->handshakes_per_second, clock_mono_ms(&net->settings.clock));
 	sources_limit(net->sources, &sources);
 	quotas_limit(net->quotas, &limits->per_device);
 }
@@ -260,7 +274,8 @@ int net_open(const struct net_settings *settings, struct net **ret)
 	uv_mutex_init(&net->done_lock);
 	net->done_last = &net->done;
 	net->waiting_last = &net->waiting;
-	net->refilled = net->last_sweep = clock_mono_ms(&settings->clock);
+	net->last_sweep = clock_mono_ms(&settings->clock);
+	net->handshakes_measured = measure_handshakes();
 	net_limit(net, &settings->limits);
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);

@@ -30,7 +30,10 @@ struct net_limits {
 					 */
 	uint32_t handshakes_per_source; /* a minute */
 	uint32_t new_devices_per_source; /* an hour */
-	uint32_t at_once_per_source;     /* unauthenticated */
+	uint32_t wrong_codes_per_source; /* an hour */
+	uint32_t connections_per_source;
+	uint32_t penalty_seconds;
+	uint32_t at_once_per_source; /* unauthenticated */
 	uint32_t at_once_per_network;
 	struct exempt exempt[NET_EXEMPT_MAX]; /* without limits of their source */
 	size_t n_exempt;

@@ -13,7 +13,7 @@
 #define HANDSHAKE                                                                                            \
 	60000 /* what one costs: with a rate a minute, a millisecond adds the rate itself, without rounding  \
 	       */
-#define DEVICE 3600000 /* the same for a rate an hour */
+#define ALLOWED 3600000 /* the same for a rate an hour */
 #define TRUSTED_SUCCESSES 3
 #define TRUSTED_FACTOR 10
 
@@ -129,32 +129,37 @@ static int64_t factor(const struct source *source)
 static void refill(const struct sources *s, struct source *source, int64_t now_ms)
 {
 	int64_t elapsed = now_ms - source->refilled;
+	if (now_ms - source->praised > HOUR_MS)
+		source->successes = 0;
 	int64_t handshakes = (int64_t)s->limits.handshakes_per_minute * factor(source);
-	int64_t devices = s->limits.new_devices_per_hour;
 	if (elapsed <= 0)
 		return;
 	if (elapsed > HOUR_MS)
 		elapsed = HOUR_MS;
 	source->refilled = now_ms;
 	source->handshake_tokens += handshakes * elapsed;
-	source->device_tokens += devices * elapsed;
 	if (source->handshake_tokens > handshakes * HANDSHAKE)
 		source->handshake_tokens = handshakes * HANDSHAKE;
-	if (source->device_tokens > devices * DEVICE)
-		source->device_tokens = devices * DEVICE;
+	for (size_t i = 0; i < SOURCE_ALLOWANCES; i++) {
+		int64_t full = (int64_t)s->limits.per_hour[i] * ALLOWED;
+		source->allowed[i] += s->limits.per_hour[i] * elapsed;
+		if (source->allowed[i] > full)
+			source->allowed[i] = full;
+	}
 }
 
 static void start(const struct sources *s, struct source *source, uint64_t key, int64_t now_ms)
 {
 	*source = (struct source){.key = key, .refilled = now_ms};
 	source->handshake_tokens = (int64_t)s->limits.handshakes_per_minute * HANDSHAKE;
-	source->device_tokens = (int64_t)s->limits.new_devices_per_hour * DEVICE;
+	for (size_t i = 0; i < SOURCE_ALLOWANCES; i++)
+		source->allowed[i] = (int64_t)s->limits.per_hour[i] * ALLOWED;
 }
 
 /* Nothing is lost by forgetting it: an hour has filled its buckets. */
 static bool forgettable(const struct source *source, int64_t now_ms)
 {
-	return source->unauthenticated == 0 && now_ms - source->refilled > HOUR_MS &&
+	return source->open == 0 && source->unauthenticated == 0 && now_ms - source->refilled > HOUR_MS &&
 	       source->penalty_until < now_ms;
 }
 
@@ -187,26 +192,38 @@ struct source *sources_find(struct sources *s, const struct sockaddr *address, i
 	return source;
 }
 
+bool sources_exempts(const struct sources *s, const struct sockaddr *address)
+{
+	uint8_t six[16];
+	return as_six(address, six) && is_exempt(s, six);
+}
+
 bool source_trusted(const struct source *source)
 {
 	return source && source->successes >= TRUSTED_SUCCESSES;
 }
 
-bool source_enter(struct sources *s, struct source *source, int64_t now_ms)
+enum source_verdict source_enter(struct sources *s, struct source *source, int64_t now_ms)
 {
 	if (!source)
-		return true;
+		return SOURCE_WELCOME;
 	struct source *network = source_trusted(source) ? NULL : source->network;
-	if (source->penalty_until - now_ms >= PENALTY_REFUSE ||
-	    source->unauthenticated >= s->limits.at_once * factor(source) ||
-	    (network && network->unauthenticated >= s->limits.at_once_of_network) ||
-	    source->handshake_tokens < HANDSHAKE)
-		return false;
+	if (s->limits.penalty_ms && source->penalty_until - now_ms >= s->limits.penalty_ms)
+		return SOURCE_PENALTY;
+	if (source->open >= s->limits.open)
+		return SOURCE_FULL;
+	if (source->unauthenticated >= s->limits.at_once * factor(source))
+		return SOURCE_CROWD;
+	if (network && network->unauthenticated >= s->limits.at_once_of_network)
+		return SOURCE_NETWORK;
+	if (source->handshake_tokens < HANDSHAKE)
+		return SOURCE_RATE;
 	source->handshake_tokens -= HANDSHAKE;
+	source->open++;
 	source->unauthenticated++;
 	if (source->network)
 		source->network->unauthenticated += network != NULL;
-	return true;
+	return SOURCE_WELCOME;
 }
 
 void source_leave(struct source *source, bool stranger)
@@ -218,11 +235,25 @@ void source_leave(struct source *source, bool stranger)
 		source->network->unauthenticated--;
 }
 
-void source_praise(struct source *source)
+void source_close(struct source *source)
+{
+	if (source && source->open)
+		source->open--;
+}
+
+void source_forgive(struct source *source)
+{
+	if (source)
+		source->penalty_until = 0;
+}
+
+void source_praise(struct source *source, int64_t now_ms)
 {
 	if (!source)
 		return;
-	source->penalty_until = 0;
+	if (now_ms - source->praised > HOUR_MS)
+		source->successes = 0;
+	source->praised = now_ms;
 	if (source->successes < UINT32_MAX)
 		source->successes++;
 }
@@ -238,24 +269,28 @@ void source_punish(struct source *source, int64_t ms, int64_t now_ms)
 		source->penalty_until = now_ms + PENALTY_MAX;
 }
 
-bool source_may_enrol(struct sources *s, struct source *source, int64_t now_ms)
+uint32_t source_wait(struct sources *s, struct source *source, enum source_allowance what, int64_t now_ms)
 {
 	if (!source)
-		return true;
+		return 0;
 	refill(s, source, now_ms);
-	return source->device_tokens >= DEVICE;
+	int64_t missing = ALLOWED - source->allowed[what];
+	if (missing <= 0)
+		return 0;
+	return s->limits.per_hour[what] ? (uint32_t)(missing / s->limits.per_hour[what] / 1000) + 1
+					: HOUR_MS / 1000;
 }
 
-void source_enrolled(struct source *source)
+void source_charge(struct source *source, enum source_allowance what)
 {
 	if (source)
-		source->device_tokens -= DEVICE;
+		source->allowed[what] -= ALLOWED;
 }
 
-void source_not_enrolled(struct source *source)
+void source_refund(struct source *source, enum source_allowance what)
 {
 	if (source)
-		source->device_tokens += DEVICE; /* the next refill cuts what is over the limit */
+		source->allowed[what] += ALLOWED; /* the next refill cuts what is over the limit */
 }
 
 struct source *sources_known(struct sources *s, uint64_t key)

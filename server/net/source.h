@@ -13,11 +13,21 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* What a source may do so often an hour. It is charged before the outcome is known, so that nobody gets more
+ * by asking for much at once. */
+enum source_allowance {
+	SOURCE_DEVICES, /* new ones */
+	SOURCE_GUESSES, /* wrong sign-in codes and keys */
+	SOURCE_ALLOWANCES
+};
+
 struct source_limits {
 	uint32_t handshakes_per_minute;
-	uint32_t new_devices_per_hour;
-	uint32_t at_once;            /* unauthenticated connections of a source, and */
-	uint32_t at_once_of_network; /* of strangers of one network */
+	uint32_t per_hour[SOURCE_ALLOWANCES];
+	uint32_t open;               /* connections of a source */
+	uint32_t at_once;            /* of them, whose device is not known yet, and */
+	uint32_t at_once_of_network; /* those of strangers of one network */
+	uint32_t penalty_ms;         /* so much is accrued: refuse; 0: never */
 	const struct exempt *exempt; /* borrowed; n_exempt of them */
 	size_t n_exempt;
 };
@@ -33,12 +43,14 @@ struct source {
 	uint64_t key; /* 0: free */
 	struct source
 		*network; /* counts strangers only; NULL: of a network itself, or there is no room for it */
+	uint32_t open;
 	uint32_t unauthenticated;
 	uint32_t successes;
-	int64_t handshake_tokens; /* in 60,000ths */
-	int64_t device_tokens;    /* in 3,600,000ths */
-	int64_t refilled;         /* monotonic ms */
-	int64_t penalty_until;    /* monotonic ms */
+	int64_t praised;                    /* when the last one was, in monotonic ms, as all times here */
+	int64_t handshake_tokens;           /* in 60,000ths */
+	int64_t allowed[SOURCE_ALLOWANCES]; /* in 3,600,000ths */
+	int64_t refilled;
+	int64_t penalty_until;
 };
 
 struct sources;
@@ -46,7 +58,6 @@ struct sources;
 /* Penalties of reliability.md 3.6, in ms. */
 #define PENALTY_MALFORMED 5000
 #define PENALTY_DEADLINE 10000
-#define PENALTY_REFUSE 15000 /* accrued more than this: refuse */
 #define PENALTY_MAX 600000
 
 struct sources *sources_new(const struct source_limits *); /* NULL without memory */
@@ -63,25 +74,44 @@ struct source *sources_find(struct sources *, const struct sockaddr *, int64_t n
 /* Has it done well lately? Then floods of strangers are no reason to refuse it. */
 bool source_trusted(const struct source *);
 
-/* A new connection: may it handshake? It then counts until source_leave. NULL source: yes. */
-bool source_enter(struct sources *, struct source *, int64_t now_ms);
+/* Is it an address without limits? */
+bool sources_exempts(const struct sources *, const struct sockaddr *);
+
+enum source_verdict {
+	SOURCE_WELCOME,
+	SOURCE_PENALTY, /* its faults are not over */
+	SOURCE_FULL,    /* too many connections */
+	SOURCE_CROWD,   /* too many whose device is not known yet */
+	SOURCE_NETWORK, /* the same, of its network */
+	SOURCE_RATE,    /* too many handshakes */
+};
+
+/* A new connection: may it handshake? If so it counts as unauthenticated until source_leave, and as open
+ * until source_close. NULL source: it may. */
+enum source_verdict source_enter(struct sources *, struct source *, int64_t now_ms);
 
 /* The connection is authenticated, or gone. stranger: the source was not trusted when it entered. */
 void source_leave(struct source *, bool stranger);
 
-/* It did well: penalties are forgiven, and after three the buckets are ten times as large (a site behind one
- * address). */
-void source_praise(struct source *);
+/* The connection is gone. */
+void source_close(struct source *);
+
+/* A handshake was completed: penalties are forgiven. */
+void source_forgive(struct source *);
+
+/* A device of it was given a lease. After three, and never an hour between them, the buckets are ten times as
+ * large (a site behind one address). A handshake alone is no merit: anybody can make one. */
+void source_praise(struct source *, int64_t now_ms);
 
 /* It misbehaved. */
 void source_punish(struct source *, int64_t ms, int64_t now_ms);
 
-/* May it bring in a new device now; and it did. */
-bool source_may_enrol(struct sources *, struct source *, int64_t now_ms);
-void source_enrolled(struct source *);
+/* The seconds after which it may do that once more; 0: now. */
+uint32_t source_wait(struct sources *, struct source *, enum source_allowance, int64_t now_ms);
 
-/* It did not after all. */
-void source_not_enrolled(struct source *);
+/* It does, so far as is known; and it did not after all. */
+void source_charge(struct source *, enum source_allowance);
+void source_refund(struct source *, enum source_allowance);
 
 /* The entry with a key, or NULL when it was forgotten meanwhile. */
 struct source *sources_known(struct sources *, uint64_t key);

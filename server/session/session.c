@@ -168,6 +168,7 @@ static enum session_event take_request(struct session *s, const uint8_t *bytes, 
 	wire_response response;
 	struct job *job = NULL;
 	int error = request_read(bytes, n, &request);
+	s->asked = true;
 	channel_done(&s->channel);
 	if (error) {
 		refuse_request(s, 0, error, now);

@@ -36,6 +36,7 @@ struct session {
 	bool payload_waits;
 	unsigned owed;              /* jobs at the lane */
 	unsigned long long greeted; /* batches committed when the client was greeted, or answered since */
+	bool asked;                 /* a request came */
 	int error;                  /* why it closes; 0: the client went */
 };
 

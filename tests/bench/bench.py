@@ -48,6 +48,7 @@ LIMITS = {
     "new_devices_per_source": 100000000,
     "requests_per_device": 100000000,
     "releases_per_device": 1000000,
+    "connections_per_source": 1000000,
     "unauthenticated_per_source": 100000,
     "unauthenticated_per_network": 100000,
     "idle_seconds": 600,

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import select
 import socket
 import struct
 import time
@@ -12,7 +13,7 @@ import pytest
 from harness import PRODUCT, SANITIZED, Machine, Vendor, run, wait_for
 from wire import PREAMBLE, Client, Refused, pb, vendor_id
 
-REQUEST_LIMIT = 160
+REQUEST_LIMIT, CODE_LIMIT, SIGNIN_NEEDED, SIGNIN_REFUSED = 160, 161, 115, 116
 
 
 def key_of(vendor):
@@ -43,6 +44,11 @@ def closed(sock, seconds=8):
 
 def connect(host):
     return socket.create_connection(("127.0.0.1", host.port), timeout=10)
+
+
+def journal(host, **fields):
+    """Is there a line of the host's log with these?"""
+    return any(all(f"{key}={value}" in line for key, value in fields.items()) for line in host.log.read_text().splitlines())
 
 
 @pytest.fixture
@@ -402,3 +408,122 @@ def rejected(host, reason):
     """Requests refused before they went to the store."""
     text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
     return int(re.search(rf'^muster_requests_rejected_total\{{reason="{reason}"\}} (\d+)', text, re.MULTILINE).group(1))
+
+
+def turned_away(host, reason):
+    """Connections refused by a limit."""
+    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
+    return int(re.search(rf'^muster_connections_rejected_total\{{reason="{reason}"\}} (\d+)', text, re.MULTILINE).group(1))
+
+
+def come_from(host, address):
+    return socket.create_connection(("127.0.0.1", host.port), timeout=10, source_address=(address, 0))
+
+
+def refusals(*crowd):
+    """How many were refused, politely, at once; for the others the host waits for a hello."""
+    time.sleep(0.5)
+    return sum(bool(select.select([sock], [], [], 0)[0]) and sock.recv(8)[:7] == b"MUST\x01\x01\x02" for sock in crowd)
+
+
+@pytest.mark.parametrize("key,most,reason,addresses", [
+    ("unauthenticated_per_source = 5", 5, "source", "127.9.1.1"), ("unauthenticated_per_network = 5", 5, "network", "127.9.1.{}"),
+    ("connections_per_source = 5", 5, "open", "127.9.1.1"), ("handshakes_per_source = 5", 5, "rate", "127.9.1.1"),
+    ("max_unauthenticated = 5", 5, "early", "127.9.{}.1"), ("max_connections = 5", 5, "limit", "127.9.{}.1"),
+    ("handshakes_per_second = 1", 1, "budget", "127.9.{}.1")])
+def test_each_limit_refuses_politely_and_says_so(hosts, key, most, reason, addresses):
+    """By metric and log, with the address; and a neighbour's address is not held responsible."""
+    host = hosts(config=f"[limits]\n{key}\n").start()
+    crowd = [come_from(host, addresses.format(i + 1)) for i in range(20)]
+    refused = refusals(*crowd)
+    assert 20 - most <= refused < 20, host.log.read_text()
+    assert turned_away(host, reason) == refused
+    assert wait_for(lambda: journal(host, address="127.9.", detail=reason), what="the line")
+    if reason in ("source", "network", "open", "rate"):
+        assert refusals(come_from(host, "127.10.1.1")) == 0
+
+
+def test_faults_add_up_to_a_penalty(hosts, vendor):
+    """More than 15 seconds of them, and the address is refused until they are over; with penalty_seconds = 0 it never is."""
+    for config, refused in (("", 1), ("[limits]\npenalty_seconds = 0\n", 0)):
+        host = hosts(config=config, state=f"host{refused}").start()
+        for _ in range(4):
+            sock = come_from(host, "127.9.1.1")
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert closed(sock) == b""
+        assert refusals(come_from(host, "127.9.1.1")) == refused
+        assert turned_away(host, "penalty") == refused and journal(host, detail="penalty") == bool(refused)
+        assert refusals(come_from(host, "127.9.1.2")) == 0
+
+
+def test_handshakes_alone_earn_no_trust(hosts, vendor):
+    """Anybody can make one. Leases do: after three, an address has ten times the room."""
+    host = hosts(config="[limits]\nunauthenticated_per_source = 5\n").start()
+    host.install(vendor)
+
+    def room():
+        crowd = [connect(host) for _ in range(20)]
+        refused = refusals(*crowd)
+        for sock in crowd:
+            sock.close()
+        assert wait_for(lambda: opened(host) == 0, what="all of them gone")
+        return 20 - refused
+
+    for _ in range(5):
+        Client(host.port, key_of(vendor)).connect().close()
+    assert room() == 5
+    for _ in range(3):
+        assert serves(host, vendor)
+    assert wait_for(lambda: opened(host) == 0, what="all of them gone")
+    assert room() == 20
+
+
+def test_who_asks_nothing_is_closed(hosts, vendor):
+    """The first request is due as the handshake is; an idle connection is one that has asked."""
+    host = hosts(config="[limits]\nidle_seconds = 600\n").start()
+    host.install(vendor)
+    silent = Client(host.port, key_of(vendor)).connect()
+    asked = Client(host.port, key_of(vendor)).connect()
+    asked.activate()
+    begin = time.monotonic()
+    assert closed(silent.socket, 12) == b"" and time.monotonic() - begin < 8
+    assert faults(host) == {"TIMEOUT": 1}
+    assert asked.activate().status.code == 0
+
+
+def test_one_address_guesses_so_many_codes(hosts, vendor):
+    """Whoever it says it is, and from however many devices; right codes cost nothing, and others are served."""
+    host = hosts(config="[limits]\nwrong_codes_per_source = 3\n").start()
+    host.serve(vendor, f"id=cad-user,product={PRODUCT},model=user,quantity=5")
+    for name in ("ann@fjord.example", "bob@fjord.example"):
+        host.ctl("user", "add", name)
+        host.ctl("assign", "--product", PRODUCT, "--user", name)
+
+    def sign_in(name, code, address="127.0.0.1"):
+        client = Client(host.port, key_of(vendor)).connect()
+        request = pb.Request(id=1, sign_in=pb.SignIn(
+            once=pb.Once(token=os.urandom(16)), device=client.request([PRODUCT]).activate.device,
+            want=pb.Want(product=PRODUCT, user=name), code=code))
+        response = client.call(request)
+        return response.status.code or response.answer.results[0].status.code, response.status.retry_after
+
+    code = host.items("user", "signin-code", "ann@fjord.example")[0]["code"]
+    wrong = host.items("user", "signin-code", "bob@fjord.example")[0]["code"]
+    assert sign_in("ann@fjord.example", code) == (0, 0)
+    for i in range(3):
+        assert sign_in(f"nobody{i}@fjord.example", wrong)[0] == SIGNIN_REFUSED
+    held, wait = sign_in("bob@fjord.example", wrong)
+    assert held == CODE_LIMIT and 1000 < wait <= 1201
+    assert rejected(host, "codes") == 1 and journal(host, code="CODE_LIMIT")
+    assert Client(host.port, key_of(vendor)).connect().activate().status.code == SIGNIN_NEEDED
+
+
+def test_a_new_budget_is_full(hosts):
+    """Whoever comes right after it was changed is let in: a reload must not shut the door for half a second."""
+    host = hosts(config="[limits]\nhandshakes_per_second = 2\n").start()
+    first = come_from(host, "127.9.1.1")
+    host.extra = "[limits]\nhandshakes_per_second = 100000\n"
+    host.write_config()
+    host.process.send_signal(1)
+    assert wait_for(lambda: "configuration reloaded" in host.log.read_text())
+    assert refusals(come_from(host, "127.9.1.1"), first) == 0

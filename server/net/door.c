@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "door.h"
+
+#define FIRST_CHANCE (DOOR_DRAWS * 3 / 10)
+#define COST 1000 /* of a handshake: with a rate a second, a millisecond adds the rate itself */
+
+bool door_drops(uint32_t unauthenticated, uint32_t limit, uint32_t draw)
+{
+	uint32_t half = limit / 2;
+	if (unauthenticated >= limit)
+		return true;
+	if (unauthenticated < half)
+		return false;
+	uint64_t more = (uint64_t)(DOOR_DRAWS - FIRST_CHANCE) * (unauthenticated - half) / (limit - half);
+	return draw < FIRST_CHANCE + more;
+}
+
+void budget_fill(struct budget *b, uint32_t rate, int64_t now_ms)
+{
+	b->tokens = (int64_t)rate * COST;
+	b->refilled = now_ms;
+}
+
+bool budget_spend(struct budget *b, uint32_t rate, bool stranger, int64_t now_ms)
+{
+	int64_t full = (int64_t)rate * COST;
+	int64_t elapsed = now_ms - b->refilled;
+	if (elapsed > 0)
+		b->refilled = now_ms;
+	b->tokens += elapsed < 0 ? 0 : rate * (elapsed > COST ? COST : elapsed);
+	if (b->tokens > full)
+		b->tokens = full;
+	int64_t least = stranger ? full / 2 : COST;
+	if (b->tokens < (least > COST ? least : COST))
+		return false;
+	b->tokens -= COST;
+	return true;
+}

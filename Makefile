@@ -98,7 +98,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test sim faults pid1 powercut check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test sim faults pid1 powercut flood check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -285,6 +285,13 @@ powercut: all
 	sh packaging/deps.sh install power
 	MUSTER_BUILD=$(abspath $(O)) CUTS=$(CUTS) $(PYTHON) -m pytest -q -s -rs --tb=short -p no:cacheprovider tests/power
 
+# Strangers who crowd the door for long.
+FLOOD_SECONDS ?= 300
+flood: all $(BENCH)
+	sh packaging/deps.sh install test
+	MUSTER_BUILD=$(abspath $(O)) FLOOD_SECONDS=$(FLOOD_SECONDS) $(PYTHON) -m pytest -q -s -rs --tb=short -p no:cacheprovider \
+		tests/system/test_flood.py
+
 # --- benchmarks ---
 
 bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
@@ -363,6 +370,7 @@ help:
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500); a seed that breaks a rule says how to see it again'
 	@echo 'faults   every allocation and call of the disk fails in turn, once and for good (FAULT_STRIDE=1)'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'
+	@echo 'flood    strangers crowd the door of a real host (FLOOD_SECONDS=300)'
 	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'

@@ -11,7 +11,8 @@ import pytest
 from harness import PRODUCT, SANITIZED
 from wire import Client, Device, pb
 
-MANY = "[limits]\nnew_devices_per_source = 100000\nhandshakes_per_source = 100000\n"
+MANY = ("[limits]\nnew_devices_per_source = 100000\nhandshakes_per_source = 100000\nrequests_per_device = 100000\n"
+        "releases_per_device = 100000\n")
 PLACES = 100
 WORKERS = 4
 MACHINES = 100 if SANITIZED else 250  # of each worker
@@ -42,10 +43,16 @@ class Crowd:
         for worker in self.workers:
             worker.start()
 
+    def come(self, device):
+        """A connection that stays, which one that asks nothing does not."""
+        client = Client(self.port, self.key, device, timeout=30).connect()
+        client.call(pb.Request(id=1, ping=pb.Ping()))
+        return client
+
     def work(self, seed, devices):
         chance, codes, failure, last = random.Random(seed), collections.Counter(), None, {}
         try:
-            clients = [Client(self.port, self.key, device, timeout=30).connect() for device in devices]
+            clients = [self.come(device) for device in devices]
             self.ready.wait(60)
             self.go.wait(60)
             while not self.stop.is_set():

@@ -14,10 +14,10 @@
 
 #include "broker.h"
 #include "error.h"
+#include "place.h"
 #include "rfc3339.h"
 
 #define PIECE 65536
-#define STAMP 16
 
 /* What is known before anything is changed. */
 struct restoring {
@@ -51,6 +51,7 @@ static void look_at_old(struct restoring *p)
 {
 	struct store *store;
 	struct listing meta = {.kind = LIST_META};
+	place_finish(p->order->database);
 	p->there = access(p->order->database, F_OK) == 0;
 	if (!p->there || store_file_open(p->order->database, &store))
 		return;
@@ -203,88 +204,24 @@ static int prepare(struct restoring *p, const char *path)
 	return error ? error : store_file_settle(path);
 }
 
-static void remove_all(const char *database)
-{
-	static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-	char path[PATH_MAX + 16];
-	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", database, tails[i]);
-		unlink(path);
-	}
-}
-
-/* A log beside the old database must not be taken for the new one's: it is brought in, or kept aside with
- * it. */
-static int put_log_aside(const struct restoring *p, const char *aside)
-{
-	static const char *const tails[] = {"-wal", "-shm", "-journal"};
-	char from[PATH_MAX + 16];
-	char to[PATH_MAX + 16];
-	if (p->readable && store_file_settle(p->order->database) == 0)
-		return 0;
-	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
-		snprintf(from, sizeof(from), "%s%s", p->order->database, tails[i]);
-		snprintf(to, sizeof(to), "%s%s", aside, tails[i]);
-		if (rename(from, to) && errno != ENOENT)
-			return E_IO;
-	}
-	return 0;
-}
-
-static void dated(const char *path, int64_t now, char *out, size_t room)
-{
-	char stamp[STAMP + 1];
-	time_t seconds = (time_t)now;
-	struct tm tm;
-	gmtime_r(&seconds, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(out, room, "%s.before-restore-%s", path, stamp);
-	for (int i = 2; access(out, F_OK) == 0 && i < 100; i++)
-		snprintf(out, room, "%s.before-restore-%s-%d", path, stamp, i);
-}
-
-/* The old file gets a second name, and then loses its first to the new one: at no instant is there none. */
-static int swap(const char *fresh, const char *path, const char *aside)
-{
-	if (aside[0] && link(path, aside))
-		return E_IO;
-	return rename(fresh, path) ? E_IO : 0;
-}
-
 static int put_key(struct restoring *p)
 {
 	if (!p->key || strcmp(p->key->id, p->own) == 0)
 		return 0;
 	if (access(p->key_path, F_OK) == 0) {
-		dated(p->key_path, p->order->now, p->kept_key, sizeof(p->kept_key));
+		place_dated(p->key_path, "before-restore", p->order->now, p->kept_key, sizeof(p->kept_key));
 		if (link(p->key_path, p->kept_key))
 			return E_IO;
 	}
 	return host_key_save(p->key_path, p->key);
 }
 
-/* Root restores for the daemon's user. */
 static void give_to_owner(const struct restoring *p)
 {
 	char lock[PATH_MAX];
 	snprintf(lock, sizeof(lock), "%s/lock", p->order->folder);
 	const char *const all[] = {p->order->database, p->kept, p->key_path, p->kept_key, lock};
-	struct stat st;
-	if (geteuid() != 0 || stat(p->order->folder, &st))
-		return;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		int ignored = all[i][0] ? lchown(all[i], st.st_uid, st.st_gid) : 0;
-		(void)ignored;
-	}
-}
-
-static int sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = fd < 0 || fsync(fd) ? E_IO : 0;
-	if (fd >= 0)
-		close(fd);
-	return error;
+	place_give(p->order->folder, all, sizeof(all) / sizeof(all[0]));
 }
 
 static int execute(struct restoring *p)
@@ -292,21 +229,19 @@ static int execute(struct restoring *p)
 	char fresh[PATH_MAX];
 	if (snprintf(fresh, sizeof(fresh), "%s.restoring", p->order->database) >= (int)sizeof(fresh))
 		return E_CANNOT_CREATE;
-	remove_all(fresh);
+	place_remove(fresh);
 	int error = prepare(p, fresh);
 	if (!error && p->there)
-		dated(p->order->database, p->order->now, p->kept, sizeof(p->kept));
+		place_dated(p->order->database, "before-restore", p->order->now, p->kept, sizeof(p->kept));
 	/* The key first: a host with new keys on the old ledger serves nothing, and does no harm. */
 	if (!error)
 		error = put_key(p);
-	if (!error && p->there)
-		error = put_log_aside(p, p->kept);
+	if (!error && p->readable)
+		store_file_settle(p->order->database); /* else its log is kept with it */
 	if (!error)
-		error = swap(fresh, p->order->database, p->kept);
-	if (!error)
-		error = sync_folder(p->order->folder);
+		error = place_swap(fresh, p->order->database, p->kept);
 	if (error)
-		remove_all(fresh);
+		place_remove(fresh);
 	give_to_owner(p);
 	return error;
 }

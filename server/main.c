@@ -32,6 +32,7 @@
 #include "log.h"
 #include "net.h"
 #include "offline.h"
+#include "place.h"
 #include "state_dir.h"
 #include "store.h"
 #include "timekeeper.h"
@@ -120,7 +121,9 @@ static int open_store(struct daemon *d)
 	/* What SQLite may have to undo of a large change lies beside the database, not in a shared /var/tmp.
 	 */
 	setenv("SQLITE_TMPDIR", config_text(d->config, CONFIG_SERVER_STATE_DIR), 0);
-	int error = store_open(url, &d->store);
+	int error = d->store_path[0] ? place_finish(d->store_path) : 0;
+	if (!error)
+		error = store_open(url, &d->store);
 	if (!error)
 		error = broker_open(&d->broker, d->store, d->key, &d->counters);
 	d->broker_open = !error;
@@ -513,11 +516,13 @@ static int run(struct daemon *d)
 
 static int usage(FILE *out, int code)
 {
-	fprintf(out, "Usage: musterd [--config FILE] [--check-config] [--version]\n"
-		     "       musterd [--config FILE] --restore FILE [--force] [--dry-run] [--with-key]\n"
-		     "       musterd --verify-backup FILE\n"
-		     "The activation host. Keys of the configuration: musterd.conf(5). Backups are easier\n"
-		     "with 'musterctl backup' and 'musterctl restore', which run these.\n");
+	fprintf(out,
+		"Usage: musterd [--config FILE] [--check-config] [--version]\n"
+		"       musterd [--config FILE] --restore FILE [--force] [--dry-run] [--with-key]\n"
+		"       musterd --verify-backup FILE\n"
+		"       musterd --repair DATABASE [--dry-run]\n"
+		"The activation host. Keys of the configuration: musterd.conf(5). All but the first are\n"
+		"easier with 'musterctl backup', 'restore' and 'doctor', which run these.\n");
 	return code;
 }
 
@@ -533,12 +538,17 @@ static void hide_memory(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
-		{"restore", required_argument, NULL, 'r'}, {"verify-backup", required_argument, NULL, 'b'},
-		{"force", no_argument, NULL, 'f'},         {"dry-run", no_argument, NULL, 'n'},
-		{"with-key", no_argument, NULL, 'w'},      {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"check-config", no_argument, NULL, 'k'},
+						{"restore", required_argument, NULL, 'r'},
+						{"verify-backup", required_argument, NULL, 'b'},
+						{"repair", required_argument, NULL, 'd'},
+						{"force", no_argument, NULL, 'f'},
+						{"dry-run", no_argument, NULL, 'n'},
+						{"with-key", no_argument, NULL, 'w'},
+						{"version", no_argument, NULL, 'v'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	static struct daemon d = {.lock = -1, .config_lock = PTHREAD_MUTEX_INITIALIZER};
 	struct offline offline = {NULL};
 	bool check_only = false;
@@ -552,6 +562,8 @@ int main(int argc, char **argv)
 			offline.restore = optarg;
 		else if (option == 'b')
 			offline.verify = optarg;
+		else if (option == 'd')
+			offline.repair = optarg;
 		else if (option == 'f')
 			offline.force = true;
 		else if (option == 'n')
@@ -575,7 +587,7 @@ int main(int argc, char **argv)
 	int error = config_load(d.config_path, &d.config);
 	if (error)
 		return exit_code(error);
-	bool files = offline.restore || offline.verify;
+	bool files = offline.restore || offline.verify || offline.repair;
 	int code = check_only ? 0 : files ? offline_run(&offline, d.config) : run(&d);
 	config_free(d.config);
 	return code;

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "repair.h"
 #include "restore.h"
 #include "state_dir.h"
 
@@ -117,7 +118,57 @@ static int restore(const struct offline *o, const struct config *config)
 	return code;
 }
 
+/* --- repairing --- */
+
+/* A refusal that still tells what was found. */
+static int refuse_damaged(int code, const char *detail, json_t *report)
+{
+	const struct error_row *row = error_row(code);
+	json_t *error = json_pack("{s:s, s:s, s:s, s:s, s:{}}", "code", row->name, "text", row->text,
+				  "remedy", row->remedy, "detail", detail, "numbers");
+	if (report)
+		json_object_set_new(report, "error", error);
+	else
+		json_decref(error);
+	return report ? print(report, row->exit) : refuse(code, detail, NULL);
+}
+
+static int repair(const struct offline *o)
+{
+	char folder[PATH_MAX];
+	char what[PATH_MAX];
+	char actor[32];
+	char detail[BACKUP_DETAIL] = "";
+	struct clock clock = clock_system();
+	struct stat st;
+	json_t *report = NULL;
+	int lock;
+	if (stat(o->repair, &st) || !S_ISREG(st.st_mode) ||
+	    snprintf(folder, sizeof(folder), "%s", o->repair) >= (int)sizeof(folder))
+		return refuse(E_IO, o->repair, NULL);
+	char *slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	else
+		strcpy(folder, ".");
+	umask(077);
+	int error = state_dir_open(folder, &lock, what);
+	if (error) {
+		what[BACKUP_DETAIL - 1] = 0;
+		return refuse(error, what, NULL);
+	}
+	snprintf(actor, sizeof(actor), "uid:%u", (unsigned)getuid());
+	struct repair_order order = {.database = o->repair,
+				     .folder = folder,
+				     .dry_run = o->dry_run,
+				     .now = clock_wall(&clock),
+				     .actor = actor};
+	error = repair_run(&order, &report, detail);
+	close(lock);
+	return error ? refuse_damaged(error, detail, report) : print(report, 0);
+}
+
 int offline_run(const struct offline *o, const struct config *config)
 {
-	return o->verify ? verify(o->verify) : restore(o, config);
+	return o->verify ? verify(o->verify) : o->repair ? repair(o) : restore(o, config);
 }

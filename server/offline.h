@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What musterd does with backup files while it does not serve: restore one, tell whether one is good. */
+/* What musterd does while it does not serve: restore a backup, tell whether one is good, repair a database.
+ */
 #ifndef SERVER_OFFLINE_H
 #define SERVER_OFFLINE_H
 
@@ -10,6 +11,7 @@
 struct offline {
 	const char *restore; /* a file; NULL: not asked for */
 	const char *verify;
+	const char *repair; /* a database */
 	bool force;
 	bool dry_run;
 	bool with_key; /* the passphrase is the first line of standard input */

@@ -23,7 +23,7 @@
 #define IDLE_SECONDS 10u
 #define LAST_ANSWERS_MS 500 /* at a stop */
 #define MEMORY_MAX ((size_t)32768)
-#define REFUSALS_A_MINUTE 20
+#define REFUSALS_A_MINUTE 30
 #define CHANGES_PATH "/v1/changes"
 #define LARGE_BODIES_MAX 2 /* at once; others may send what fits into LIMIT_TOKEN */
 #define OFFLINE_PATH "/v1/offline/answer"

@@ -2,6 +2,7 @@
 /* What happens to the host as a whole: backups, and that it retires or comes back. */
 #include "broker.h"
 #include "error.h"
+#include "mend.h"
 #include "rfc3339.h"
 #include "timekeeper.h"
 
@@ -29,6 +30,8 @@ int host_event_run(struct broker *b, struct job *job, int64_t now)
 	int64_t retired = atomic_load(&b->retired);
 	if (job->event == HOST_CLOCK_ACCEPTED)
 		return accept_clock(b, job, now);
+	if (job->event == HOST_MENDED)
+		return mend_run(b, job, now);
 	if (job->event == HOST_RETIRED)
 		job->event_time = retired ? retired : now;
 	if (job->event == HOST_RETURNED)
@@ -45,6 +48,8 @@ void host_event_done(struct broker *b, const struct job *job)
 {
 	if (job->event == HOST_CLOCK_ACCEPTED && job->code == 0 && b->time)
 		timekeeper_accept(b->time);
+	else if (job->event == HOST_MENDED)
+		mend_done(b);
 	else if (job->event != HOST_BACKED_UP && job->code == 0)
 		atomic_store(&b->retired, job->event_time);
 }

@@ -14,6 +14,7 @@
 #include "ratchet.h"
 #include "words.h"
 
+struct mending;
 struct orders;
 struct why;
 struct replay;
@@ -40,7 +41,7 @@ enum job_kind {
 	JOB_SWEEP,
 };
 
-enum host_event { HOST_BACKED_UP, HOST_RETIRED, HOST_RETURNED, HOST_CLOCK_ACCEPTED };
+enum host_event { HOST_BACKED_UP, HOST_RETIRED, HOST_RETURNED, HOST_CLOCK_ACCEPTED, HOST_MENDED };
 
 /* One product of a request, and what came of it. */
 struct job_line {
@@ -108,10 +109,12 @@ struct job {
 	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
 	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
 	bool vendor_strict;
-	struct replay *replay; /* the answer is remembered; borrowed; NULL: it is not */
-	enum host_event event; /* JOB_HOST */
-	int64_t event_time;    /* HOST_BACKED_UP: of the copy */
-	json_t *event_detail;  /* JOB_HOST, JOB_NOTE: for the audit log; owned by the job; NULL: none */
+	struct replay *replay;   /* the answer is remembered; borrowed; NULL: it is not */
+	enum host_event event;   /* JOB_HOST */
+	int64_t event_time;      /* HOST_BACKED_UP: of the copy */
+	bool indexes;            /* HOST_MENDED: make them anew, too */
+	struct mending *mending; /* HOST_MENDED: what came of it; borrowed */
+	json_t *event_detail;    /* JOB_HOST, JOB_NOTE: for the audit log; owned by the job; NULL: none */
 
 	/* what came of it */
 	int code;               /* 0, or why nothing was done */

@@ -195,6 +195,13 @@ static const struct command_option retire_options[] = {
 	CHANGE_OPTION_YES,
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option doctor_options[] = {
+	{"repair", NULL, "make anew what can be: indexes, counts; take out rows whose owner is gone", 0},
+	{"database", "FILE", "of a stopped daemon: what can be read of this damaged file goes into a new one", 0},
+	{"dry-run", NULL, "only tell what would be repaired", 0},
+	CHANGE_OPTION_YES,
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option restore_options[] = {
 	{"config", "FILE", "the daemon's configuration (/etc/muster/musterd.conf)", 0},
 	{"with-key", NULL, "restore the host's keys, too", 0},
@@ -459,7 +466,7 @@ static const struct command commands[] = {
 	{"dns withdraw", "", 0, 0, "take this host's record out of DNS", dns_options, dns_withdraw_run},
 	{"dns check", "", 0, 0, "call every host that DNS names: dead, wrong or rogue ones show", dns_list_options,
 	 dns_check_run},
-	{"doctor", "", 0, 0, "let the daemon examine itself", NULL, doctor_run},
+	{"doctor", "", 0, 0, "let the daemon examine itself; make anew what it finds broken", doctor_options, doctor_run},
 	{"why", "DEVICE [PRODUCT]", 1, 2, "show by which rules a device is refused or served, and what to do", why_options,
 	 why_run},
 	EXPLAIN_COMMAND,

@@ -47,8 +47,15 @@ static int step(sqlite3 *db, int index)
 		(void)ignored;
 		return error;
 	}
-	log_event(EVENT_STORE_MIGRATED, LOG_TEXT(OBJECT, migrations[index].name));
 	return 0;
+}
+
+static int step_and_tell(sqlite3 *db, int index)
+{
+	int error = step(db, index);
+	if (!error)
+		log_event(EVENT_STORE_MIGRATED, LOG_TEXT(OBJECT, migrations[index].name));
+	return error;
 }
 
 int migrate_check(sqlite3 *db)
@@ -73,6 +80,19 @@ int migrate_older(sqlite3 *db, bool *ret)
 	return error;
 }
 
+int migrate_as_of(sqlite3 *db, int version)
+{
+	int error = 0;
+	for (int i = 0; i < version && i < MIGRATIONS && !error; i++)
+		error = step(db, i);
+	return error;
+}
+
+int migrate_version(sqlite3 *db, int *ret)
+{
+	return pragma(db, "PRAGMA user_version", ret);
+}
+
 int migrate(sqlite3 *db)
 {
 	int version;
@@ -80,6 +100,6 @@ int migrate(sqlite3 *db)
 	if (!error)
 		error = pragma(db, "PRAGMA user_version", &version);
 	for (int i = error ? MIGRATIONS : version; i < MIGRATIONS && !error; i++)
-		error = step(db, i);
+		error = step_and_tell(db, i);
 	return error;
 }

@@ -20,4 +20,10 @@ int migrate_older(sqlite3 *db, bool *ret);
  */
 int migrate(sqlite3 *db);
 
+/* Make the schema of a version in an empty database, which other rows are copied into. E_INTERNAL. */
+int migrate_as_of(sqlite3 *db, int version);
+
+/* The version of its schema. E_INTERNAL. */
+int migrate_version(sqlite3 *db, int *ret);
+
 #endif

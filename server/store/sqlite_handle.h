@@ -92,6 +92,10 @@ int sqlite_page(struct store *, const struct listing *, row_function *, void *co
 int sqlite_check(struct store *, int64_t now, finding_function *, void *context);
 int sqlite_devices(struct store *, int64_t *ret);
 
+/* Making anew what follows from the rest. */
+int sqlite_orphans(struct store *, mend_function *, void *context);
+int sqlite_mend(struct store *, bool indexes, mend_function *, void *context);
+
 /* store_copy. */
 int sqlite_copy(struct store *, const char *path, copy_step *, void *context);
 

@@ -349,10 +349,21 @@ struct integrity {
 	void *context;
 };
 
+/* What making the indexes anew puts right: they do not fit their tables, which are whole. */
+static bool is_of_index(const char *line)
+{
+	static const char *const marks[] = {" missing from index ", "wrong # of entries in index ",
+					    "non-unique entry in index "};
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strstr(line, marks[i]))
+			return true;
+	return false;
+}
+
 static int tell_damage(const char *line, void *context)
 {
 	struct integrity *i = context;
-	i->finding(E_STORE_CORRUPT, line, i->context);
+	i->finding(is_of_index(line) ? E_INDEX_BROKEN : E_STORE_CORRUPT, line, i->context);
 	return 0;
 }
 

@@ -199,6 +199,16 @@ int store_copy(struct store *store, const char *path, copy_step *step, void *con
 	return store->ops->copy ? store->ops->copy(store, path, step, context) : E_CONFIG_INVALID;
 }
 
+int store_orphans(struct store *store, mend_function *show, void *context)
+{
+	return store->ops->orphans ? store->ops->orphans(store, show, context) : 0;
+}
+
+int store_mend(struct store *store, bool indexes, mend_function *show, void *context)
+{
+	return store->ops->mend ? store->ops->mend(store, indexes, show, context) : 0;
+}
+
 void store_interrupt(struct store *store)
 {
 	if (store->ops->interrupt)

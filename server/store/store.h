@@ -182,6 +182,21 @@ typedef int row_function(const struct row *, void *context);
 /* A finding of store_check, for people. */
 typedef void finding_function(int code, const char *text, void *context);
 
+/* What store_mend has put right, or would. */
+enum mend_kind { MEND_ORPHANS, MEND_INDEXES, MEND_COUNT };
+
+struct mended {
+	enum mend_kind kind;
+	const char *what; /* the table; MEND_COUNT: the grant or product; borrowed until the call returns */
+	int64_t rows;     /* MEND_ORPHANS: without their owner */
+	int32_t bucket;   /* MEND_COUNT: enum bucket_kind, or one more: who wait for a seat */
+	int32_t day;
+	int64_t had;
+	int64_t is;
+};
+
+typedef void mend_function(const struct mended *, void *context);
+
 /* Called while a copy is made, with bytes; anything but 0 stops it and is its result. */
 typedef int copy_step(int64_t done, int64_t total, void *context);
 
@@ -190,7 +205,7 @@ struct store {
 };
 
 struct store_ops {
-	unsigned version; /* of this table: 2 */
+	unsigned version; /* of this table: 3 */
 	const char *name;
 	int (*reader)(struct store *, struct store **ret);
 	void (*close)(struct store *);
@@ -208,6 +223,9 @@ struct store_ops {
 	int (*devices)(struct store *, int64_t *ret);
 	int (*copy)(struct store *, const char *path, copy_step *, void *context); /* may be NULL */
 	void (*interrupt)(struct store *); /* may be NULL: nothing takes long */
+	/* Both may be NULL: it cannot get so far. */
+	int (*orphans)(struct store *, mend_function *, void *context);
+	int (*mend)(struct store *, bool indexes, mend_function *, void *context);
 };
 
 /*
@@ -254,6 +272,16 @@ int store_page(struct store *, const struct listing *, row_function *, void *con
 /* Integrity of the backend, every kept count against a recount, the audit chain: each fault is one finding.
  */
 int store_check(struct store *, int64_t now, finding_function *, void *context);
+
+/* Rows whose device, user or group is not on record, table by table; on any handle. */
+int store_orphans(struct store *, mend_function *, void *context);
+
+/*
+ * Inside of a transaction, make anew what follows from the rest: the indexes when that is asked for, and
+ * every kept count; and take out the rows whose owner is gone. Each thing that is put right is shown. The
+ * audit log is not touched. E_STORE_CORRUPT: the tables themselves are damaged; undo it.
+ */
+int store_mend(struct store *, bool indexes, mend_function *, void *context);
 
 /*
  * Show the audit log and its checkpoints to a check, of which the ledger and the hosts that have served it

@@ -292,7 +292,7 @@ static void sqlite_stop(struct store *store)
 }
 
 static const struct store_ops sqlite_ops = {
-	.version = 2,
+	.version = 3,
 	.name = "sqlite",
 	.reader = sqlite_reader,
 	.close = sqlite_close,
@@ -309,4 +309,6 @@ static const struct store_ops sqlite_ops = {
 	.devices = sqlite_devices,
 	.copy = sqlite_copy,
 	.interrupt = sqlite_stop,
+	.orphans = sqlite_orphans,
+	.mend = sqlite_mend,
 };

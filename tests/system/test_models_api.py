@@ -57,6 +57,8 @@ class Site:
             return json.dumps({"requests": self.machine.done("request", PRODUCT)})
         if path.startswith("/v1/backup"):
             return "{}" if path == "/v1/backup" else None
+        if path == "/v1/doctor/repair":
+            return json.dumps({"dry_run": True})
         return json.dumps({"changes": [{"do": "user.add", "user": "eve"}]})
 
     def curl(self, method, path, role=None, body=None, socket=None):

@@ -53,6 +53,7 @@ test cmd:zsh zsh
 test cmd:fish fish
 test cmd:mandoc mandoc
 test cmd:journalctl systemd
+test cmd:strace strace
 pid1 cmd:mmdebstrap mmdebstrap
 pid1 cmd:systemd-nspawn systemd-container
 pid1 cmd:ip iproute2

@@ -137,7 +137,8 @@ static int open_store(struct daemon *d)
 	d->broker.voice.index = (unsigned)config_number(d->config, CONFIG_OFFLINE_INDEX);
 	d->broker.voice.days = (unsigned)config_number(d->config, CONFIG_OFFLINE_DAYS);
 	broker_started(&d->broker, wall(d), MUSTER_VERSION);
-	return 0;
+	error = atomic_load(&d->broker.fatal);
+	return error ? complain(error, url) : 0;
 }
 
 static struct net_limits limits_of(const struct config *c)

@@ -144,7 +144,8 @@ int broker_open(struct broker *, struct store *, const struct host_key *, struct
 void broker_close(struct broker *);
 
 /* While no lane runs: audit that the host has started or stops, and sign the audit log up to there. From the
- * start on, batches sign it again when enough is new. Failures are logged: serving goes before. */
+ * start on, batches sign it again when enough is new. Failures are logged: serving goes before, unless the
+ * store is done for (fatal). */
 void broker_started(struct broker *, int64_t now, const char *version);
 void broker_stopped(struct broker *, int64_t now, const char *version);
 

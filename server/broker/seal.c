@@ -134,6 +134,8 @@ static void tell(struct broker *b, int64_t now, const char *action, const char *
 		error = run_alone(b, now, NULL, version);
 	if (error)
 		log_event(EVENT_AUDIT_UNSIGNED, LOG_TEXT(OBJECT, action), LOG_CODE(error));
+	if (error == E_STORE_UNKNOWN || error == E_STORE_CORRUPT)
+		atomic_store(&b->fatal, error);
 }
 
 void broker_started(struct broker *b, int64_t now, const char *version)

@@ -122,6 +122,7 @@ int sqlite_handle_open(const char *path, bool writer, struct sqlite_store **ret)
 		error = set_up(s);
 	if (error) {
 		s->writer = false; /* a file that was refused is not marked, either */
+		s->broken = error == E_STORE_IO;
 		store_close(&s->store);
 		return error;
 	}
@@ -134,6 +135,16 @@ static int refuse_damage(const char *text, void *context)
 	(void)text;
 	(void)context;
 	return E_STORE_CORRUPT;
+}
+
+/*
+ * Where a sync has failed, the system may hold pages for written that are not, and no later sync tells. So
+ * what the log says is written into the database itself, and synced there, before anything is built upon it.
+ */
+static int write_log_anew(struct sqlite_store *s)
+{
+	static const char sql[] = "PRAGMA wal_checkpoint(TRUNCATE)";
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_error(s);
 }
 
 /* After a stop that was not clean the file is checked before it is trusted; kept closed state says which it
@@ -151,7 +162,8 @@ static int check_unclean(struct sqlite_store *s)
 	if (clean)
 		return 0;
 	log_event(EVENT_STORE_CHECKING);
-	return sqlite_look(s, "PRAGMA quick_check(1)", refuse_damage, NULL);
+	error = sqlite_look(s, "PRAGMA quick_check(1)", refuse_damage, NULL);
+	return error ? error : write_log_anew(s);
 }
 
 /* Without memory a transaction could not even be ended, had the statements not been made before. */
@@ -184,6 +196,7 @@ int store_sqlite_open(const char *path, struct store **ret)
 		error = mark_clean(s, false);
 	if (error) {
 		s->writer = false; /* nothing to mark clean */
+		s->broken = true;
 		store_close(&s->store);
 		return error;
 	}
@@ -221,8 +234,10 @@ static void sqlite_close(struct store *store)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
 	sqlite_rollback(store);
-	if (s->writer && !s->broken && s->db)
-		mark_clean(s, true);
+	if (s->writer && !s->broken && s->db && mark_clean(s, true))
+		s->broken = true;
+	if (s->broken && s->db) /* nothing that failed is tried again, not even a sync */
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	for (size_t i = 0; i < STMT_COUNT; i++)
 		sqlite3_finalize(s->statements[i]);
 	sqlite_records_close(s);

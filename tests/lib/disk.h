@@ -41,7 +41,8 @@ static struct {
 	bool for_good; /* and all after it */
 	int error;     /* SQLITE_IOERR or SQLITE_FULL */
 	long failures;
-	bool off; /* the power is gone: nothing works any more */
+	long changes; /* writes, truncations and syncs that were let through */
+	bool off;     /* the power is gone: nothing works any more */
 } disk;
 
 struct disk_file {
@@ -156,6 +157,7 @@ static int disk_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 a
 		disk_note(image, at, bytes, error ? (size_t)n / 2 : (size_t)n);
 	if (error)
 		return error;
+	disk.changes++;
 	return disk_under(f)->pMethods->xWrite(disk_under(f), bytes, n, at);
 }
 
@@ -167,6 +169,7 @@ static int disk_truncate(sqlite3_file *f, sqlite3_int64 size)
 		return error;
 	if (image)
 		disk_note(image, size, NULL, 0);
+	disk.changes++;
 	return disk_under(f)->pMethods->xTruncate(disk_under(f), size);
 }
 
@@ -177,6 +180,7 @@ static int disk_sync(sqlite3_file *f, int flags)
 	(void)flags;
 	if (!error && image)
 		disk_settle(image);
+	disk.changes += !error;
 	return error;
 }
 

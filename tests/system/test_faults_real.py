@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real daemon when the system fails its calls: strace answers in the disk's place. What a simulated disk shows call by call
+(tests/contract/test_store_disk) is shown here of the whole program, its threads, its exit and its restart."""
+import os
+import re
+import sqlite3
+import threading
+import time
+
+import pytest
+from harness import PRODUCT, wait_for
+from test_durability import stored_devices, vendor_key
+from wire import Client, Device
+
+CLIENTS = 6
+EIO_EXIT = 75  # of STORE_UNKNOWN: a unit starts it again
+STORE_FULL, STORE_IO, STORE_UNKNOWN = 70, 71, 74
+SYNCS = "fsync,fdatasync"
+
+
+class Failing:
+    """The host's calls under strace, some of which fail. The daemon stays our child (-D), and is run as always."""
+
+    def __init__(self, host, calls, fault, path="muster.db-wal"):
+        self.host, self.trace = host, host.dir / "strace.log"
+        self.trace.unlink(missing_ok=True)
+        host.wrapper = ["strace", "-D", "-f", "-qq", "-o", str(self.trace), "-P", str(host.state / path), "-e", f"trace={calls},pwrite64",
+                        "-e", f"inject={calls}:{fault}"]
+        host.env["ASAN_OPTIONS"] = "detect_leaks=0"  # which would trace, too
+
+    def lines(self):
+        return [line for line in self.trace.read_text().splitlines() if "+++" not in line and "---" not in line]
+
+    def injected(self):
+        return [i for i, line in enumerate(self.lines()) if "(INJECTED)" in line]
+
+    def over(self):
+        """The rest of the test has a disk that works."""
+        self.host.wrapper = []
+
+
+class Load(threading.Thread):
+    """Activates new devices one after the other, each on a connection of its own, and notes what each was told."""
+
+    def __init__(self, port, key):
+        super().__init__(daemon=True)
+        self.port, self.key = port, key
+        self.granted, self.unsure, self.codes = [], [], []
+        self.stop = False
+
+    def run(self):
+        end = time.monotonic() + 30
+        while not self.stop and time.monotonic() < end:
+            device, token = Device(), os.urandom(16)
+            try:
+                client = Client(self.port, self.key, device, timeout=5).connect()
+            except Exception:
+                return  # the host is gone
+            try:
+                response = client.call(client.request([PRODUCT], token=token))
+            except Exception:
+                self.unsure.append((device, token))
+                return
+            finally:
+                client.close()
+            self.codes.append(response.status.code)
+            result = response.answer.results[0] if response.answer.results else None
+            if response.status.code:
+                assert not result or not result.lease, "a lease with a refusal"
+                self.unsure.append((device, token))
+            else:
+                assert result.lease
+                self.granted.append(device)
+
+
+def loads(host, key, n=CLIENTS):
+    made = [Load(host.port, key) for _ in range(n)]
+    for load in made:
+        load.start()
+    return made
+
+
+def end(all_loads):
+    for load in all_loads:
+        load.stop = True
+    for load in all_loads:
+        load.join(timeout=20)
+        assert not load.is_alive()
+
+
+def asked_again(host, key, unsure):
+    """Whoever was not told asks again with the same number, and has one activation, whatever became of the first try."""
+    for device, token in unsure:
+        device.ratchet, device.counter = b"", 0
+        client = Client(host.port, key, device).connect()
+        response = client.call(client.request([PRODUCT], token=token))
+        client.close()
+        assert response.status.code == 0 and response.answer.results[0].lease
+    return {device.id for device, _ in unsure}
+
+
+@pytest.fixture
+def ready(host):
+    """Licensed, and stopped; its log beside the database is made anew by the next start."""
+    host.stop()
+    return host
+
+
+# Each thread's calls are counted by themselves; those of the start are few.
+@pytest.mark.parametrize("calls,nth", [(SYNCS, 8), (SYNCS, 25), (SYNCS, 60), ("pwrite64", 60), ("pwrite64", 150)])
+def test_a_commit_that_fails_ends_the_daemon(ready, vendor, calls, nth):
+    """The n-th sync, or write, of the log fails under load: the daemon ends by itself and never tries it again; nobody whose
+    commit failed was given a lease; everybody who was is there after the restart."""
+    host, key = ready, vendor_key(vendor)
+    failing = Failing(host, calls, f"error=EIO:when={nth}")
+    host.start()
+    busy = loads(host, key)
+    assert host.process.wait(timeout=15) == EIO_EXIT
+    end(busy)
+    log = host.log.read_text()
+    assert "STORE_UNKNOWN" in log, log
+    hits = failing.injected()
+    assert hits
+    after = failing.lines()[hits[0] + 1:]
+    assert not [line for line in after if re.search(r"\b(fsync|fdatasync|pwrite64)\(", line)], after[:5]
+    granted = {device.id for load in busy for device in load.granted}
+    unsure = [pair for load in busy for pair in load.unsure]
+    codes = {code for load in busy for code in load.codes}
+    assert unsure and codes <= {0, STORE_UNKNOWN, STORE_IO, 9}, codes
+    failing.over()
+    host.start()
+    assert granted <= stored_devices(host)
+    again = asked_again(host, key, unsure)
+    assert granted | again == stored_devices(host) and host.count() == len(granted | again)
+    host.healthy()
+
+
+@pytest.mark.parametrize("calls,nth", [(SYNCS, 1), (SYNCS, 2), (SYNCS, 3), ("pwrite64", 1), ("pwrite64", 8)])
+def test_a_call_that_fails_at_the_start(ready, vendor, calls, nth):
+    """It does not come up to refuse all and everybody: it ends, says why, and nothing is lost by it."""
+    host, key = ready, vendor_key(vendor)
+    failing = Failing(host, calls, f"error=EIO:when={nth}")
+    assert host.spawn().process.wait(timeout=20) == EIO_EXIT
+    assert failing.injected() and re.search(r"error: .*(STORE_IO|STORE_UNKNOWN)", host.log.read_text())
+    failing.over()
+    host.start()
+    assert Client(host.port, key).connect().activate().status.code == 0
+    host.healthy()
+
+
+def test_what_a_failed_sync_left_in_the_log_is_written_anew(ready, vendor):
+    """After a sync that failed, the system may hold pages for written that are not. The restart trusts none of them: what it
+    reads in the log goes into the database and is synced there, before anybody is served."""
+    host, key = ready, vendor_key(vendor)
+    failing = Failing(host, SYNCS, "error=EIO:when=8")
+    host.start()
+    busy = loads(host, key, 2)
+    assert host.process.wait(timeout=30) == EIO_EXIT
+    end(busy)
+    assert (host.state / "muster.db-wal").stat().st_size > 0
+    failing = Failing(host, SYNCS, "error=EIO:when=60000", path="muster.db")
+    host.start()
+    assert [line for line in failing.lines() if re.search(r"\b(fsync|fdatasync)\(.*= 0", line)], failing.lines()[:5]
+    with sqlite3.connect(f"file:{host.state / 'muster.db'}?mode=ro&immutable=1", uri=True) as db:  # without the log
+        devices = db.execute("SELECT count(*) FROM activation").fetchone()[0]
+    assert devices >= sum(len(load.granted) for load in busy)
+
+
+@pytest.mark.parametrize("first", [40, 90])
+def test_a_full_disk_for_a_while(ready, vendor, first):
+    """Refused with its code while there is no room, served again by the same process as soon as there is, and nothing lost."""
+    host, key = ready, vendor_key(vendor)
+    failing = Failing(host, "pwrite64", f"error=ENOSPC:when={first}..{first + 11}")
+    host.start()
+    old = Client(host.port, key, timeout=20).connect()
+    assert old.activate().status.code == 0
+    granted, refused, told = {old.device.id}, [], None
+    limit = time.monotonic() + 40
+    while (len(refused) < 2 or not failing_over(failing)) and time.monotonic() < limit:
+        device, token = Device(), os.urandom(16)
+        client = Client(host.port, key, device, timeout=20).connect()
+        response = client.call(client.request([PRODUCT], token=token))
+        client.close()
+        if response.status.code:
+            assert response.status.code == STORE_FULL and not response.answer.results
+            refused.append((device, token))
+            if told is None:
+                told = [item["code"] for item in host.status()["health"]]
+        else:
+            granted.add(device.id)
+    assert refused and "STORE_FULL" in told
+    assert host.process.poll() is None
+    assert len(failing.injected()) == 12
+    # The first request that finds room is served; the same process, and the same connection.
+    assert old.call(old.request([PRODUCT], kind="renew")).answer.results[0].lease
+    wait_for(lambda: "STORE_FULL" not in [item["code"] for item in host.status()["health"]], what="health")
+    again = asked_again(host, key, refused)
+    assert granted | again == stored_devices(host) and host.count() == len(granted | again)
+    host.healthy()
+    log = host.log.read_text()
+    assert log.count("STORE_FULL") >= 1 and "ready" in log
+    failing.over()
+    assert host.stop() == 0
+
+
+def failing_over(failing):
+    return len(failing.injected()) >= 12

@@ -230,9 +230,10 @@ static void answer(struct exchange *x)
 			  "");
 	free(o);
 	json_t *all = json_pack("{s:i, s:b, s:o}", "schema", 1, "ok", ok, "checks", checks);
-	if (d->job) {
-		json_object_set_new(all, "dry_run", json_boolean(d->job->dry_run));
-		json_object_set_new(all, "repairs", repairs);
+	if (d->job && (json_object_set_new(all, "dry_run", json_boolean(d->job->dry_run)) ||
+		       json_object_set_new(all, "repairs", repairs))) {
+		json_decref(all);
+		all = NULL;
 	}
 	exchange_json(x, MHD_HTTP_OK, all);
 }

@@ -20,24 +20,34 @@ struct repairing {
 	char kept[PATH_MAX]; /* the damaged file's new name; "": it stays */
 	bool needed;
 	bool done;
-	json_t *left; /* what the new database is still told of */
-	int broken;   /* a finding that it must not have */
+	json_t *left;   /* what the new database is still told of */
+	int broken;     /* a finding that it must not have */
+	bool no_memory; /* a finding could not be told */
 	char *detail;
 };
 
 /* --- telling --- */
 
+static json_t *tell_table(const struct table_found *t)
+{
+	json_t *row = json_pack("{s:s, s:s, s:I}", "table", t->name, "part", salvage_part(t->part), "read",
+				(json_int_t)t->read);
+	if (json_object_set_new(row, "lost", t->lost < 0 ? json_null() : json_integer(t->lost)) == 0)
+		return row;
+	json_decref(row);
+	return NULL;
+}
+
+/* Each is NULL when memory ran out, and never a part. */
 static json_t *tell_tables(const struct salvage *found)
 {
 	json_t *rows = json_array();
-	for (size_t i = 0; i < found->n_tables; i++) {
-		const struct table_found *t = &found->tables[i];
-		if (!t->damaged)
+	for (size_t i = 0; rows && i < found->n_tables; i++) {
+		if (!found->tables[i].damaged ||
+		    json_array_append_new(rows, tell_table(&found->tables[i])) == 0)
 			continue;
-		json_array_append_new(rows,
-				      json_pack("{s:s, s:s, s:I, s:o}", "table", t->name, "part",
-						salvage_part(t->part), "read", (json_int_t)t->read, "lost",
-						t->lost < 0 ? json_null() : json_integer(t->lost)));
+		json_decref(rows);
+		return NULL;
 	}
 	return rows;
 }
@@ -45,8 +55,12 @@ static json_t *tell_tables(const struct salvage *found)
 static json_t *tell_faults(const struct salvage *found)
 {
 	json_t *lines = json_array();
-	for (size_t i = 0; i < found->n_lines; i++)
-		json_array_append_new(lines, json_string(found->lines[i]));
+	for (size_t i = 0; lines && i < found->n_lines; i++) {
+		if (json_array_append_new(lines, json_string(found->lines[i])) == 0)
+			continue;
+		json_decref(lines);
+		return NULL;
+	}
 	return lines;
 }
 
@@ -72,24 +86,35 @@ static void write_lost(const struct salvage *found, char detail[BACKUP_DETAIL])
 
 static json_t *report(struct repairing *p)
 {
-	json_t *o = json_pack("{s:i, s:b, s:b, s:b, s:s, s:I, s:o, s:o, s:o, s:O}", "schema", 1, "dry_run",
-			      p->order->dry_run, "needed", p->needed, "repaired", p->done, "database",
-			      p->order->database, "faults", (json_int_t)p->found.faults, "damage",
-			      tell_faults(&p->found), "tables", tell_tables(&p->found), "repairs",
-			      mend_json(&p->mending, p->found.index_faults, p->done), "left", p->left);
-	if (o)
-		json_object_set_new(o, "kept", p->kept[0] ? json_string(p->kept) : json_null());
-	return o;
+	const struct {
+		const char *key;
+		json_t *value;
+	} members[] = {{"faults", json_integer(p->found.faults)},
+		       {"damage", tell_faults(&p->found)},
+		       {"tables", tell_tables(&p->found)},
+		       {"repairs", mend_json(&p->mending, p->found.index_faults, p->done)},
+		       {"left", json_incref(p->left)},
+		       {"kept", p->kept[0] ? json_string(p->kept) : json_null()}};
+	json_t *o = json_pack("{s:i, s:b, s:b, s:b, s:s}", "schema", 1, "dry_run", p->order->dry_run,
+			      "needed", p->needed, "repaired", p->done, "database", p->order->database);
+	bool made = o != NULL;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		made &= json_object_set_new(o, members[i].key, members[i].value) == 0;
+	if (made)
+		return o;
+	json_decref(o);
+	return NULL;
 }
 
 /* --- the new database --- */
 
 static int audit(struct repairing *p, struct store *store)
 {
-	json_t *what = json_pack("{s:I, s:o, s:o}", "faults", (json_int_t)p->found.faults, "tables",
-				 tell_tables(&p->found), "repairs",
-				 mend_json(&p->mending, p->found.index_faults, true));
-	char *text = what ? jsontext_write(what, JSON_COMPACT) : NULL;
+	json_t *what = json_pack("{s:I}", "faults", (json_int_t)p->found.faults);
+	bool made = json_object_set_new(what, "tables", tell_tables(&p->found)) == 0 &&
+		    json_object_set_new(what, "repairs",
+					mend_json(&p->mending, p->found.index_faults, true)) == 0;
+	char *text = made ? jsontext_write(what, JSON_COMPACT) : NULL;
 	json_decref(what);
 	if (!text)
 		return E_NO_MEMORY;
@@ -153,6 +178,8 @@ static int make(struct repairing *p, const char *fresh)
 	if (!error)
 		error = store_check(store, p->order->now, take_finding, p);
 	store_close(store);
+	if (!error && p->no_memory)
+		error = E_NO_MEMORY;
 	if (!error && p->broken)
 		error = E_STORE_LOST;
 	if (!error)
@@ -201,6 +228,8 @@ int repair_run(const struct repair_order *order, json_t **ret_json, char detail[
 	int error = p->left ? run(p) : E_NO_MEMORY;
 	if (!error || error == E_STORE_LOST)
 		*ret_json = report(p);
+	if (error == E_STORE_LOST && !*ret_json)
+		error = E_NO_MEMORY;
 	json_decref(p->left);
 	free(p);
 	return error;

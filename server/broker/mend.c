@@ -56,31 +56,49 @@ bool mend_empty(const struct mending *m)
 	return !m->indexes && !m->counts && !m->n_orphans;
 }
 
-static void add(json_t *rows, const char *what, const char *table, int64_t before, bool done,
+/* details: taken over. */
+static bool add(json_t *rows, const char *what, const char *table, int64_t before, bool done,
 		const char *message, json_t *details)
 {
-	json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:I, s:s, s:o}", "what", what, "table", table,
-					      "before", (json_int_t)before, "after",
-					      (json_int_t)(done ? 0 : before), "message", message, "details",
-					      details ? details : json_array()));
+	json_t *row =
+		json_pack("{s:s, s:s, s:I, s:I, s:s}", "what", what, "table", table, "before",
+			  (json_int_t)before, "after", (json_int_t)(done ? 0 : before), "message", message);
+	if (json_object_set_new(row, "details", details)) {
+		json_decref(row);
+		return false;
+	}
+	return json_array_append_new(rows, row) == 0;
+}
+
+static json_t *tell_counts(const struct mending *m)
+{
+	json_t *lines = json_array();
+	for (size_t i = 0; i < m->n_lines; i++) {
+		if (json_array_append_new(lines, json_string(m->lines[i].text)) == 0)
+			continue;
+		json_decref(lines);
+		return NULL;
+	}
+	return lines;
 }
 
 json_t *mend_json(const struct mending *m, int64_t before, bool done)
 {
 	json_t *rows = json_array();
-	json_t *lines = json_array();
-	if (m->indexes)
-		add(rows, "indexes", "", before, done, "the indexes are made anew from their tables", NULL);
-	for (size_t i = 0; i < m->n_orphans; i++)
-		add(rows, "orphans", m->orphans[i].table, m->orphans[i].rows, done,
-		    "rows whose device, user or group is gone are taken out", NULL);
-	for (size_t i = 0; i < m->n_lines; i++)
-		json_array_append_new(lines, json_string(m->lines[i].text));
-	if (m->counts)
-		add(rows, "counts", "", m->counts, done,
-		    "counts are made anew from the activations, seats and devices", json_incref(lines));
-	json_decref(lines);
-	return rows;
+	bool made = rows != NULL;
+	if (made && m->indexes)
+		made = add(rows, "indexes", "", before, done, "the indexes are made anew from their tables",
+			   json_array());
+	for (size_t i = 0; i < m->n_orphans && made; i++)
+		made = add(rows, "orphans", m->orphans[i].table, m->orphans[i].rows, done,
+			   "rows whose device, user or group is gone are taken out", json_array());
+	if (made && m->counts)
+		made = add(rows, "counts", "", m->counts, done,
+			   "counts are made anew from the activations, seats and devices", tell_counts(m));
+	if (made)
+		return rows;
+	json_decref(rows);
+	return NULL;
 }
 
 /* --- on the lane --- */

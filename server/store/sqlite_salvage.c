@@ -50,6 +50,7 @@ struct salvaging {
 	size_t n_pages;
 	bool free_list;  /* the list of free pages is damaged */
 	bool never_used; /* pages are neither on it nor in a tree */
+	bool no_memory;  /* something was not looked at */
 };
 
 const char *salvage_part(enum table_part part)
@@ -131,15 +132,16 @@ static int read_faults(struct salvaging *s)
 					&stmt, NULL);
 	while (result == SQLITE_OK && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		const char *all = (const char *)sqlite3_column_text(stmt, 0);
+		s->no_memory |= !all || strstr(all, "error code=7") || strstr(all, "error code=3082");
 		for (size_t n; all && *all && strcmp(all, "ok") != 0; all += n + (all[n] == '\n')) {
 			n = strcspn(all, "\n");
 			take_line(s, all, n);
 		}
 		result = SQLITE_OK;
 	}
-	int code = sqlite3_errcode(s->from) & 0xff;
+	bool no_memory = sqlite3_extended_errcode(s->from) == SQLITE_IOERR_NOMEM || result == SQLITE_NOMEM;
 	sqlite3_finalize(stmt);
-	if (result == SQLITE_NOMEM || (result != SQLITE_DONE && code == SQLITE_NOMEM))
+	if (no_memory || s->no_memory)
 		return E_NO_MEMORY;
 	if (result != SQLITE_DONE && s->ret->faults == 0) {
 		note_line(s->ret, "the check itself could not read all of it", 41);
@@ -151,7 +153,7 @@ static int read_faults(struct salvaging *s)
 }
 
 /* Which pages belong to a tree, as far as it can be followed. */
-static void place_pages(struct salvaging *s, struct tree *tree)
+static int place_pages(struct salvaging *s, struct tree *tree)
 {
 	static const char sql[] = "SELECT pageno, pagetype FROM dbstat WHERE name = ?1";
 	sqlite3_stmt *stmt = NULL;
@@ -170,9 +172,11 @@ static void place_pages(struct salvaging *s, struct tree *tree)
 		}
 		result = SQLITE_OK;
 	}
+	bool no_memory = result == SQLITE_NOMEM || sqlite3_extended_errcode(s->from) == SQLITE_IOERR_NOMEM;
 	sqlite3_finalize(stmt);
 	/* A SQLite without that table gives an error, too: then nothing can be placed. */
 	tree->damaged |= result != SQLITE_DONE && result != SQLITE_ERROR;
+	return no_memory ? E_NO_MEMORY : 0;
 }
 
 static int read_trees(struct salvaging *s)
@@ -182,13 +186,17 @@ static int read_trees(struct salvaging *s)
 	int result = sqlite3_prepare_v2(s->from, sql, -1, &stmt, NULL);
 	while (result == SQLITE_OK && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		const char *name = (const char *)sqlite3_column_text(stmt, 0);
+		s->no_memory |= !name;
 		if (name && s->n_trees < TREES_MAX)
 			snprintf(s->trees[s->n_trees++].name, NAME_MAX_TEXT, "%s", name);
 		result = SQLITE_OK;
 	}
-	int code = sqlite3_errcode(s->from) & 0xff;
+	int code = sqlite3_extended_errcode(s->from);
 	sqlite3_finalize(stmt);
-	return result == SQLITE_DONE ? 0 : code == SQLITE_NOMEM ? E_NO_MEMORY : E_STORE_CORRUPT;
+	return s->no_memory                                         ? E_NO_MEMORY
+	       : result == SQLITE_DONE                              ? 0
+	       : code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM ? E_NO_MEMORY
+								    : E_STORE_CORRUPT;
 }
 
 static bool is_table(const char *name)
@@ -205,7 +213,7 @@ static int look(struct salvaging *s)
 	if (!error)
 		error = read_faults(s);
 	for (size_t i = 0; i < s->n_trees && !error; i++)
-		place_pages(s, &s->trees[i]);
+		error = place_pages(s, &s->trees[i]);
 	bool any = s->free_list;
 	for (size_t i = 0; i < s->n_trees && !error; i++) {
 		s->ret->index_faults += s->trees[i].damaged && !is_table(s->trees[i].name);
@@ -264,19 +272,35 @@ static int64_t count_lost(struct salvaging *s, const struct table_found *t, cons
 	return w->holes || !w->bad ? -1 : w->bad;
 }
 
+/* A version's schema may lack the table. E_NO_MEMORY, E_STORE_IO: nobody knows. */
+static int has_table(struct salvaging *s, const char *name, bool *ret)
+{
+	static const char sql[] = "SELECT count(*) FROM sqlite_schema WHERE name = ?1";
+	sqlite3_stmt *stmt = NULL;
+	int error = 0;
+	if (sqlite3_prepare_v2(s->to, sql, -1, &stmt, NULL) != SQLITE_OK ||
+	    sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_step(stmt) != SQLITE_ROW)
+		error = sqlite3_errcode(s->to) == SQLITE_NOMEM ? E_NO_MEMORY : E_STORE_IO;
+	*ret = !error && sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return error;
+}
+
 static int salvage_table(struct salvaging *s, size_t i)
 {
-	char sql[128];
 	struct walked w;
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM sqlite_schema WHERE name = '%s'", tables[i].name);
-	if (number(s->to, sql) != 1)
-		return 0; /* of a newer schema */
-	if (strcmp(tables[i].name, "sqlite_sequence") == 0)
-		sqlite3_exec(s->to, "DELETE FROM sqlite_sequence", NULL, NULL, NULL);
+	bool is_there;
+	int error = has_table(s, tables[i].name, &is_there);
+	if (error || !is_there)
+		return error;
+	if (strcmp(tables[i].name, "sqlite_sequence") == 0 &&
+	    sqlite3_exec(s->to, "DELETE FROM sqlite_sequence", NULL, NULL, NULL) != SQLITE_OK)
+		return E_STORE_IO;
 	const struct tree *tree = find_tree(s, tables[i].name);
 	struct table_found *t = &s->ret->tables[s->ret->n_tables++];
 	*t = (struct table_found){.name = tables[i].name, .part = tables[i].part};
-	int error = sqlite_walk(s->from, s->to, t->name, tables[i].number, tables[i].keys, &w);
+	error = sqlite_walk(s->from, s->to, t->name, tables[i].number, tables[i].keys, &w);
 	t->read = w.read;
 	t->damaged = !tree || tree->damaged || w.holes || w.bad;
 	t->end_lost = w.end_lost;

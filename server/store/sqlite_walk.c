@@ -145,7 +145,10 @@ static bool plausible(const struct walk *w, sqlite3_stmt *row)
 static void put(struct walk *w, sqlite3_stmt *row)
 {
 	for (int i = 0; i < w->n; i++)
-		sqlite3_bind_value(w->insert, i + 1, sqlite3_column_value(row, i));
+		if (sqlite3_bind_value(w->insert, i + 1, sqlite3_column_value(row, i)) != SQLITE_OK) {
+			w->error = E_NO_MEMORY;
+			return;
+		}
 	int result = sqlite3_step(w->insert);
 	int code = sqlite3_extended_errcode(w->to);
 	sqlite3_reset(w->insert);

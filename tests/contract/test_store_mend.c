@@ -431,7 +431,7 @@ static void test_any_page_may_be_lost(void **state)
 	assert_true(salvage(bytes, n, true));
 	for (size_t at = 0; at < n; at += PAGE) {
 		for (int how = 0; how < 3; how++) {
-			if ((at / PAGE + (size_t)how) % 5) /* each harm to every fifth page */
+			if ((at / PAGE + (size_t)how) % 9) /* each harm to every ninth page */
 				continue;
 			memcpy(page, bytes + at, PAGE);
 			memset(bytes + at, how == 1 ? 0xff : 0, PAGE);
@@ -444,7 +444,7 @@ static void test_any_page_may_be_lost(void **state)
 		}
 	}
 	free(bytes);
-	assert_true(served > 30 && refused > 30);
+	assert_true(served > 20 && refused > 20);
 }
 
 /* SQLite keeps no sums of its pages, so that a changed letter inside a row is not seen; no row is lost
@@ -455,7 +455,7 @@ static void test_any_byte_may_be_wrong(void **state)
 	unsigned seed = 1;
 	(void)state;
 	uint8_t *bytes = good(&n);
-	for (int i = 0; i < 120; i++) {
+	for (int i = 0; i < 80; i++) {
 		seed = seed * 1103515245 + 12345;
 		size_t page = seed / 7 % (n / PAGE);
 		size_t at = page * PAGE + (i % 2 ? seed >> 20 & 15 : seed >> 16 & (PAGE - 1));

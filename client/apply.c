@@ -123,7 +123,7 @@ int apply_check_serial(struct work *w, const struct trust_product *p, const stru
 	int error = 0;
 	if (!old)
 		return fault_code(f, E_NO_MEMORY);
-	int missing = leasefile_read(w->folder, fresh->lease.product, p->vendor->public, w->device->id, old,
+	int missing = leasefile_read(w->folder, fresh->lease.product, &p->vendor->roots, w->device->id, old,
 				     &ignored);
 	if (!missing && memcmp(old->certificate.ledger, fresh->certificate.ledger, LEDGER_ID) == 0 &&
 	    strcmp(old->token, fresh->token) != 0) {
@@ -140,7 +140,7 @@ int apply_check_serial(struct work *w, const struct trust_product *p, const stru
 static int check_lease(struct work *w, const struct visit *v, const struct trust_product *p,
 		       const wire_result *result, bool repeat, struct stored_lease *ret, struct fault *f)
 {
-	int error = lease_verify(result->lease, result->certificate, p->vendor->public, result->product,
+	int error = lease_verify(result->lease, result->certificate, &p->vendor->roots, result->product,
 				 w->device->id, &ret->lease, &ret->certificate);
 	if (error)
 		return fault_set(f, error, "the lease: %s", error_text(error));
@@ -225,7 +225,7 @@ static enum apply_end released(struct work *w, const struct visit *v, struct rec
 static enum apply_end signed_out(struct work *w, const struct visit *v, struct record *r, struct fault *f)
 {
 	char user[LIMIT_USER + 1];
-	if (holder_user(w, r, v->certificate.vendor, user)) {
+	if (holder_user(w, r, &v->vendor->roots, user)) {
 		fault_code(f, E_NO_MEMORY);
 		return APPLY_FATAL;
 	}
@@ -240,7 +240,6 @@ static enum apply_end signed_out(struct work *w, const struct visit *v, struct r
 static enum apply_end signed_out_of_all(struct work *w, const struct visit *v, const struct want *want,
 					const wire_response *response, struct fault *f)
 {
-	char vendor[PASERK_ID_TEXT];
 	enum apply_end end = APPLY_DONE;
 	const muster_v1_Answer *answer = &response->result.answer;
 	for (size_t i = 0; i < answer->results_count; i++) {
@@ -251,11 +250,10 @@ static enum apply_end signed_out_of_all(struct work *w, const struct visit *v, c
 		return APPLY_REFUSED;
 	}
 	fault_clear(f);
-	paserk_pid_write(v->certificate.vendor, vendor);
 	for (size_t i = 0; i < w->state->n_records && end == APPLY_DONE; i++) {
 		struct record *r = &w->state->records[i];
-		if (holder_signed_in(r, vendor, want->user) &&
-		    holder_place(w, r, v->certificate.vendor, v->certificate.ledger) != PLACE_ELSEWHERE)
+		if (holder_signed_in(r, v->vendor->pid, want->user) &&
+		    holder_place(w, r, &v->vendor->roots, v->certificate.ledger) != PLACE_ELSEWHERE)
 			end = signed_out(w, v, r, f);
 	}
 	return end;

@@ -184,7 +184,7 @@ static void learn_from_leases(struct work *w)
 	for (size_t i = 0; lease && i < w->trust.n_products; i++) {
 		const struct trust_product *p = &w->trust.products[i];
 		const char *id = p->file.product.id;
-		if (leasefile_read(w->folder, id, p->vendor->public, w->device->id, lease, &ignored))
+		if (leasefile_read(w->folder, id, &p->vendor->roots, w->device->id, lease, &ignored))
 			continue;
 		struct record *r = state_need(w->state, id, p->vendor->pid);
 		if (!r)
@@ -388,7 +388,7 @@ static int read_lease(struct work *w, const struct record *r, const struct trust
 		return fault_set(f, E_NO_PRODUCT_FILE, "%s",
 				 w->trust.ignored[0] ? w->trust.ignored
 						     : "no file in the products folder is for it");
-	int error = leasefile_read(w->folder, r->product, p->vendor->public, w->device->id, lease, f);
+	int error = leasefile_read(w->folder, r->product, &p->vendor->roots, w->device->id, lease, f);
 	if (error == E_NOT_FOUND)
 		return r->serial ? fault_set(f, E_STATE_TAMPERED, "the lease file is gone") : error;
 	if (!error && lease->lease.serial < r->serial)

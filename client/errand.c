@@ -125,7 +125,7 @@ static int item_want(struct work *w, const struct items *items, const struct ite
 	}
 	/* The lease is given back by whom it belongs to: also the device's own while somebody is signed in.
 	 */
-	if (item->kind == CALL_RELEASE && holder_user(w, item->record, item->vendor->public, ret->user))
+	if (item->kind == CALL_RELEASE && holder_user(w, item->record, &item->vendor->roots, ret->user))
 		return fault_code(&w->m->fault, E_NO_MEMORY);
 	return 0;
 }

@@ -208,7 +208,7 @@ static int show_lease(struct flow *flow, const struct ledger *l, const struct re
 		      const struct record *r)
 {
 	struct stored_lease *lease;
-	int error = holder_lease(flow->w, r, flow->vendor->public, &lease);
+	int error = holder_lease(flow->w, r, &flow->vendor->roots, &lease);
 	if (!error && lease && memcmp(lease->certificate.ledger, l->id, LEDGER_ID) == 0) {
 		request_show(&flow->request, l, terms, r->product, lease->token, lease->covering);
 		error = dialog_call(&flow->visit.dialog, &flow->request, &flow->response);
@@ -337,7 +337,7 @@ static int check_ledger(struct flow *flow, struct fault *f)
 					      : holder_signed_in(r, flow->vendor->pid, want->user);
 		if (!meant)
 			continue;
-		int place = holder_place(flow->w, r, flow->vendor->public, flow->visit.certificate.ledger);
+		int place = holder_place(flow->w, r, &flow->vendor->roots, flow->visit.certificate.ledger);
 		if (place < 0)
 			return fault_code(f, place);
 		here += place == PLACE_HERE;

@@ -11,7 +11,7 @@ bool holder_signed_in(const struct record *r, const char *vendor, const char *us
 	return r->user[0] && strcmp(r->user, user) == 0 && strcmp(r->vendor, vendor) == 0;
 }
 
-int holder_lease(const struct work *w, const struct record *r, const uint8_t vendor[PASETO_PUBLIC],
+int holder_lease(const struct work *w, const struct record *r, const struct roots *vendor,
 		 struct stored_lease **ret)
 {
 	struct fault ignored;
@@ -26,7 +26,7 @@ int holder_lease(const struct work *w, const struct record *r, const uint8_t ven
 	return 0;
 }
 
-int holder_place(const struct work *w, const struct record *r, const uint8_t vendor[PASETO_PUBLIC],
+int holder_place(const struct work *w, const struct record *r, const struct roots *vendor,
 		 const uint8_t ledger[LEDGER_ID])
 {
 	struct stored_lease *lease;
@@ -38,7 +38,7 @@ int holder_place(const struct work *w, const struct record *r, const uint8_t ven
 	return here ? PLACE_HERE : PLACE_ELSEWHERE;
 }
 
-int holder_user(const struct work *w, const struct record *r, const uint8_t vendor[PASETO_PUBLIC],
+int holder_user(const struct work *w, const struct record *r, const struct roots *vendor,
 		char out[LIMIT_USER + 1])
 {
 	struct stored_lease *lease;

@@ -15,18 +15,18 @@ enum holder_place {
 bool holder_signed_in(const struct record *, const char *vendor, const char *user);
 
 /* The record's lease, when there is one that holds. *ret: freed by the caller, or NULL. E_NO_MEMORY. */
-int holder_lease(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
+int holder_lease(const struct work *, const struct record *, const struct roots *vendor,
 		 struct stored_lease **ret);
 
 /* Which ledger gave the record's lease? One of enum holder_place, or E_NO_MEMORY. */
-int holder_place(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
+int holder_place(const struct work *, const struct record *, const struct roots *vendor,
 		 const uint8_t ledger[LEDGER_ID]);
 
 /*
  * The user in the record's lease, "" when it is the device's own. Without a lease that can be read: who is
  * signed in. E_NO_MEMORY.
  */
-int holder_user(const struct work *, const struct record *, const uint8_t vendor[PASETO_PUBLIC],
+int holder_user(const struct work *, const struct record *, const struct roots *vendor,
 		char out[LIMIT_USER + 1]);
 
 #endif

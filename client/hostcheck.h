@@ -10,9 +10,9 @@
 
 /* What the host must be. */
 struct hostcheck {
-	const uint8_t *vendor; /* PASETO_PUBLIC bytes: the pinned key of the products' vendor */
-	const uint8_t *remote; /* NOISE_KEY bytes: the static key that it proved */
-	const char *org;       /* the pinned organisation; "" for any */
+	const struct roots *vendor; /* the pinned keys of the products' vendor */
+	const uint8_t *remote;      /* NOISE_KEY bytes: the static key that it proved */
+	const char *org;            /* the pinned organisation; "" for any */
 	const char (*products)[LIMIT_ID + 1];
 	size_t n_products;
 	int64_t now; /* the time to judge by */

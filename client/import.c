@@ -71,7 +71,7 @@ static int take(struct import *im, const char *token, const struct trust_product
 	struct taken t = {.product = p};
 	if (!a)
 		return fault_code(f, E_NO_MEMORY);
-	int error = offline_answer_verify(token, strlen(token), p->vendor->public, p->file.product.id,
+	int error = offline_answer_verify(token, strlen(token), &p->vendor->roots, p->file.product.id,
 					  w->device->id, a, &t.lease.lease, &t.lease.certificate);
 	if (error)
 		fault_set(f, error, "the answer for %s: %s", p->file.product.id, error_text(error));
@@ -104,7 +104,7 @@ static int look(struct import *im, const char *token, const struct offline_label
 	struct certificate *cert = (struct certificate *)(lease + 1);
 	int error = 0;
 	if (p && strcmp(p->vendor->pid, label->vendor) == 0)
-		error = offline_answer_verify(token, strlen(token), p->vendor->public, label->product, NULL,
+		error = offline_answer_verify(token, strlen(token), &p->vendor->roots, label->product, NULL,
 					      a, lease, cert);
 	free(a);
 	return error;
@@ -155,7 +155,7 @@ static void put_back(struct work *w, const struct taken *t)
 	struct fault ignored;
 	const char *product = t->record->product;
 	if (t->former)
-		leasefile_restore(w->folder, product, t->product->vendor->public, w->device->id, t->former,
+		leasefile_restore(w->folder, product, &t->product->vendor->roots, w->device->id, t->former,
 				  &ignored);
 	else
 		leasefile_remove(w->folder, product, &ignored);

@@ -24,7 +24,7 @@ static int path_of(const char *folder, const char *product, char out[PATH_MAX], 
 	return n < 0 || n >= PATH_MAX ? fault_set(f, E_IO, "%s: the path is too long", folder) : 0;
 }
 
-static int verify(const char *text, size_t n, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+static int verify(const char *text, size_t n, const char *product, const struct roots *vendor,
 		  const uint8_t device[DEVICE_ID], struct stored_lease *ret)
 {
 	char *lease = NULL;
@@ -46,7 +46,7 @@ static int verify(const char *text, size_t n, const char *product, const uint8_t
 	return error;
 }
 
-int leasefile_read(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+int leasefile_read(const char *folder, const char *product, const struct roots *vendor,
 		   const uint8_t device[DEVICE_ID], struct stored_lease *ret, struct fault *f)
 {
 	char path[PATH_MAX];
@@ -128,7 +128,7 @@ int leasefile_copy(const char *folder, const char *product, char **ret, struct f
 	return error == E_IO ? fault_system(f, error, path) : fault_set(f, error, "%s", path);
 }
 
-int leasefile_restore(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+int leasefile_restore(const char *folder, const char *product, const struct roots *vendor,
 		      const uint8_t device[DEVICE_ID], const char *text, struct fault *f)
 {
 	struct stored_lease *lease = malloc(sizeof(*lease));

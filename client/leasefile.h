@@ -19,7 +19,7 @@ struct stored_lease {
  * Read and verify by the vendor's key, for this product and device. E_NOT_FOUND: there is none;
  * E_STATE_TAMPERED: it does not verify; E_IO; E_NO_MEMORY.
  */
-int leasefile_read(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+int leasefile_read(const char *folder, const char *product, const struct roots *vendor,
 		   const uint8_t device[DEVICE_ID], struct stored_lease *ret, struct fault *);
 
 /* Replace it, atomically. E_IO, E_CANNOT_CREATE, E_NO_MEMORY. */
@@ -31,7 +31,7 @@ int leasefile_write(const char *folder, const char *product, const char *lease_t
 int leasefile_copy(const char *folder, const char *product, char **ret, struct fault *);
 
 /* Put such a text back, when it still verifies. Errors as leasefile_read and leasefile_write. */
-int leasefile_restore(const char *folder, const char *product, const uint8_t vendor[PASETO_PUBLIC],
+int leasefile_restore(const char *folder, const char *product, const struct roots *vendor,
 		      const uint8_t device[DEVICE_ID], const char *text, struct fault *);
 
 /* Remove it; a missing one is as good. E_IO. */

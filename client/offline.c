@@ -25,7 +25,7 @@ static int find_certificate(struct work *w, const struct trust_key *vendor, stru
 	for (size_t i = 0; i < w->state->n_records && !*ret && !error; i++) {
 		const struct record *r = &w->state->records[i];
 		if (r->serial && strcmp(r->vendor, vendor->pid) == 0)
-			error = holder_lease(w, r, vendor->public, ret);
+			error = holder_lease(w, r, &vendor->roots, ret);
 	}
 	return error;
 }

@@ -10,7 +10,7 @@
 #include "claims.h"
 #include "endpoint.h"
 #include "error.h"
-#include "paserk.h"
+#include "roots.h"
 
 #define TIMEOUT_MIN_MS 100
 #define TIMEOUT_MAX_MS 600000
@@ -70,8 +70,8 @@ static bool ok_ADDRESS(const char *value)
 
 static bool ok_KEY(const char *value)
 {
-	uint8_t ignored[PASETO_PUBLIC];
-	return paserk_public_read(value, strlen(value), ignored) == 0;
+	struct roots ignored;
+	return roots_read(value, strlen(value), &ignored) == 0;
 }
 
 static bool ok_MILLISECONDS(const char *value)

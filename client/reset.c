@@ -219,7 +219,7 @@ static int put_back(struct work *w, const struct trust_product *p, struct record
 {
 	int64_t first_call = r->first_call;
 	struct fault *f = &w->m->fault;
-	int error = u->lease ? leasefile_restore(w->folder, r->product, p->vendor->public, w->device->id,
+	int error = u->lease ? leasefile_restore(w->folder, r->product, &p->vendor->roots, w->device->id,
 						 u->lease, f)
 			     : leasefile_remove(w->folder, r->product, f);
 	if (error)

@@ -91,15 +91,20 @@ static int read_entry(int folder, const char *name, char **ret, size_t *ret_n, s
 int trust_add_key(struct trust *t, const char *text, struct fault *f)
 {
 	struct trust_key key;
-	size_t n = strcspn(text, " \t\r\n");
-	if (paserk_public_read(text, n, key.public))
-		return fault_set(f, E_KEY_INVALID, "it is no k4.public key");
+	if (roots_read(text, strlen(text), &key.roots))
+		return fault_set(f, E_KEY_INVALID,
+				 "it is not one k4.public key, or up to %d of one vendor's roots", ROOTS_MAX);
+	/* Two lists of one vendor, such as the application's and the folder's: either may be the older one.
+	 */
 	for (size_t i = 0; i < t->n_keys; i++)
-		if (memcmp(t->keys[i].public, key.public, PASETO_PUBLIC) == 0)
-			return 0;
+		if (memcmp(t->keys[i].roots.keys[0], key.roots.keys[0], PASETO_PUBLIC) == 0)
+			return roots_join(&t->keys[i].roots, &key.roots)
+				       ? 0
+				       : fault_set(f, E_TOO_LARGE, "more than %d roots of one vendor",
+						   ROOTS_MAX);
 	if (t->n_keys == TRUST_KEYS)
 		return fault_set(f, E_TOO_LARGE, "more than %d vendor keys", TRUST_KEYS);
-	paserk_pid_write(key.public, key.pid);
+	paserk_pid_write(key.roots.keys[0], key.pid);
 	t->keys[t->n_keys++] = key;
 	return 0;
 }
@@ -107,7 +112,7 @@ int trust_add_key(struct trust *t, const char *text, struct fault *f)
 static int take_key(struct trust *t, const char *name, const char *text, size_t n, struct fault *f)
 {
 	(void)n;
-	int error = trust_add_key(t, text + strspn(text, " \t\r\n"), f);
+	int error = trust_add_key(t, text, f);
 	if (error)
 		fault_add(f, "%s", name);
 	return error;
@@ -126,7 +131,7 @@ static int open_product(const struct trust *t, const char *token, struct trust_p
 {
 	int error = E_SIGNATURE_INVALID;
 	for (size_t i = 0; i < t->n_keys && error == E_SIGNATURE_INVALID; i++) {
-		error = product_file_open(token, strlen(token), t->keys[i].public, &ret->file, NULL);
+		error = product_file_open(token, strlen(token), &t->keys[i].roots, &ret->file, NULL);
 		ret->vendor = &t->keys[i];
 	}
 	return error;
@@ -180,7 +185,7 @@ static int take_host(struct trust *t, const char *name, const char *text, size_t
 	error = E_SIGNATURE_INVALID;
 	for (size_t i = 0; i < t->n_keys && error; i++) {
 		host.vendor = &t->keys[i];
-		error = certificate_open(token, strlen(token), t->keys[i].public, &host.certificate, NULL);
+		error = certificate_open(token, strlen(token), &t->keys[i].roots, &host.certificate, NULL);
 	}
 	free(token);
 	if (error || t->n_hosts == TRUST_HOSTS)

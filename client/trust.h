@@ -16,8 +16,8 @@
 #define TRUST_KEYS 32
 
 struct trust_key {
-	uint8_t public[PASETO_PUBLIC];
-	char pid[PASERK_ID_TEXT];
+	struct roots roots;
+	char pid[PASERK_ID_TEXT]; /* of the first root: the vendor's name */
 };
 
 struct trust_product {

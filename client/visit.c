@@ -76,7 +76,7 @@ static int connect_to(struct visit *v, struct work *w, const struct candidate *c
 static int check(struct visit *v, struct work *w, const struct visit_terms *terms, struct fault *f)
 {
 	struct hostcheck h = {
-		.vendor = terms->vendor->public,
+		.vendor = &terms->vendor->roots,
 		.remote = dialog_remote(&v->dialog),
 		.org = terms->org,
 		.products = terms->products,
@@ -94,7 +94,7 @@ static int attempt(struct visit *v, struct work *w, const struct candidate *c,
 	int error = connect_to(v, w, c, deadline, &fd, f);
 	if (error)
 		return error;
-	paserk_pid(terms->vendor->public, pid[0]);
+	paserk_pid(terms->vendor->roots.keys[0], pid[0]);
 	v->open = true;
 	error = dialog_open(&v->dialog, fd, &w->device->fixed, (const uint8_t(*)[PASERK_ID])pid, 1, deadline);
 	if (error) {
@@ -111,6 +111,7 @@ int visit_open(struct visit *v, struct work *w, const struct candidate *c, const
 	int64_t began = deadline_clock();
 	memset(v, 0, sizeof(*v));
 	v->host.host = c->host;
+	v->vendor = terms->vendor;
 	int error = attempt(v, w, c, terms, deadline, f);
 	if (step)
 		memcpy(step->address, v->host.address, sizeof(step->address));

@@ -17,6 +17,7 @@ struct visit_terms {
 };
 
 struct visit {
+	const struct trust_key *vendor; /* of the products; borrowed */
 	struct dialog dialog;
 	struct certificate certificate; /* of the host, checked */
 	struct good_host host;          /* where it was found */

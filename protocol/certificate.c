@@ -26,13 +26,25 @@ static void read_host(struct claims *c, json_t *claims, uint8_t sign[PASETO_PUBL
 	claims_text(c, host, "name", name, LIMIT_HOSTNAME + 1);
 }
 
-int certificate_sign(const struct certificate *cert, const uint8_t vendor_secret[PASETO_SECRET],
-		     char **ret_token)
+static json_t *write_roots(const struct roots *roots)
+{
+	json_t *array = json_array();
+	for (size_t i = 1; i < roots->n; i++) {
+		char key[PASERK_PUBLIC_TEXT];
+		paserk_public_write(roots->keys[i], key);
+		claims_append(array, json_string(key));
+	}
+	return array;
+}
+
+int certificate_sign(const struct certificate *cert, const uint8_t secret[PASETO_SECRET], char **ret_token)
 {
 	json_t *claims = token_claims(&token_certificate, cert->head.iss, cert->head.iat, cert->head.jti);
 	if (!claims)
 		return E_NO_MEMORY;
 	claims_set_public(claims, "vendor", cert->vendor);
+	if (cert->roots.n > 1)
+		claims_set(claims, "roots", write_roots(&cert->roots));
 	claims_set(claims, "host", write_host(cert->sign, cert->fixed, cert->name));
 	claims_set_bytes(claims, "ledger", cert->ledger, LEDGER_ID);
 	claims_set_text(claims, "org", cert->org);
@@ -44,7 +56,7 @@ int certificate_sign(const struct certificate *cert, const uint8_t vendor_secret
 	claims_set_time(claims, "nbf", cert->nbf);
 	claims_set_time(claims, "exp", cert->exp);
 	char *token = NULL;
-	int error = token_sign(claims, vendor_secret, cert->head.iss, &token);
+	int error = token_sign(claims, secret, claims_footer(&cert->head), &token);
 	json_decref(claims);
 	if (!error && strlen(token) > LIMIT_CERTIFICATE) {
 		free(token);
@@ -70,20 +82,35 @@ static void check_usages(struct claims *c, json_t *claims)
 		claims_fault(c, "usages");
 }
 
-int certificate_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-		     struct certificate *ret, struct claims *fault)
+/* The vendor's name and the other roots that it names. */
+static void read_roots(struct claims *c, json_t *claims, struct certificate *ret)
+{
+	size_t n;
+	json_t *more = claims_array_opt(c, claims, "roots", ROOTS_MAX - 1, &n);
+	ret->roots = roots_of(ret->vendor);
+	for (size_t i = 0; i < n && !c->error; i++) {
+		const char *text = json_string_value(json_array_get(more, i));
+		uint8_t *key = ret->roots.keys[ret->roots.n];
+		if (!text || paserk_public_read(text, strlen(text), key) || roots_have(&ret->roots, key))
+			claims_fault(c, "roots");
+		else
+			ret->roots.n++;
+	}
+}
+
+int certificate_open(const char *token, size_t n, const struct roots *vendor, struct certificate *ret,
+		     struct claims *fault)
 {
 	struct claims own;
 	struct claims *c = fault ? fault : &own;
-	char pid[PASERK_ID_TEXT];
 	json_t *claims;
 	*c = (struct claims){0};
 	*ret = (struct certificate){0};
-	int error = token_open(&token_certificate, token, n, vendor, &claims);
+	int error = chain_open(&token_certificate, token, n, vendor, c, &ret->head, &ret->chain, &claims);
 	if (error)
 		return error;
-	claims_head(c, claims, &ret->head);
 	claims_public(c, claims, "vendor", ret->vendor);
+	read_roots(c, claims, ret);
 	read_host(c, claims, ret->sign, ret->fixed, ret->name);
 	claims_bytes(c, claims, "ledger", ret->ledger, LEDGER_ID);
 	claims_slug(c, claims, "org", ret->org);
@@ -95,8 +122,7 @@ int certificate_open(const char *token, size_t n, const uint8_t vendor[PASETO_PU
 	claims_time(c, claims, "nbf", &ret->nbf);
 	claims_time(c, claims, "exp", &ret->exp);
 	json_decref(claims);
-	paserk_pid_write(vendor, pid);
-	if (!c->error && (strcmp(ret->head.iss, pid) != 0 || memcmp(ret->vendor, vendor, PASETO_PUBLIC) != 0))
+	if (!c->error && memcmp(ret->vendor, vendor->keys[0], PASETO_PUBLIC) != 0)
 		claims_fault(c, "vendor");
 	return c->error;
 }

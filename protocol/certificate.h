@@ -3,6 +3,7 @@
 #ifndef PROTOCOL_CERTIFICATE_H
 #define PROTOCOL_CERTIFICATE_H
 
+#include "chain.h"
 #include "claims.h"
 #include "noise.h"
 #include "token.h"
@@ -11,7 +12,9 @@
 
 struct certificate {
 	struct claims_head head;
+	struct chain chain; /* of a certificate that was opened */
 	uint8_t vendor[PASETO_PUBLIC];
+	struct roots roots;          /* vendor, and the other roots that a host is to pin with it */
 	uint8_t sign[PASETO_PUBLIC]; /* the host's Ed25519 key: signs leases */
 	uint8_t fixed[NOISE_KEY];    /* the host's X25519 static key: proves it online */
 	char name[LIMIT_HOSTNAME + 1];
@@ -36,12 +39,11 @@ struct host_request {
 };
 
 /* Sign. Errors as token_sign; E_TOO_LARGE: more than LIMIT_CERTIFICATE, because of too many products. */
-int certificate_sign(const struct certificate *, const uint8_t vendor_secret[PASETO_SECRET],
-		     char **ret_token);
+int certificate_sign(const struct certificate *, const uint8_t secret[PASETO_SECRET], char **ret_token);
 
 /* Verify with the vendor's key and read; times are not judged. fault: as license_open. */
-int certificate_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-		     struct certificate *ret, struct claims *fault);
+int certificate_open(const char *token, size_t n, const struct roots *vendor, struct certificate *ret,
+		     struct claims *fault);
 
 /* The vendor key that a certificate NAMES (unverified): good for showing its fingerprint before it is pinned.
  */

@@ -218,6 +218,11 @@ void claims_slugs_opt(struct claims *c, json_t *object, const char *key, char (*
 	*ret_n = n;
 }
 
+const char *claims_footer(const struct claims_head *head)
+{
+	return head->footer ? head->footer : head->iss;
+}
+
 void claims_head(struct claims *c, json_t *object, struct claims_head *ret)
 {
 	claims_text(c, object, "iss", ret->iss, sizeof(ret->iss));

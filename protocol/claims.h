@@ -27,7 +27,11 @@ struct claims_head {
 	char iss[PASERK_ID_TEXT]; /* vendor or host key id (k4.pid...), or a device id */
 	int64_t iat;
 	char jti[CLAIMS_JTI];
+	const char *footer; /* for writers: what the footer says, if not iss; borrowed */
 };
+
+/* What goes into the footer of a file with this head. Borrowed. */
+const char *claims_footer(const struct claims_head *);
 
 /* Mark a fault found by the caller, unless there is one already. */
 void claims_fault(struct claims *, const char *where);

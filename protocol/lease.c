@@ -117,7 +117,7 @@ static bool longer_than_certified(const struct lease *lease, const struct certif
 	return most && (!lease->exp || lease->exp - lease->head.iat > most);
 }
 
-int lease_verify(const char *lease_token, const char *certificate_token, const uint8_t vendor[PASETO_PUBLIC],
+int lease_verify(const char *lease_token, const char *certificate_token, const struct roots *vendor,
 		 const char *product, const uint8_t device[DEVICE_ID], struct lease *ret,
 		 struct certificate *ret_cert)
 {
@@ -134,7 +134,7 @@ int lease_verify(const char *lease_token, const char *certificate_token, const u
 		return error;
 	if (longer_than_certified(ret, ret_cert))
 		return E_CLAIM_INVALID;
-	paserk_pid_write(vendor, pid);
+	paserk_pid_write(vendor->keys[0], pid);
 	paserk_pid_write(ret_cert->sign, host);
 	if (strcmp(ret->vendor, pid) != 0)
 		return E_WRONG_VENDOR;

@@ -51,7 +51,7 @@ int lease_open(const char *token, size_t n, const uint8_t host[PASETO_PUBLIC], s
  * lease not by this host; E_CERTIFICATE_EXPIRED, E_NOT_YET_VALID; E_WRONG_PRODUCT, E_WRONG_DEVICE,
  * E_WRONG_VENDOR, E_WRONG_ORG.
  */
-int lease_verify(const char *lease_token, const char *certificate_token, const uint8_t vendor[PASETO_PUBLIC],
+int lease_verify(const char *lease_token, const char *certificate_token, const struct roots *vendor,
 		 const char *product, const uint8_t device[DEVICE_ID], struct lease *ret,
 		 struct certificate *ret_cert);
 

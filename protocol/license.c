@@ -137,7 +137,7 @@ static json_t *write_grant(const struct grant *grant)
 	return object;
 }
 
-int license_sign(const struct license *license, const uint8_t vendor_secret[PASETO_SECRET], char **ret_token)
+int license_sign(const struct license *license, const uint8_t secret[PASETO_SECRET], char **ret_token)
 {
 	json_t *claims =
 		token_claims(&token_license, license->head.iss, license->head.iat, license->head.jti);
@@ -161,7 +161,7 @@ int license_sign(const struct license *license, const uint8_t vendor_secret[PASE
 		claims_append(products, product_write(&license->products[i]));
 	claims_set(claims, "grants", grants);
 	claims_set(claims, "products", products);
-	int error = token_sign(claims, vendor_secret, license->head.iss, ret_token);
+	int error = token_sign(claims, secret, claims_footer(&license->head), ret_token);
 	json_decref(claims);
 	return error;
 }
@@ -305,7 +305,6 @@ static void read_grants(struct claims *c, json_t *claims, struct license *ret)
 
 static void read_license(struct claims *c, json_t *claims, struct license *ret)
 {
-	claims_head(c, claims, &ret->head);
 	claims_slug(c, claims, "id", ret->id);
 	claims_integer(c, claims, "serial", 1, INT64_MAX, &ret->serial);
 	json_t *org = claims_object(c, claims, "org");
@@ -325,22 +324,18 @@ static void read_license(struct claims *c, json_t *claims, struct license *ret)
 	read_grants(c, claims, ret);
 }
 
-int license_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC], struct license *ret,
+int license_open(const char *token, size_t n, const struct roots *vendor, struct license *ret,
 		 struct claims *fault)
 {
 	struct claims own;
 	struct claims *c = fault ? fault : &own;
-	char pid[PASERK_ID_TEXT];
 	json_t *claims;
 	*c = (struct claims){0};
 	*ret = (struct license){0};
-	int error = token_open(&token_license, token, n, vendor, &claims);
+	int error = chain_open(&token_license, token, n, vendor, c, &ret->head, &ret->chain, &claims);
 	if (error)
 		return error;
 	read_license(c, claims, ret);
-	paserk_pid_write(vendor, pid);
-	if (!c->error && strcmp(ret->head.iss, pid) != 0)
-		claims_fault(c, "iss");
 	json_decref(claims);
 	return c->error;
 }

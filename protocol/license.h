@@ -3,6 +3,7 @@
 #ifndef PROTOCOL_LICENSE_H
 #define PROTOCOL_LICENSE_H
 
+#include "chain.h"
 #include "claims.h"
 #include "keycode.h"
 #include "model.h"
@@ -42,6 +43,7 @@ struct grant {
 
 struct license {
 	struct claims_head head;
+	struct chain chain;    /* of a license that was opened */
 	char id[LIMIT_ID + 1]; /* stays the same when the license is renewed */
 	int64_t serial;        /* rises with every renewal; a higher one replaces a lower one */
 	char org[LIMIT_ID + 1];
@@ -60,13 +62,13 @@ struct license {
 void license_fini(struct license *);
 
 /* Sign. Errors as token_sign. */
-int license_sign(const struct license *, const uint8_t vendor_secret[PASETO_SECRET], char **ret_token);
+int license_sign(const struct license *, const uint8_t secret[PASETO_SECRET], char **ret_token);
 
 /*
  * Verify and read; times are not judged here. *ret: freed with license_fini, also after an error. fault:
  * which claim, for E_CLAIM_INVALID (may be NULL). Errors as token_open.
  */
-int license_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC], struct license *ret,
+int license_open(const char *token, size_t n, const struct roots *vendor, struct license *ret,
 		 struct claims *fault);
 
 /* A product or grant of the license by its id, borrowed, or NULL. */

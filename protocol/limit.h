@@ -8,8 +8,8 @@
 #define LIMIT_HANDSHAKE_IN 4096  /* all that a host reads before a device is authenticated */
 #define LIMIT_HANDSHAKE_OUT 4096 /* all that it answers before that */
 #define LIMIT_REQUEST 3072       /* one encoded Request */
-#define LIMIT_SHOW 6144          /* one that shows a lease; never the first of a connection */
-#define LIMIT_RESPONSE 49152     /* one encoded Response */
+#define LIMIT_SHOW 7168          /* one that shows a lease; never the first of a connection */
+#define LIMIT_RESPONSE 57344     /* one encoded Response */
 #define LIMIT_HELLO_MS 2000      /* preamble and first handshake message, from accept */
 #define LIMIT_HANDSHAKE_MS 5000  /* whole handshake and first request, from accept */
 #define LIMIT_OWED 8             /* requests in flight on one connection */
@@ -33,11 +33,11 @@
 
 /* Signed files. */
 #define LIMIT_TOKEN 262144     /* any signed file */
-#define LIMIT_CERTIFICATE 2048 /* a host certificate: it must fit into the hello */
+#define LIMIT_CERTIFICATE 3072 /* a host certificate: it must fit into the hello */
 #define LIMIT_LEASE 3072
 #define LIMIT_OFFLINE_REQUEST 3072
-#define LIMIT_OFFLINE_ANSWER 8192 /* a lease and a certificate are in it */
-#define LIMIT_BUNDLE 1000         /* requests or answers of one bundle */
+#define LIMIT_OFFLINE_ANSWER 10240 /* a lease and a certificate are in it */
+#define LIMIT_BUNDLE 1000          /* requests or answers of one bundle */
 #define LIMIT_BUNDLE_BYTES 12582912
 #define LIMIT_GRANTS 256
 #define LIMIT_KEYS 1000 /* pool or redemption keys of one grant */

@@ -83,8 +83,7 @@ int offline_answer_label(const char *token, size_t n, struct offline_label *ret)
 }
 
 /* The host that the certificate in the answer names, once the vendor's signature over it holds. */
-static int find_host(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-		     struct certificate *ret_cert)
+static int find_host(const char *token, size_t n, const struct roots *vendor, struct certificate *ret_cert)
 {
 	struct claims c = {0};
 	char text[LIMIT_CERTIFICATE + 1];
@@ -100,8 +99,8 @@ static int find_host(const char *token, size_t n, const uint8_t vendor[PASETO_PU
 	return error == E_SIGNATURE_INVALID ? E_HOST_UNTRUSTED : error;
 }
 
-int offline_answer_verify(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-			  const char *product, const uint8_t device[DEVICE_ID], struct offline_answer *ret,
+int offline_answer_verify(const char *token, size_t n, const struct roots *vendor, const char *product,
+			  const uint8_t device[DEVICE_ID], struct offline_answer *ret,
 			  struct lease *ret_lease, struct certificate *ret_cert)
 {
 	if (n > LIMIT_OFFLINE_ANSWER)

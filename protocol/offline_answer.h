@@ -41,8 +41,8 @@ int offline_answer_label(const char *token, size_t n, struct offline_label *ret_
  * the answer by the certified host, the lease as lease_verify does, and that they speak of the same device
  * and product. device: NULL to take the answer's own. Errors as offline_answer_open and lease_verify.
  */
-int offline_answer_verify(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-			  const char *product, const uint8_t device[DEVICE_ID], struct offline_answer *ret,
+int offline_answer_verify(const char *token, size_t n, const struct roots *vendor, const char *product,
+			  const uint8_t device[DEVICE_ID], struct offline_answer *ret,
 			  struct lease *ret_lease, struct certificate *ret_cert);
 
 #endif

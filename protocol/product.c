@@ -148,28 +148,25 @@ int product_file_sign(const struct product_file *file, const uint8_t vendor_secr
 	claims_set_integer(claims, "grace_days", file->grace_days);
 	claims_set_integer(claims, "prompt_days", file->prompt_days);
 	claims_set_text(claims, "on_expiry", on_expiry_name(file->on_expiry));
-	int error = token_sign(claims, vendor_secret, file->head.iss, ret_token);
+	int error = token_sign(claims, vendor_secret, claims_footer(&file->head), ret_token);
 	json_decref(claims);
 	return error;
 }
 
-int product_file_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-		      struct product_file *ret, struct claims *fault)
+int product_file_open(const char *token, size_t n, const struct roots *vendor, struct product_file *ret,
+		      struct claims *fault)
 {
 	struct claims own = {0};
 	struct claims *c = fault ? fault : &own;
 	char on_expiry[16] = "notice";
-	char pid[PASERK_ID_TEXT];
+	struct claims_head head;
+	struct chain chain;
 	json_t *claims;
 	*c = (struct claims){0};
-	int error = token_open(&token_product, token, n, vendor, &claims);
+	int error = chain_open(&token_product, token, n, vendor, c, &head, &chain, &claims);
 	if (error)
 		return error;
-	*ret = (struct product_file){.grace_days = 30, .prompt_days = 25};
-	paserk_pid_write(vendor, pid);
-	claims_head(c, claims, &ret->head);
-	if (!c->error && strcmp(ret->head.iss, pid) != 0)
-		claims_fault(c, "iss");
+	*ret = (struct product_file){.head = head, .grace_days = 30, .prompt_days = 25};
 	json_t *product = claims_object(c, claims, "product");
 	if (product)
 		product_read(c, product, &ret->product);

@@ -4,6 +4,7 @@
 #ifndef PROTOCOL_PRODUCT_H
 #define PROTOCOL_PRODUCT_H
 
+#include "chain.h"
 #include "claims.h"
 #include "model.h"
 #include "token.h"
@@ -49,7 +50,7 @@ bool product_covers(const struct product *, const char *version);
  * token_open. */
 int product_file_sign(const struct product_file *, const uint8_t vendor_secret[PASETO_SECRET],
 		      char **ret_token);
-int product_file_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-		      struct product_file *ret, struct claims *fault);
+int product_file_open(const char *token, size_t n, const struct roots *vendor, struct product_file *ret,
+		      struct claims *fault);
 
 #endif

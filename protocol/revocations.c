@@ -10,17 +10,30 @@
 void revocations_fini(struct revocations *list)
 {
 	free(list->hosts);
+	free(list->signers);
 	free(list->licenses);
 	free(list->keys);
 	*list = (struct revocations){0};
 }
 
-bool revocations_host(const struct revocations *list, const char *pid)
+static bool has_id(const char (*ids)[PASERK_ID_TEXT], size_t n, const char *pid)
 {
-	for (size_t i = 0; i < list->n_hosts; i++)
-		if (strcmp(list->hosts[i], pid) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(ids[i], pid) == 0)
 			return true;
 	return false;
+}
+
+bool revocations_host(const struct revocations *list, const char *pid)
+{
+	return has_id((const char(*)[PASERK_ID_TEXT])list->hosts, list->n_hosts, pid);
+}
+
+bool revocations_signer(const struct revocations *list, const struct chain *chain)
+{
+	const char(*signers)[PASERK_ID_TEXT] = (const char(*)[PASERK_ID_TEXT])list->signers;
+	return has_id(signers, list->n_signers, chain->signer) ||
+	       has_id(signers, list->n_signers, chain->root);
 }
 
 bool revocations_license(const struct revocations *list, const char *id)
@@ -41,11 +54,11 @@ bool revocations_key(const struct revocations *list, const uint8_t hash[KEYCODE_
 
 /* --- writing --- */
 
-static json_t *write_hosts(const struct revocations *list)
+static json_t *write_ids(const char (*ids)[PASERK_ID_TEXT], size_t n)
 {
 	json_t *array = json_array();
-	for (size_t i = 0; i < list->n_hosts; i++)
-		claims_append(array, json_string(list->hosts[i]));
+	for (size_t i = 0; i < n; i++)
+		claims_append(array, json_string(ids[i]));
 	return array;
 }
 
@@ -67,28 +80,32 @@ int revocations_sign(const struct revocations *list, const uint8_t vendor_secret
 	if (!claims)
 		return E_NO_MEMORY;
 	claims_set_integer(claims, "number", list->number);
-	claims_set(claims, "hosts", write_hosts(list));
+	claims_set(claims, "hosts", write_ids((const char(*)[PASERK_ID_TEXT])list->hosts, list->n_hosts));
+	if (list->n_signers)
+		claims_set(claims, "signers",
+			   write_ids((const char(*)[PASERK_ID_TEXT])list->signers, list->n_signers));
 	claims_set_slugs(claims, "licenses", (const char(*)[LIMIT_ID + 1]) list->licenses, list->n_licenses);
 	claims_set(claims, "keys", write_keys(list));
-	int error = token_sign(claims, vendor_secret, list->head.iss, ret_token);
+	int error = token_sign(claims, vendor_secret, claims_footer(&list->head), ret_token);
 	json_decref(claims);
 	return error;
 }
 
 /* --- reading --- */
 
-static void read_hosts(struct claims *c, json_t *claims, struct revocations *ret)
+static void read_ids(struct claims *c, json_t *claims, const char *key, char (**ret)[PASERK_ID_TEXT],
+		     size_t *ret_n)
 {
 	size_t n;
 	uint8_t id[PASERK_ID];
-	json_t *hosts = claims_array_opt(c, claims, "hosts", LIMIT_REVOCATIONS, &n);
-	ret->hosts = n ? claims_room(c, n, sizeof(*ret->hosts)) : NULL;
+	json_t *ids = claims_array_opt(c, claims, key, LIMIT_REVOCATIONS, &n);
+	*ret = n ? claims_room(c, n, sizeof(**ret)) : NULL;
 	for (size_t i = 0; i < n && !c->error; i++) {
-		const char *text = json_string_value(json_array_get(hosts, i));
+		const char *text = json_string_value(json_array_get(ids, i));
 		if (!text || paserk_pid_read(text, strlen(text), id))
-			claims_fault(c, "hosts");
+			claims_fault(c, key);
 		else
-			paserk_pid_text(id, ret->hosts[ret->n_hosts++]);
+			paserk_pid_text(id, (*ret)[(*ret_n)++]);
 	}
 }
 
@@ -120,26 +137,22 @@ static void read_keys(struct claims *c, json_t *claims, struct revocations *ret)
 	}
 }
 
-int revocations_open(const char *token, size_t n, const uint8_t vendor[PASETO_PUBLIC],
-		     struct revocations *ret, struct claims *fault)
+int revocations_open(const char *token, size_t n, const struct roots *vendor, struct revocations *ret,
+		     struct claims *fault)
 {
 	struct claims own;
 	struct claims *c = fault ? fault : &own;
-	char pid[PASERK_ID_TEXT];
 	json_t *claims;
 	*c = (struct claims){0};
 	*ret = (struct revocations){0};
-	int error = token_open(&token_revocations, token, n, vendor, &claims);
+	int error = chain_open(&token_revocations, token, n, vendor, c, &ret->head, &ret->chain, &claims);
 	if (error)
 		return error;
-	claims_head(c, claims, &ret->head);
 	claims_integer(c, claims, "number", 1, INT64_MAX, &ret->number);
-	read_hosts(c, claims, ret);
+	read_ids(c, claims, "hosts", &ret->hosts, &ret->n_hosts);
+	read_ids(c, claims, "signers", &ret->signers, &ret->n_signers);
 	read_licenses(c, claims, ret);
 	read_keys(c, claims, ret);
 	json_decref(claims);
-	paserk_pid_write(vendor, pid);
-	if (!c->error && strcmp(ret->head.iss, pid) != 0)
-		claims_fault(c, "iss");
 	return c->error;
 }

@@ -19,10 +19,12 @@ const struct token_kind token_revocations = {"muster.revocations", "REVOCATIONS"
 const struct token_kind token_checkpoint = {"muster.checkpoint", "CHECKPOINT"};
 const struct token_kind token_request = {"muster.request", "REQUEST"};
 const struct token_kind token_answer = {"muster.answer", "ANSWER"};
+const struct token_kind token_key = {"muster.key", "KEY"};
 
 static const struct token_kind *const kinds[] = {
-	&token_license,         &token_product,     &token_certificate, &token_lease,   &token_host_request,
-	&token_license_request, &token_revocations, &token_checkpoint,  &token_request, &token_answer};
+	&token_license,      &token_product,         &token_certificate, &token_lease,
+	&token_host_request, &token_license_request, &token_revocations, &token_checkpoint,
+	&token_request,      &token_answer,          &token_key};
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -116,6 +118,21 @@ int token_peek(const char *token, size_t n, json_t **ret_claims_unverified)
 		return error;
 	error = claims_load(payload, payload_n, ret_claims_unverified);
 	free(payload);
+	return error;
+}
+
+int token_peek_issuer(const char *token, size_t n, char ret[PASERK_ID_TEXT])
+{
+	uint8_t id[PASERK_ID];
+	json_t *claims;
+	int error = token_peek(token, n, &claims);
+	if (error)
+		return error;
+	const char *iss = json_string_value(json_object_get(claims, "iss"));
+	error = iss && paserk_pid_read(iss, strlen(iss), id) == 0 ? 0 : E_CLAIM_INVALID;
+	if (!error)
+		paserk_pid_text(id, ret);
+	json_decref(claims);
 	return error;
 }
 

@@ -23,7 +23,7 @@ struct token_kind {
 };
 extern const struct token_kind token_license, token_product, token_certificate, token_lease,
 	token_host_request, token_license_request, token_revocations, token_checkpoint, token_request,
-	token_answer;
+	token_answer, token_key;
 
 /* The kind of an armour label or of a typ, or NULL. */
 const struct token_kind *token_kind_by_label(const char *label);
@@ -47,6 +47,10 @@ int token_open(const struct token_kind *, const char *token, size_t n, const uin
 /* The claims WITHOUT verifying them: to find the key that the claims themselves name, or to show a stranger's
  * file. */
 int token_peek(const char *token, size_t n, json_t **ret_claims_unverified);
+
+/* The k4.pid that the claims name as iss, WITHOUT verifying them: to find the keys to verify with.
+ * E_CLAIM_INVALID: they name none. */
+int token_peek_issuer(const char *token, size_t n, char ret[PASERK_ID_TEXT]);
 
 /* Read a file of this kind: armour or bare, at most LIMIT_TOKEN. *ret_token freed by the caller. E_IO,
  * E_ARMOUR_INVALID. */

@@ -27,7 +27,7 @@ struct dns_service {
 static bool known(const struct trust *t, const struct certificate *cert)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (memcmp(t->vendors[i].key, cert->vendor, PASETO_PUBLIC) == 0 &&
+		if (memcmp(t->vendors[i].roots.keys[0], cert->vendor, PASETO_PUBLIC) == 0 &&
 		    strcmp(t->vendors[i].org, cert->org) == 0)
 			return true;
 	return false;
@@ -62,7 +62,7 @@ static int on_trust(void *context, struct trust *ret)
 		if (known(ret, &c->certificate))
 			continue;
 		struct trust_vendor *v = &ret->vendors[ret->n++];
-		memcpy(v->key, c->certificate.vendor, PASETO_PUBLIC);
+		v->roots = c->roots;
 		paserk_pid(c->certificate.vendor, v->id);
 		memcpy(v->org, c->certificate.org, sizeof(v->org));
 		v->revocations = catalog_revocations(&s->catalog, c->vendor);

@@ -122,12 +122,6 @@ static void check_end(struct overview *o, int code, const char *what, const char
 		add(o, code, SEVERITY_WARNING, "%s %s ends %s", what, id, text);
 }
 
-static bool host_revoked(const struct overview *o, const char *vendor)
-{
-	const struct revocations *r = catalog_revocations(o->catalog, vendor);
-	return r && revocations_host(r, o->host);
-}
-
 /* Was the ledger another host's, with a certificate for this license? */
 static bool has_former(const struct catalog *c, const char *license)
 {
@@ -152,8 +146,7 @@ static void check_licenses(struct overview *o, int64_t now)
 {
 	for (size_t i = 0; i < o->catalog->n_licenses; i++) {
 		const struct catalog_license *l = &o->catalog->licenses[i];
-		const struct revocations *r = catalog_revocations(o->catalog, l->vendor);
-		if (r && revocations_license(r, l->license.id))
+		if (catalog_license_revoked(o->catalog, l))
 			add(o, E_LICENSE_REVOKED, SEVERITY_ERROR, "the vendor has revoked license %s",
 			    l->license.id);
 		if (!l->certificate)
@@ -166,7 +159,7 @@ static void check_licenses(struct overview *o, int64_t now)
 			continue;
 		check_end(o, E_CERTIFICATE_EXPIRED, "certificate for license", c->certificate.license,
 			  c->certificate.exp, now);
-		if (host_revoked(o, c->vendor))
+		if (catalog_certificate_revoked(o->catalog, c, o->host))
 			add(o, E_CERTIFICATE_REVOKED, SEVERITY_ERROR,
 			    "the vendor has revoked this host's certificate for license %s",
 			    c->certificate.license);
@@ -273,7 +266,8 @@ static bool serves(const struct overview *o)
 {
 	for (size_t i = 0; i < o->n_grants; i++)
 		if (o->grants[i].grant.license->certificate &&
-		    !host_revoked(o, o->grants[i].grant.license->vendor) &&
+		    !catalog_certificate_revoked(o->catalog, o->grants[i].grant.license->certificate,
+						 o->host) &&
 		    (o->grants[i].terms.stage == STAGE_ACTIVE || o->grants[i].terms.stage == STAGE_EXPIRED))
 			return true;
 	return false;

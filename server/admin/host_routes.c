@@ -18,12 +18,12 @@
 static json_t *certificate_row(const struct catalog_certificate *c, int64_t now)
 {
 	const struct certificate *cert = &c->certificate;
-	char key[PASERK_PUBLIC_TEXT];
+	char key[ROOTS_TEXT];
 	json_t *row = json_object();
 	json_t *products = json_array();
 	for (size_t i = 0; i < cert->n_products; i++)
 		json_array_append_new(products, json_string(cert->products[i]));
-	paserk_public_write(cert->vendor, key);
+	roots_write(&c->roots, key);
 	json_set_text(row, "id", cert->head.jti);
 	json_set_text(row, "vendor", c->vendor);
 	json_set_text(row, "vendor_key", key);
@@ -199,13 +199,10 @@ void host_install(struct exchange *x)
 	struct job *job = body_job(x, JOB_INSTALL_CERTIFICATE);
 	if (!job)
 		return;
-	if (key && paserk_public_read(key, strlen(key), job->vendor_key)) {
+	if (key && roots_read(key, strlen(key), &job->roots))
 		exchange_problem(x, E_KEY_INVALID, "vendor_key");
-	} else {
-		job->vendor_strict = key != NULL;
-		if (exchange_call(x, job) == 0)
-			reply_installed(x, job);
-	}
+	else if (exchange_call(x, job) == 0)
+		reply_installed(x, job);
 	job_free(job);
 }
 

@@ -38,9 +38,9 @@ static int64_t certified_until(const struct catalog *c, const char *vendor)
 static json_t *vendor_row(const struct catalog *c, const struct catalog_certificate *cert)
 {
 	const struct revocations *list = catalog_revocations(c, cert->vendor);
-	char key[PASERK_PUBLIC_TEXT];
+	char key[ROOTS_TEXT];
 	json_t *row = json_object();
-	paserk_public_write(cert->certificate.vendor, key);
+	roots_write(&cert->roots, key);
 	json_set_text(row, "vendor", cert->vendor);
 	json_set_text(row, "vendor_key", key);
 	json_set_text(row, "org", cert->certificate.org);

@@ -15,7 +15,6 @@
 static int add_certificate(const struct row *row, void *context)
 {
 	struct catalog *c = context;
-	uint8_t vendor[PASETO_PUBLIC];
 	struct catalog_certificate *all = realloc(c->certificates, (c->n_certificates + 1) * sizeof(*all));
 	if (!all)
 		return E_NO_MEMORY;
@@ -24,9 +23,9 @@ static int add_certificate(const struct row *row, void *context)
 	memset(cert, 0, sizeof(*cert));
 	const char *key = row->u.signed_file.vendor_key;
 	const char *token = row->u.signed_file.token;
-	int error = paserk_public_read(key, strlen(key), vendor);
+	int error = roots_read(key, strlen(key), &cert->roots);
 	if (!error)
-		error = certificate_open(token, strlen(token), vendor, &cert->certificate, NULL);
+		error = certificate_open(token, strlen(token), &cert->roots, &cert->certificate, NULL);
 	if (error == E_NO_MEMORY)
 		return error; /* it is as good as it was */
 	if (error) {
@@ -35,7 +34,7 @@ static int add_certificate(const struct row *row, void *context)
 		c->damaged++;
 		return 0;
 	}
-	paserk_pid_write(vendor, cert->vendor);
+	paserk_pid_write(cert->roots.keys[0], cert->vendor);
 	cert->installed = row->u.signed_file.installed;
 	cert->former = memcmp(cert->certificate.sign, c->host, PASETO_PUBLIC) != 0;
 	cert->token = strdup(token);
@@ -49,7 +48,7 @@ static int add_license(const struct row *row, void *context)
 {
 	struct catalog *c = context;
 	const char *token = row->u.signed_file.token;
-	const uint8_t *vendor = catalog_vendor(c, row->u.signed_file.vendor);
+	const struct roots *vendor = catalog_vendor(c, row->u.signed_file.vendor);
 	struct catalog_license *all = realloc(c->licenses, (c->n_licenses + 1) * sizeof(*all));
 	if (!all)
 		return E_NO_MEMORY;
@@ -67,7 +66,7 @@ static int add_license(const struct row *row, void *context)
 		c->damaged++;
 		return 0;
 	}
-	paserk_pid_write(vendor, l->vendor);
+	paserk_pid_write(vendor->keys[0], l->vendor);
 	l->installed = row->u.signed_file.installed;
 	l->numbers = calloc(l->license.n_grants + 1, sizeof(*l->numbers));
 	c->n_licenses++;
@@ -95,7 +94,7 @@ static int add_revocations(const struct row *row, void *context)
 {
 	struct catalog *c = context;
 	const struct record_revocation *r = &row->u.record.u.revocation;
-	const uint8_t *vendor = catalog_vendor(c, r->vendor);
+	const struct roots *vendor = catalog_vendor(c, r->vendor);
 	struct catalog_revocations *all = realloc(c->revocations, (c->n_revocations + 1) * sizeof(*all));
 	if (!all)
 		return E_NO_MEMORY;
@@ -112,9 +111,20 @@ static int add_revocations(const struct row *row, void *context)
 		c->damaged++;
 		return 0;
 	}
-	paserk_pid_write(vendor, one->vendor);
+	paserk_pid_write(vendor->keys[0], one->vendor);
 	one->installed = r->installed;
 	c->n_revocations++;
+	return 0;
+}
+
+/* Of several certificates of a vendor each pins what was known when it came: all is known now. */
+static int join_roots(struct catalog *c)
+{
+	for (size_t i = 0; i < c->n_certificates; i++)
+		for (size_t j = 0; j < c->n_certificates; j++)
+			if (strcmp(c->certificates[i].vendor, c->certificates[j].vendor) == 0 &&
+			    !roots_join(&c->certificates[i].roots, &c->certificates[j].roots))
+				return E_TOO_LARGE;
 	return 0;
 }
 
@@ -128,6 +138,8 @@ int catalog_load(struct store *store, const uint8_t host[PASETO_PUBLIC], struct 
 	struct listing revocations = {.kind = LIST_RECORD, .like = &any};
 	*ret = (struct catalog){0};
 	int error = store_page(store, &certificates, add_certificate, &c);
+	if (!error)
+		error = join_roots(&c);
 	if (!error)
 		error = store_page(store, &licenses, add_license, &c);
 	if (!error)
@@ -164,11 +176,11 @@ void catalog_free(struct catalog *c)
 
 /* --- looking up --- */
 
-const uint8_t *catalog_vendor(const struct catalog *c, const char *vendor)
+const struct roots *catalog_vendor(const struct catalog *c, const char *vendor)
 {
 	for (size_t i = 0; i < c->n_certificates; i++)
 		if (strcmp(c->certificates[i].vendor, vendor) == 0)
-			return c->certificates[i].certificate.vendor;
+			return &c->certificates[i].roots;
 	return NULL;
 }
 
@@ -272,12 +284,25 @@ const char *catalog_term_state(int64_t nbf, int64_t end, int64_t grace_end, int6
 	return stage_name(stage_at(nbf, end, grace_end, now, &ignored));
 }
 
+bool catalog_license_revoked(const struct catalog *c, const struct catalog_license *l)
+{
+	const struct revocations *list = catalog_revocations(c, l->vendor);
+	return list &&
+	       (revocations_license(list, l->license.id) || revocations_signer(list, &l->license.chain));
+}
+
+bool catalog_certificate_revoked(const struct catalog *c, const struct catalog_certificate *cert,
+				 const char *host)
+{
+	const struct revocations *list = catalog_revocations(c, cert->vendor);
+	return list && (revocations_host(list, host) || revocations_signer(list, &cert->certificate.chain));
+}
+
 /* When this host learned that the license is revoked; 0: it is not. */
 static int64_t revoked_at(const struct catalog *c, const struct catalog_license *l)
 {
 	for (size_t i = 0; i < c->n_revocations; i++)
-		if (strcmp(c->revocations[i].vendor, l->vendor) == 0 &&
-		    revocations_license(&c->revocations[i].list, l->license.id))
+		if (strcmp(c->revocations[i].vendor, l->vendor) == 0 && catalog_license_revoked(c, l))
 			return c->revocations[i].installed;
 	return 0;
 }
@@ -392,8 +417,9 @@ static void add_candidate(const struct catalog *catalog, const struct catalog_li
 		.covers_version = product_covers(product, wish->version),
 		.product = product,
 		.self_service = grant->self_service_owner[0] != 0,
-		.revoked = revoked && revocations_license(revoked, l->license.id),
-		.host_revoked = revoked && wish->host && revocations_host(revoked, wish->host),
+		.revoked = catalog_license_revoked(catalog, l),
+		.host_revoked =
+			wish->host && catalog_certificate_revoked(catalog, l->certificate, wish->host),
 		.key = judge_key(grant, wish->key, revoked),
 	};
 	want_plans(product, wish, c);

@@ -16,6 +16,7 @@ struct store;
 /* A vendor's certificate of this host. */
 struct catalog_certificate {
 	struct certificate certificate;
+	struct roots roots; /* of its vendor, as they are pinned */
 	char vendor[PASERK_ID_TEXT];
 	char *token;
 	int64_t installed;
@@ -60,8 +61,8 @@ struct catalog {
 int catalog_load(struct store *, const uint8_t host[PASETO_PUBLIC], struct catalog *ret);
 void catalog_free(struct catalog *);
 
-/* The pinned key of a vendor (k4.pid), or NULL. Borrowed. */
-const uint8_t *catalog_vendor(const struct catalog *, const char *vendor);
+/* The pinned roots of a vendor (k4.pid), or NULL. Borrowed. */
+const struct roots *catalog_vendor(const struct catalog *, const char *vendor);
 
 /* Find a license, or this host's certificate for one; NULL: there is none. Borrowed. */
 const struct catalog_license *catalog_license(const struct catalog *, const char *vendor, const char *id);
@@ -84,6 +85,11 @@ int64_t catalog_number(const struct catalog_grant *);
 
 /* The revocation list of a vendor, or NULL. Borrowed. */
 const struct revocations *catalog_revocations(const struct catalog *, const char *vendor);
+
+/* Has the vendor revoked the license, or who signed it? And this host's certificate (host: its k4.pid)? */
+bool catalog_license_revoked(const struct catalog *, const struct catalog_license *);
+bool catalog_certificate_revoked(const struct catalog *, const struct catalog_certificate *,
+				 const char *host);
 
 /* The stages of a subscription's life (DESIGN 3). */
 enum grant_stage { STAGE_PENDING, STAGE_ACTIVE, STAGE_EXPIRED, STAGE_DISABLED, STAGE_DELETED };

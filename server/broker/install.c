@@ -21,8 +21,37 @@ static int refuse(struct job *job, int code, const struct claims *fault)
 struct incoming {
 	char *token; /* freed by the caller, also after an error */
 	char vendor[PASERK_ID_TEXT];
-	const uint8_t *key; /* not yet verified with */
+	const struct roots *roots;         /* not yet verified with */
+	const struct revocations *revoked; /* the vendor's list, or NULL */
 };
+
+/* The vendor that has a root of this k4.pid, or NULL. */
+static const struct catalog_certificate *vendor_of_root(const struct catalog *c, const char *root)
+{
+	for (size_t i = 0; i < c->n_certificates; i++) {
+		const struct roots *roots = &c->certificates[i].roots;
+		for (size_t j = 0; j < roots->n; j++) {
+			char pid[PASERK_ID_TEXT];
+			paserk_pid_write(roots->keys[j], pid);
+			if (strcmp(pid, root) == 0)
+				return &c->certificates[i];
+		}
+	}
+	return NULL;
+}
+
+/* Whose file it seems to be: by its footer, which is there also when the claims are damaged; or, signed by an
+ * issuing key, by its claims. */
+static int find_vendor(const struct broker *b, const char *token, char ret[PASERK_ID_TEXT])
+{
+	char root[PASERK_ID_TEXT];
+	int error = paseto_footer(token, strlen(token), root, sizeof(root));
+	const struct catalog_certificate *vendor = error ? NULL : vendor_of_root(&b->catalog, root);
+	if (!vendor)
+		return error == E_MALFORMED ? error : token_peek_issuer(token, strlen(token), ret);
+	memcpy(ret, vendor->vendor, PASERK_ID_TEXT);
+	return 0;
+}
 
 static int read_incoming(const struct broker *b, const struct job *job, const char *label,
 			 struct incoming *ret)
@@ -30,19 +59,25 @@ static int read_incoming(const struct broker *b, const struct job *job, const ch
 	*ret = (struct incoming){0};
 	int error = armour_read(label, job->text, strlen(job->text), &ret->token);
 	if (!error)
-		error = paseto_footer(ret->token, strlen(ret->token), ret->vendor, sizeof(ret->vendor));
-	if (!error && !(ret->key = catalog_vendor(&b->catalog, ret->vendor)))
+		error = find_vendor(b, ret->token, ret->vendor);
+	if (!error && !(ret->roots = catalog_vendor(&b->catalog, ret->vendor)))
 		error = E_VENDOR_NOT_PINNED;
+	ret->revoked = catalog_revocations(&b->catalog, ret->vendor);
 	return error;
+}
+
+static int judge_signer(const struct revocations *revoked, const struct chain *chain)
+{
+	return revoked && revocations_signer(revoked, chain) ? E_SIGNER_REVOKED : 0;
 }
 
 /* --- certificates --- */
 
-static int judge_certificate(const struct broker *b, const struct job *job, const struct certificate *cert,
-			     int64_t now)
+static int judge_certificate(const struct broker *b, const struct certificate *cert, int64_t now)
 {
-	if (job->vendor_strict && memcmp(cert->vendor, job->vendor_key, PASETO_PUBLIC) != 0)
-		return E_WRONG_VENDOR;
+	const struct revocations *revoked = catalog_revocations(&b->catalog, cert->head.iss);
+	if (judge_signer(revoked, &cert->chain))
+		return E_SIGNER_REVOKED;
 	if (memcmp(cert->sign, b->key->public, PASETO_PUBLIC) != 0 ||
 	    memcmp(cert->fixed, b->key->fixed.public, NOISE_KEY) != 0)
 		return E_WRONG_HOST;
@@ -52,12 +87,12 @@ static int judge_certificate(const struct broker *b, const struct job *job, cons
 }
 
 static int store_certificate(struct broker *b, struct job *job, const struct certificate *cert,
-			     const char *token, int64_t now)
+			     const struct roots *pinned, const char *token, int64_t now)
 {
 	char pid[PASERK_ID_TEXT];
-	char key[PASERK_PUBLIC_TEXT];
+	char key[ROOTS_TEXT];
 	paserk_pid_write(cert->vendor, pid);
-	paserk_public_write(cert->vendor, key);
+	roots_write(pinned, key);
 	job->new_vendor = catalog_vendor(&b->catalog, pid) == NULL;
 	memcpy(job->installed, cert->license, sizeof(job->installed));
 	struct effect effect = {
@@ -71,21 +106,44 @@ static int store_certificate(struct broker *b, struct job *job, const struct cer
 	return error;
 }
 
+/*
+ * By which keys a certificate is judged: those that are pinned, and those that the administrator gave; for a
+ * vendor that is new here the one that it names, of which the fingerprint is shown. It is never judged by the
+ * other roots that it names itself.
+ */
+static int find_roots(const struct broker *b, const struct job *job, const char *token, struct roots *ret)
+{
+	uint8_t vendor[PASETO_PUBLIC];
+	char pid[PASERK_ID_TEXT];
+	int error = certificate_vendor(token, strlen(token), vendor);
+	if (error)
+		return error;
+	paserk_pid_write(vendor, pid);
+	const struct roots *pinned = catalog_vendor(&b->catalog, pid);
+	*ret = pinned ? *pinned : roots_of(vendor);
+	if (job->roots.n && memcmp(job->roots.keys[0], vendor, PASETO_PUBLIC) != 0)
+		return E_WRONG_VENDOR;
+	return roots_join(ret, &job->roots) ? 0 : E_TOO_LARGE;
+}
+
 static int install_certificate(struct broker *b, struct job *job, int64_t now)
 {
 	struct certificate cert;
 	struct claims fault = {0};
-	uint8_t vendor[PASETO_PUBLIC];
+	struct roots roots;
 	char *token;
 	int error = armour_read(token_certificate.label, job->text, strlen(job->text), &token);
 	if (error)
 		return refuse(job, error, NULL);
-	error = certificate_vendor(token, strlen(token), vendor);
+	error = find_roots(b, job, token, &roots);
 	if (!error)
-		error = certificate_open(token, strlen(token), vendor, &cert, &fault);
+		error = certificate_open(token, strlen(token), &roots, &cert, &fault);
 	if (!error)
-		error = judge_certificate(b, job, &cert, now);
-	int result = error ? refuse(job, error, &fault) : store_certificate(b, job, &cert, token, now);
+		error = judge_certificate(b, &cert, now);
+	if (!error && !roots_join(&roots, &cert.roots))
+		error = E_TOO_LARGE;
+	int result =
+		error ? refuse(job, error, &fault) : store_certificate(b, job, &cert, &roots, token, now);
 	free(token);
 	return result;
 }
@@ -267,7 +325,9 @@ static int install_license(struct broker *b, struct job *job, int64_t now)
 	struct incoming in;
 	int error = read_incoming(b, job, token_license.label, &in);
 	if (!error)
-		error = license_open(in.token, strlen(in.token), in.key, &license, &fault);
+		error = license_open(in.token, strlen(in.token), in.roots, &license, &fault);
+	if (!error)
+		error = judge_signer(in.revoked, &license.chain);
 	if (!error)
 		error = judge_license(b, &license, in.vendor, now);
 	int result = error ? 0 : judge_removed(b, &license, in.vendor, &error);
@@ -309,9 +369,10 @@ static int install_revocations(struct broker *b, struct job *job, int64_t now)
 	struct incoming in;
 	int error = read_incoming(b, job, token_revocations.label, &in);
 	if (!error)
-		error = revocations_open(in.token, strlen(in.token), in.key, &list, &fault);
-	const struct revocations *old = error ? NULL : catalog_revocations(&b->catalog, in.vendor);
-	if (old && list.number <= old->number)
+		error = revocations_open(in.token, strlen(in.token), in.roots, &list, &fault);
+	if (!error)
+		error = judge_signer(in.revoked, &list.chain);
+	if (!error && in.revoked && list.number <= in.revoked->number)
 		error = E_REVOCATIONS_OLD;
 	int result = error ? refuse(job, error, &fault)
 			   : store_revocations(b, job, &list, in.vendor, in.token, now);

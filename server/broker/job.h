@@ -106,9 +106,8 @@ struct job {
 	char actor[64];                     /* "uid:0", for administrators' jobs */
 	char act[32];                       /* JOB_NOTE: what was done */
 	char *text;                         /* a signed file, or the request by file; owned by the job */
-	char *covering;                    /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
-	uint8_t vendor_key[PASETO_PUBLIC]; /* JOB_INSTALL_CERTIFICATE: must be this one */
-	bool vendor_strict;
+	char *covering;          /* JOB_SHOW_LEASE: the certificate behind text; owned by the job */
+	struct roots roots;      /* JOB_INSTALL_CERTIFICATE: must be of this one; none: of any */
 	struct replay *replay;   /* the answer is remembered; borrowed; NULL: it is not */
 	enum host_event event;   /* JOB_HOST */
 	int64_t event_time;      /* HOST_BACKED_UP: of the copy */

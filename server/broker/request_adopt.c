@@ -20,7 +20,7 @@
 struct shown {
 	struct lease lease;
 	struct certificate certificate;
-	const uint8_t *vendor;
+	const struct roots *vendor;
 	char pid[PASERK_ID_TEXT];
 	int64_t grant; /* its number */
 };
@@ -30,7 +30,7 @@ struct shown {
 static int find_vendor(const struct work *w, struct shown *s)
 {
 	const char *token = w->job->covering;
-	int error = paseto_footer(token, strlen(token), s->pid, sizeof(s->pid));
+	int error = token_peek_issuer(token, strlen(token), s->pid);
 	if (!error && !(s->vendor = catalog_vendor(&w->b->catalog, s->pid)))
 		error = E_VENDOR_NOT_PINNED;
 	return error;
@@ -79,7 +79,8 @@ static int verify(const struct work *w, struct shown *s)
 	const struct revocations *revoked = catalog_revocations(&w->b->catalog, s->pid);
 	if (memcmp(s->certificate.ledger, w->b->ledger, LEDGER_ID) != 0)
 		return E_LEDGER_MISMATCH;
-	if (revoked && revocations_host(revoked, s->lease.head.iss))
+	if (revoked && (revocations_host(revoked, s->lease.head.iss) ||
+			revocations_signer(revoked, &s->certificate.chain)))
 		return E_CERTIFICATE_REVOKED;
 	if (s->lease.head.iat > w->now + CLOCKS_APART)
 		return E_NOT_YET_VALID;

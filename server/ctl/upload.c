@@ -7,7 +7,7 @@
 #include "armour.h"
 #include "failure.h"
 #include "input.h"
-#include "paserk.h"
+#include "roots.h"
 #include "show.h"
 
 #define LABEL_TEXT 64
@@ -88,47 +88,29 @@ static int expect(const struct invocation *inv, const struct upload *u, const st
 
 /* --- sending --- */
 
-/* The first word of a file. */
-static int read_key_file(const struct invocation *inv, const char *path, char out[PASERK_PUBLIC_TEXT])
-{
-	char *text;
-	size_t n;
-	int code = input_read(inv, path, KEY_FILE_MAX, &text, &n);
-	if (code)
-		return code;
-	const char *from = text + strspn(text, " \t\r\n");
-	size_t length = strcspn(from, " \t\r\n");
-	out[0] = 0;
-	if (length < PASERK_PUBLIC_TEXT) {
-		memcpy(out, from, length);
-		out[length] = 0;
-	}
-	free(text);
-	return 0;
-}
-
-/* --vendor-key's key as text, "" when the option was not given. Returns 0, or the exit code. */
-static int vendor_key(const struct invocation *inv, char out[PASERK_PUBLIC_TEXT])
+/* --vendor-key's keys as text, "" when the option was not given. Returns 0, or the exit code. */
+static int vendor_key(const struct invocation *inv, char out[ROOTS_TEXT])
 {
 	const char *given = invocation_value(inv, "vendor-key");
-	uint8_t key[PASETO_PUBLIC];
-	int code = 0;
+	bool in_file = given && strncmp(given, KEY_PREFIX, strlen(KEY_PREFIX)) != 0;
+	struct roots roots = {0};
+	char *text = NULL;
+	size_t n = given ? strlen(given) : 0;
 	out[0] = 0;
 	if (!given)
 		return 0;
-	if (strncmp(given, KEY_PREFIX, strlen(KEY_PREFIX)) != 0)
-		code = read_key_file(inv, given, out);
-	else if (strlen(given) < PASERK_PUBLIC_TEXT)
-		strcpy(out, given);
-	if (!code && paserk_public_read(out, strlen(out), key))
+	int code = in_file ? input_read(inv, given, KEY_FILE_MAX, &text, &n) : 0;
+	if (!code && roots_read(in_file ? text : given, n, &roots))
 		code = failure_say(inv, E_KEY_INVALID, "--vendor-key %s", given);
+	roots_write(&roots, out);
+	free(text);
 	return code;
 }
 
 int upload_send(const struct invocation *inv, const struct upload *u, const char *path,
 		int (*print)(json_t *answer))
 {
-	char key[PASERK_PUBLIC_TEXT];
+	char key[ROOTS_TEXT];
 	int code = vendor_key(inv, key);
 	struct request req = {.method = "POST",
 			      .path = path,

@@ -53,7 +53,8 @@ static enum dns_verdict judge(const struct trust *t, const struct trust_vendor *
 			 cert->name);
 		return VERDICT_UNTRUSTED;
 	}
-	if (v->revocations && revocations_host(v->revocations, pid)) {
+	if (v->revocations &&
+	    (revocations_host(v->revocations, pid) || revocations_signer(v->revocations, &cert->chain))) {
 		snprintf(detail, VERDICT_DETAIL, "%.100s", cert->name);
 		return VERDICT_REVOKED;
 	}
@@ -93,7 +94,7 @@ enum dns_verdict verdict_of_host(const struct trust *t, const uint8_t remote[NOI
 		const char *token = certificates[i];
 		for (size_t k = 0; k < t->n; k++) {
 			char what[VERDICT_DETAIL];
-			if (certificate_open(token, strlen(token), t->vendors[k].key, &cert, NULL))
+			if (certificate_open(token, strlen(token), &t->vendors[k].roots, &cert, NULL))
 				continue;
 			enum dns_verdict v = judge(t, &t->vendors[k], &cert, remote, what);
 			if (!judged || better(v, best) != best) {

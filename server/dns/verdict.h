@@ -20,7 +20,7 @@ enum dns_verdict {
 
 /* A vendor that this host trusts. */
 struct trust_vendor {
-	uint8_t key[PASETO_PUBLIC];
+	struct roots roots;
 	uint8_t id[PASERK_ID];
 	const struct revocations *revocations; /* NULL: none. Borrowed */
 	char org[LIMIT_ID + 1];                /* as which it has certified this host */

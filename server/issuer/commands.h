@@ -35,6 +35,11 @@ int key_generate_run(struct invocation *);
 int key_list_run(struct invocation *);
 int key_block_run(struct invocation *);
 int revocations_run(struct invocation *);
+int signer_create_run(struct invocation *);
+int signer_list_run(struct invocation *);
+int signer_revoke_run(struct invocation *);
+int root_next_run(struct invocation *);
+int root_switch_run(struct invocation *);
 int verify_run(struct invocation *);
 
 #endif

@@ -44,7 +44,7 @@ int document_load(const struct token_kind *kind, const char *path, char **ret_to
 }
 
 int document_refused(struct failure *f, int error, const char *path, const char *token,
-		     const uint8_t public[PASETO_PUBLIC], const char *where)
+		     const struct roots *roots, const char *where)
 {
 	char named[PASERK_ID_TEXT];
 	char used[PASERK_ID_TEXT];
@@ -54,9 +54,12 @@ int document_refused(struct failure *f, int error, const char *path, const char 
 	if (error != E_SIGNATURE_INVALID || paseto_footer(token, strlen(token), named, sizeof(named)) ||
 	    paserk_pid_read(named, strlen(named), id))
 		return failure_set(f, error, "%s", path);
-	paserk_pid_write(public, used);
-	if (strcmp(named, used) == 0)
-		return failure_set(f, error, "%s", path);
+	for (size_t i = 0; i < roots->n; i++) {
+		paserk_pid_write(roots->keys[i], used);
+		if (strcmp(named, used) == 0)
+			return failure_set(f, error, "%s", path);
+	}
+	paserk_pid_write(roots->keys[0], used);
 	return failure_set(f, E_WRONG_VENDOR, "%s says that it is signed with %s, and the key here is %s",
 			   path, named, used);
 }
@@ -72,7 +75,8 @@ const char *document_path(const struct invocation *inv)
 static int check_not_own(const struct invocation *inv, const struct stat *target, const char *path,
 			 struct failure *f)
 {
-	static const char *const own[] = {VENDOR_KEY, VENDOR_PUB, VENDOR_LEDGER};
+	static const char *const own[] = {VENDOR_KEY,       VENDOR_NEXT, VENDOR_ISSUING,
+					  VENDOR_STATEMENT, VENDOR_PUB,  VENDOR_LEDGER};
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		char theirs[PATH_MAX];
 		struct stat st;

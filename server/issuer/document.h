@@ -23,8 +23,8 @@ int document_load(const struct token_kind *, const char *path, char **ret_token,
  * Tell why opening a token with a key failed. where: the claim at fault, or "". A token that names another
  * key than the one it was checked with is E_WRONG_VENDOR rather than E_SIGNATURE_INVALID. Returns the code.
  */
-int document_refused(struct failure *, int error, const char *path, const char *token,
-		     const uint8_t public[PASETO_PUBLIC], const char *where);
+int document_refused(struct failure *, int error, const char *path, const char *token, const struct roots *,
+		     const char *where);
 
 /*
  * Write the signed file. summary (borrowed): what --json says about it; without --output the two become one

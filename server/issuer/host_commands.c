@@ -108,10 +108,9 @@ static int make_certificate(const struct invocation *inv, struct certifying *c, 
 {
 	const struct license *license = &c->issued.license;
 	struct certificate *certificate = &c->certificate;
-	memcpy(certificate->head.iss, c->vendor.pid, sizeof(certificate->head.iss));
-	certificate->head.iat = issuer_now(inv);
-	claims_jti(certificate->head.jti);
-	memcpy(certificate->vendor, c->vendor.public, PASETO_PUBLIC);
+	vendor_head(&c->vendor, &certificate->head, issuer_now(inv));
+	certificate->roots = c->vendor.roots;
+	memcpy(certificate->vendor, c->vendor.roots.keys[0], PASETO_PUBLIC);
 	memcpy(certificate->sign, c->request.sign, PASETO_PUBLIC);
 	memcpy(certificate->fixed, c->request.fixed, NOISE_KEY);
 	memcpy(certificate->name, c->request.name, sizeof(certificate->name));
@@ -136,8 +135,8 @@ static int sign_certificate(struct certifying *c, struct failure *f)
 	if (error)
 		return failure_set(f, error, "host '%s'", c->request.name);
 	/* Nothing leaves this program that a host would refuse. */
-	error = certificate_open(c->token, strlen(c->token), c->vendor.public, &back, &fault);
-	return error ? document_refused(f, error, c->request.name, "", c->vendor.public, fault.where) : 0;
+	error = certificate_open(c->token, strlen(c->token), &c->vendor.roots, &back, &fault);
+	return error ? document_refused(f, error, c->request.name, "", &c->vendor.roots, fault.where) : 0;
 }
 
 /* --- a host in another's place --- */
@@ -309,7 +308,7 @@ static int certify(const struct invocation *inv, struct certifying *c, struct fa
 		return failure_set(f, E_USAGE, "standard input cannot be both the request and the license");
 	if (load_request(c, inv->args[0], f) || vendor_open(inv, &c->vendor, f) ||
 	    issued_newest(&c->vendor, which, &c->issued, &c->row, f) || issued_refuse_revoked(&c->row, f) ||
-	    refuse_revoked(c, f) || vendor_unlock(inv, &c->vendor, f))
+	    refuse_revoked(c, f) || vendor_unlock_for(inv, &c->vendor, ISSUING_CERTIFICATE, f))
 		return f->code;
 	return certify_locked(inv, c, f);
 }

@@ -16,13 +16,11 @@
 
 #include "commands.h"
 #include "file.h"
+#include "keypair.h"
 #include "option.h"
-#include "passphrase.h"
 #include "print.h"
 #include "secret.h"
 #include "vendor.h"
-
-#define MEMORY_MIN_MIB 8
 
 static const char *const parts[] = {VENDOR_LEDGER, VENDOR_PUB, VENDOR_KEY};
 
@@ -36,65 +34,6 @@ struct making {
 	bool made_work;
 	size_t placed; /* of parts */
 };
-
-/* The keys, in locked memory where they are secret. */
-struct keys {
-	uint8_t public[PASETO_PUBLIC];
-	uint8_t *secret;
-	char *text; /* the line of vendor.key */
-};
-
-/* --- keys --- */
-
-static int read_cost(const struct invocation *inv, struct paserk_cost *ret, struct failure *f)
-{
-	int64_t mib = (int64_t)(ret->memory >> 20);
-	int64_t passes = ret->passes;
-	if (option_integer(inv, "memory", MEMORY_MIN_MIB, PASERK_MEMORY_MAX >> 20, &mib, f) ||
-	    option_integer(inv, "passes", 1, PASERK_PASSES_MAX, &passes, f))
-		return f->code;
-	ret->memory = (uint64_t)mib << 20;
-	ret->passes = (uint32_t)passes;
-	return 0;
-}
-
-static int wrap(const struct invocation *inv, struct keys *keys, struct failure *f)
-{
-	struct paserk_cost cost = PASERK_COST_DEFAULT;
-	char *passphrase = NULL;
-	int error = read_cost(inv, &cost, f);
-	if (!error)
-		error = passphrase_get(inv, true, &passphrase, f);
-	if (error)
-		return error;
-	error = paserk_wrap(keys->secret, passphrase, strlen(passphrase), cost, keys->text);
-	sodium_free(passphrase);
-	if (!error)
-		return 0;
-	failure_set(f, error, "wrapping the key takes %d MiB", (int)(cost.memory >> 20));
-	return failure_remedy(f, "Free memory, or give a smaller --memory.");
-}
-
-static int make_keys(const struct invocation *inv, struct keys *keys, struct failure *f)
-{
-	keys->secret = sodium_malloc(PASETO_SECRET);
-	keys->text = secret_new();
-	if (!keys->secret || !keys->text)
-		return failure_set(f, E_NO_MEMORY, "the vendor's key");
-	crypto_sign_keypair(keys->public, keys->secret);
-	if (!invocation_has(inv, "no-passphrase"))
-		return wrap(inv, keys, f);
-	paserk_secret_write(keys->secret, keys->text);
-	return 0;
-}
-
-static void wipe_keys(struct keys *keys)
-{
-	if (keys->secret)
-		sodium_free(keys->secret);
-	if (keys->text)
-		sodium_free(keys->text);
-}
 
 /* --- the folder --- */
 
@@ -142,7 +81,7 @@ static int write_line(const struct making *m, const char *file, const char *line
 	return error ? failure_system(f, error, path) : 0;
 }
 
-static int write_parts(const struct making *m, const struct keys *keys, const char *name, int64_t now,
+static int write_parts(const struct making *m, const struct keypair *keys, const char *name, int64_t now,
 		       struct failure *f)
 {
 	char public[PASERK_PUBLIC_TEXT];
@@ -204,7 +143,7 @@ static void clean_up(const struct making *m, bool failed)
 }
 
 /* Signals wait meanwhile, so that Ctrl-C leaves all or nothing. */
-static int make_folder(struct making *m, const struct keys *keys, const char *name, int64_t now,
+static int make_folder(struct making *m, const struct keypair *keys, const char *name, int64_t now,
 		       struct failure *f)
 {
 	sigset_t blocked;
@@ -223,7 +162,7 @@ static int make_folder(struct making *m, const struct keys *keys, const char *na
 
 /* --- the command --- */
 
-static void tell(const struct invocation *inv, const char *dir, const char *name, const struct keys *keys)
+static void tell(const struct invocation *inv, const char *dir, const char *name, const struct keypair *keys)
 {
 	char public[PASERK_PUBLIC_TEXT];
 	char pid[PASERK_ID_TEXT];
@@ -250,30 +189,24 @@ static int check_options(const struct invocation *inv, char name[LIMIT_NAME + 1]
 	static const char *const needed[] = {"vendor", NULL};
 	if (option_need(inv, needed, f) || option_text(inv, "vendor", name, LIMIT_NAME + 1, f))
 		return f->code;
-	if (!invocation_has(inv, "no-passphrase"))
-		return 0;
-	if (invocation_has(inv, "passphrase"))
-		return failure_set(f, E_USAGE, "--passphrase and --no-passphrase exclude each other");
-	if (invocation_has(inv, "memory") || invocation_has(inv, "passes"))
-		return failure_set(f, E_USAGE, "--memory and --passes are the cost of a passphrase");
-	return 0;
+	return keypair_check(inv, f);
 }
 
 static int init(const struct invocation *inv, struct failure *f)
 {
 	struct making making = {.dir = invocation_value_or(inv, "dir", ".")};
-	struct keys keys = {0};
+	struct keypair keys = {0};
 	char name[LIMIT_NAME + 1] = "";
 	int error = check_options(inv, name, f);
 	if (!error)
 		error = check_free(making.dir, f);
 	if (!error)
-		error = make_keys(inv, &keys, f);
+		error = keypair_make(inv, &keys, f);
 	if (!error)
 		error = make_folder(&making, &keys, name, issuer_now(inv), f);
 	if (!error)
 		tell(inv, making.dir, name, &keys);
-	wipe_keys(&keys);
+	keypair_fini(&keys);
 	return error;
 }
 

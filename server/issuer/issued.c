@@ -13,8 +13,8 @@
 static int open_token(const struct vendor *vendor, const char *which, struct issued *ret, struct failure *f)
 {
 	struct claims fault = {0};
-	int error = license_open(ret->token, strlen(ret->token), vendor->public, &ret->license, &fault);
-	return error ? document_refused(f, error, which, ret->token, vendor->public, fault.where) : 0;
+	int error = license_open(ret->token, strlen(ret->token), &vendor->roots, &ret->license, &fault);
+	return error ? document_refused(f, error, which, ret->token, &vendor->roots, fault.where) : 0;
 }
 
 /* By its id: the newest serial in the ledger. */

@@ -44,7 +44,7 @@ int issuing_sign(const struct vendor *vendor, struct license *license, char **re
 {
 	struct license back;
 	struct claims fault = {0};
-	memcpy(license->head.iss, vendor->pid, sizeof(license->head.iss));
+	vendor_head(vendor, &license->head, license->head.iat);
 	int error = license_sign(license, vendor->secret, ret_token);
 	if (error == E_TOO_LARGE) {
 		failure_set(f, error, "license '%s' with its grants and keys", license->id);
@@ -53,13 +53,13 @@ int issuing_sign(const struct vendor *vendor, struct license *license, char **re
 	if (error)
 		return failure_set(f, error, "license '%s'", license->id);
 	/* Nothing leaves this program that a host would refuse. */
-	error = license_open(*ret_token, strlen(*ret_token), vendor->public, &back, &fault);
+	error = license_open(*ret_token, strlen(*ret_token), &vendor->roots, &back, &fault);
 	license_fini(&back);
 	if (!error)
 		return 0;
 	free(*ret_token);
 	*ret_token = NULL;
-	return document_refused(f, error, license->id, "", vendor->public, fault.where);
+	return document_refused(f, error, license->id, "", &vendor->roots, fault.where);
 }
 
 json_t *issuing_summary(const struct vendor *vendor, const struct license *license, int64_t now)

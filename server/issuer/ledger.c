@@ -10,7 +10,7 @@
 #include "ledger_statement.h"
 
 #define APPLICATION 0x4d535449 /* "MSTI" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define BUSY_MS 5000
 
 /* Migrations, forward only: the n-th makes version n of version n - 1. Facts only; nothing here can be
@@ -103,6 +103,21 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"	by BLOB NOT NULL CHECK (length(by) = 32),"
 	"	at INTEGER NOT NULL,"
 	"	PRIMARY KEY (license, sign)"
+	") STRICT, WITHOUT ROWID;",
+
+	"CREATE TABLE signer (" /* keys that sign in the vendor's name: issuing keys and roots */
+	"	pid TEXT PRIMARY KEY,"
+	"	statement TEXT NOT NULL," /* of an issuing key; '': a root */
+	"	made INTEGER NOT NULL,"
+	"	revoked INTEGER NOT NULL DEFAULT 0," /* when; 0: it is not */
+	"	reason TEXT NOT NULL DEFAULT ''"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE host_key (" /* lets one host certify itself at the clearing house */
+	"	hash BLOB PRIMARY KEY CHECK (length(hash) = 32),"
+	"	license TEXT NOT NULL REFERENCES license (id),"
+	"	made INTEGER NOT NULL,"
+	"	used INTEGER NOT NULL DEFAULT 0," /* when; 0: it is not */
+	"	sign BLOB"                        /* of the host that used it */
 	") STRICT, WITHOUT ROWID;",
 };
 

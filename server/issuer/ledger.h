@@ -67,6 +67,15 @@ struct ledger_key {
 	int64_t blocked; /* when; 0: it is not */
 };
 
+/* A key that signs in the vendor's name. */
+struct ledger_signer {
+	char pid[PASERK_ID_TEXT];
+	char statement[ISSUING_TOKEN]; /* "": a root */
+	int64_t made;
+	int64_t revoked; /* when; 0: it is not */
+	char reason[LIMIT_NAME + 1];
+};
+
 #define LEDGER_KEY_ID 12 /* characters by which a key is named: the first of its hash in hexadecimal */
 
 /* How many other hosts a license has, revoked ones left out. */
@@ -142,6 +151,12 @@ void ledger_key_id(const struct ledger_key *, char out[LEDGER_KEY_ID + 1]);
 int ledger_license_revoke(struct ledger *, const char *license, int64_t now, const char *reason);
 int ledger_host_revoke(struct ledger *, const uint8_t sign[PASETO_PUBLIC], int64_t now, const char *reason);
 int ledger_host_revoked(struct ledger *, const uint8_t sign[PASETO_PUBLIC], int64_t *ret_at);
+
+/* Keys that sign in the vendor's name. add: statement "" for a root; E_DUPLICATE. get: E_NOT_FOUND. */
+int ledger_signer_add(struct ledger *, const char *pid, const char *statement, int64_t now);
+int ledger_signer_get(struct ledger *, const char *pid, struct ledger_signer *ret);
+int ledger_signer_revoke(struct ledger *, const char *pid, int64_t now, const char *reason);
+int ledger_signer_each(struct ledger *, int (*visit)(const struct ledger_signer *, void *), void *);
 
 /* All of it, in the order of revoking; keys go with their license; head and number stay empty. *ret: freed
  * with revocations_fini, also after an error. E_TOO_LARGE: more than a list holds. */

@@ -42,6 +42,11 @@ static void take_host(sqlite3_stmt *s, struct revocations *ret)
 	paserk_pid_write(sign, ret->hosts[ret->n_hosts++]);
 }
 
+static void take_signer(sqlite3_stmt *s, struct revocations *ret)
+{
+	column_text(s, 0, ret->signers[ret->n_signers++], PASERK_ID_TEXT);
+}
+
 static void take_license(sqlite3_stmt *s, struct revocations *ret)
 {
 	column_text(s, 0, ret->licenses[ret->n_licenses++], LIMIT_ID + 1);
@@ -69,12 +74,15 @@ int ledger_revoked(struct ledger *ledger, struct revocations *ret)
 {
 	*ret = (struct revocations){
 		.hosts = calloc(LIMIT_REVOCATIONS, sizeof(*ret->hosts)),
+		.signers = calloc(LIMIT_REVOCATIONS, sizeof(*ret->signers)),
 		.licenses = calloc(LIMIT_REVOCATIONS, sizeof(*ret->licenses)),
 		.keys = calloc(LIMIT_REVOCATIONS, sizeof(*ret->keys)),
 	};
-	if (!ret->hosts || !ret->licenses || !ret->keys)
+	if (!ret->hosts || !ret->signers || !ret->licenses || !ret->keys)
 		return E_NO_MEMORY;
 	int error = take_all(ledger, REVOKED_HOSTS, take_host, ret);
+	if (!error)
+		error = take_all(ledger, REVOKED_SIGNERS, take_signer, ret);
 	if (!error)
 		error = take_all(ledger, REVOKED_LICENSES, take_license, ret);
 	return error ? error : take_all(ledger, REVOKED_KEYS, take_key, ret);

@@ -14,6 +14,8 @@
 #define KEY_COLUMNS                                                                                          \
 	"SELECT license, grant_id, hash, pool, quantity, days, exp, made, blocked FROM product_key "
 
+#define SIGNER_COLUMNS "SELECT pid, statement, made, revoked, reason FROM signer "
+
 static const char *const statements[STATEMENTS] = {
 	[VENDOR_ADD] = "INSERT INTO vendor (one, name, key, created) VALUES (1, ?1, ?2, ?3)",
 	[VENDOR_GET] = "SELECT name, key FROM vendor",
@@ -60,6 +62,11 @@ static const char *const statements[STATEMENTS] = {
 	[REVOKED_LICENSES] = "SELECT license FROM revoked_license ORDER BY at, license",
 	[REVOKED_KEYS] = "SELECT hash FROM product_key WHERE blocked <> 0 AND license NOT IN"
 			 " (SELECT license FROM revoked_license) ORDER BY blocked, seq",
+	[SIGNER_ADD] = "INSERT INTO signer (pid, statement, made) VALUES (?1, ?2, ?3)",
+	[SIGNER_GET] = SIGNER_COLUMNS "WHERE pid = ?1",
+	[SIGNER_REVOKE] = "UPDATE signer SET revoked = ?2, reason = ?3 WHERE pid = ?1 AND revoked = 0",
+	[SIGNER_EACH] = SIGNER_COLUMNS "ORDER BY made, pid",
+	[REVOKED_SIGNERS] = "SELECT pid FROM signer WHERE revoked <> 0 ORDER BY revoked, pid",
 	[LIST_LAST] = "SELECT number, token FROM revocation_list ORDER BY number DESC LIMIT 1",
 	[LIST_ADD] = "INSERT INTO revocation_list (number, issued, token) VALUES (?1, ?2, ?3)",
 };

@@ -80,6 +80,22 @@ static const struct command_option renew_options[] = {
 	PASSPHRASE,
 	END};
 
+#define NEW_KEY                                                                                              \
+	{"no-passphrase", NULL, "leave the new key unprotected", 0},                                         \
+		{"memory", "MIB", "memory that each guess of the passphrase costs; default 256", 0},         \
+	{                                                                                                    \
+		"passes", "N", "passes over that memory; default 3", 0                                       \
+	}
+
+static const struct command_option signer_options[] = {
+	{"for", "USE,...", "license, certificate, clearing; default all", 0},
+	{"days", "N", "its term; default 365, at most 730", 0},
+	{"passphrase", "-|@FILE", "of the root's key and of the new one; with -, a line each", 0},
+	NEW_KEY,
+	END};
+
+static const struct command_option root_options[] = {PASSPHRASE, NEW_KEY, END};
+
 static const struct command_option revoke_license_options[] = {REASON, END};
 
 static const struct command_option revoke_host_options[] = {
@@ -135,6 +151,14 @@ static const struct command commands[] = {
 	{"key generate", "", 0, 0, "make product keys or pool keys", generate_options, key_generate_run},
 	{"key list", "", 0, 0, "list the keys by their ids", key_list_options, key_list_run},
 	{"key block", "KEY-ID|-|@FILE", 1, 1, "make keys worthless", NULL, key_block_run},
+	{"signer create", "", 0, 0, "make an issuing key, so that the root can be kept elsewhere",
+	 signer_options, signer_create_run},
+	{"signer list", "", 0, 0, "list the keys that sign in the vendor's name", NULL, signer_list_run},
+	{"signer revoke", "KEY-ID", 1, 1, "stand for what a key signed no longer", revoke_license_options,
+	 signer_revoke_run},
+	{"root next", "", 0, 0, "make the next root, to be trusted beside this one", root_options,
+	 root_next_run},
+	{"root switch", "", 0, 0, "sign with the next root from now on", NULL, root_switch_run},
 	{"revocations", "", 0, 0, "sign the list of what was revoked and blocked", list_options,
 	 revocations_run},
 	{"verify", "FILE", 1, 1, "check any signed file", verify_options, verify_run},

@@ -60,7 +60,7 @@ static int open_request(const struct vendor *vendor, const char *path, const cha
 	if (more_request_key(vendor, path, token, key, f))
 		return f->code;
 	int error = license_request_open(token, strlen(token), key, ret, &fault);
-	return error ? document_refused(f, error, path, "", key, fault.where) : 0;
+	return error ? document_refused(f, error, path, "", ROOTS_OF(key), fault.where) : 0;
 }
 
 int more_request_read(const struct vendor *vendor, const char *path, const struct license *license,

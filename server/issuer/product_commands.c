@@ -334,18 +334,16 @@ static int sign_product(const struct vendor *vendor, struct product_file *file, 
 {
 	struct product_file back;
 	struct claims fault;
-	memcpy(file->head.iss, vendor->pid, sizeof(file->head.iss));
-	file->head.iat = now;
-	claims_jti(file->head.jti);
+	vendor_head(vendor, &file->head, now);
 	int error = product_file_sign(file, vendor->secret, ret_token);
 	if (error)
 		return failure_set(f, error, "product '%s'", file->product.id);
 	/* Nothing leaves this program that the others would refuse. */
-	error = product_file_open(*ret_token, strlen(*ret_token), vendor->public, &back, &fault);
+	error = product_file_open(*ret_token, strlen(*ret_token), &vendor->roots, &back, &fault);
 	if (!error)
 		return 0;
 	free(*ret_token);
-	return document_refused(f, error, file->product.id, "", vendor->public, fault.where);
+	return document_refused(f, error, file->product.id, "", &vendor->roots, fault.where);
 }
 
 static int give_product(const struct invocation *inv, const struct ledger_product *product, const char *token,

@@ -40,7 +40,6 @@ static int set_terms(const struct invocation *inv, struct renewing *r, struct fa
 	next->hosts_max = (uint32_t)hosts;
 	next->serial = r->row.serial + 1;
 	next->head.iat = issuer_now(inv);
-	claims_jti(next->head.jti);
 	return 0;
 }
 
@@ -327,7 +326,7 @@ static int renew(const struct invocation *inv, struct renewing *r, struct failur
 		stdins += strcmp(invocation_value_or(inv, readers[i], ""), "-") == 0;
 	if (stdins > 1)
 		return failure_set(f, E_USAGE, "standard input cannot be two things at once");
-	if (vendor_open(inv, &r->vendor, f) || vendor_unlock(inv, &r->vendor, f))
+	if (vendor_open(inv, &r->vendor, f) || vendor_unlock_for(inv, &r->vendor, ISSUING_LICENSE, f))
 		return f->code;
 	return renew_locked(inv, r, f);
 }

@@ -116,8 +116,8 @@ static int gather(struct listed *l, struct failure *f)
 	if (error)
 		return ledger_explain(l->vendor.ledger, error, f);
 	if (l->token)
-		error = revocations_open(l->token, strlen(l->token), l->vendor.public, &l->last, &fault);
-	return error ? document_refused(f, error, "the ledger's last list", l->token, l->vendor.public,
+		error = revocations_open(l->token, strlen(l->token), &l->vendor.roots, &l->last, &fault);
+	return error ? document_refused(f, error, "the ledger's last list", l->token, &l->vendor.roots,
 					fault.where)
 		     : 0;
 }
@@ -132,6 +132,7 @@ static bool unchanged(const struct listed *l)
 	const struct revocations *a = &l->now;
 	const struct revocations *b = &l->last;
 	return b->number && same_rows(a->hosts, a->n_hosts, b->hosts, b->n_hosts, sizeof(*a->hosts)) &&
+	       same_rows(a->signers, a->n_signers, b->signers, b->n_signers, sizeof(*a->signers)) &&
 	       same_rows(a->licenses, a->n_licenses, b->licenses, b->n_licenses, sizeof(*a->licenses)) &&
 	       same_rows(a->keys, a->n_keys, b->keys, b->n_keys, sizeof(*a->keys));
 }
@@ -139,19 +140,23 @@ static bool unchanged(const struct listed *l)
 static int sign_list(const struct invocation *inv, struct listed *l, struct failure *f)
 {
 	struct claims fault = {0};
-	memcpy(l->now.head.iss, l->vendor.pid, sizeof(l->now.head.iss));
-	l->now.head.iat = issuer_now(inv);
-	claims_jti(l->now.head.jti);
+	vendor_head(&l->vendor, &l->now.head, issuer_now(inv));
 	l->now.number = l->last.number + 1;
 	free(l->token);
 	l->token = NULL;
+	struct chain self = {0};
+	memcpy(self.signer, l->vendor.footer, sizeof(self.signer) - 1);
+	if (revocations_signer(&l->now, &self)) {
+		failure_set(f, E_SIGNER_REVOKED, "the list would revoke %s, which signs it", self.signer);
+		return failure_remedy(f, "Sign with the next root: 'muster-issuer root switch'.");
+	}
 	int error = revocations_sign(&l->now, l->vendor.secret, &l->token);
 	if (error)
 		return failure_set(f, error, "the revocation list");
 	/* Nothing leaves this program that a host would refuse. */
 	revocations_fini(&l->last);
-	error = revocations_open(l->token, strlen(l->token), l->vendor.public, &l->last, &fault);
-	return error ? document_refused(f, error, "the revocation list", "", l->vendor.public, fault.where)
+	error = revocations_open(l->token, strlen(l->token), &l->vendor.roots, &l->last, &fault);
+	return error ? document_refused(f, error, "the revocation list", "", &l->vendor.roots, fault.where)
 		     : 0;
 }
 
@@ -159,19 +164,22 @@ static int sign_list(const struct invocation *inv, struct listed *l, struct fail
 static json_t *list_json(const struct listed *l, bool is_new)
 {
 	const struct revocations *list = &l->last;
-	return json_pack("{s:i, s:I, s:o, s:b, s:I, s:I, s:I, s:s}", "schema", 1, "number",
+	return json_pack("{s:i, s:I, s:o, s:b, s:I, s:I, s:I, s:I, s:s}", "schema", 1, "number",
 			 (json_int_t)list->number, "issued", print_json_time(list->head.iat), "new", is_new,
-			 "hosts", (json_int_t)list->n_hosts, "licenses", (json_int_t)list->n_licenses, "keys",
-			 (json_int_t)list->n_keys, "issuer", l->vendor.pid);
+			 "hosts", (json_int_t)list->n_hosts, "signers", (json_int_t)list->n_signers,
+			 "licenses", (json_int_t)list->n_licenses, "keys", (json_int_t)list->n_keys, "issuer",
+			 l->vendor.pid);
 }
 
 static void note_list(const struct invocation *inv, const struct listed *l, bool is_new)
 {
 	FILE *notes = document_notes(inv);
 	if (notes)
-		fprintf(notes, "revocation list %" PRId64 "%s: hosts %zu, licenses %zu, keys %zu\n",
+		fprintf(notes,
+			"revocation list %" PRId64
+			"%s: hosts %zu, signing keys %zu, licenses %zu, keys %zu\n",
 			l->last.number, is_new ? "" : ", as signed before", l->last.n_hosts,
-			l->last.n_licenses, l->last.n_keys);
+			l->last.n_signers, l->last.n_licenses, l->last.n_keys);
 }
 
 /* Under the ledger's lock, so that no two lists have one number. */

@@ -33,8 +33,9 @@ struct verifying {
 	char *token;
 	char *certificate; /* of a lease */
 	enum source source;
-	uint8_t key[PASETO_PUBLIC];
-	uint8_t signer[PASETO_PUBLIC]; /* who signed the token itself: of a lease, the host */
+	struct roots key;              /* the vendor's roots; for what a host signs by itself its key */
+	uint8_t signer[PASETO_PUBLIC]; /* of a lease, the host */
+	struct chain chain;            /* of what the vendor signs */
 	int64_t nbf;                   /* 0: none */
 	int64_t exp;                   /* 0: none */
 	struct claims fault;
@@ -109,18 +110,18 @@ static int load(struct verifying *v, struct failure *f)
 
 /* --- the key --- */
 
-static int read_key(const char *value, uint8_t ret[PASETO_PUBLIC], struct failure *f)
+static int read_key(const char *value, struct roots *ret, struct failure *f)
 {
 	char *text;
 	size_t n;
 	if (value[0] != '@') {
-		int error = paserk_public_read(value, strlen(value), ret);
+		int error = roots_read(value, strlen(value), ret);
 		return error ? failure_set(f, error, "--key") : 0;
 	}
 	int error = file_read(value + 1, KEY_FILE_MAX, &text, &n);
 	if (error)
 		return failure_system(f, error, value + 1);
-	error = paserk_public_read(text, strcspn(text, "\r\n"), ret);
+	error = roots_read(text, n, ret);
 	free(text);
 	return error ? failure_set(f, error, "%s", value + 1) : 0;
 }
@@ -136,16 +137,19 @@ static bool has_folder_key(const char *dir)
 static int named_key(struct verifying *v, struct failure *f)
 {
 	const char *token = v->certificate ? v->certificate : v->token;
+	uint8_t key[PASETO_PUBLIC];
 	int error = 0;
 	v->source = FROM_FILE_ITSELF;
 	if (v->outer == &token_host_request)
 		return 0; /* host_request_open takes it from there */
 	if (v->outer == &token_certificate)
-		error = certificate_vendor(token, strlen(token), v->key);
+		error = certificate_vendor(token, strlen(token), key);
 	else
 		error = failure_set(f, E_USAGE,
 				    "%s names no key: give --key, or --dir with the vendor's folder",
 				    v->path);
+	if (!error)
+		v->key = roots_of(key);
 	return error && error != E_USAGE ? failure_set(f, error, "%s", v->path) : error;
 }
 
@@ -153,9 +157,12 @@ static int named_key(struct verifying *v, struct failure *f)
 static int ledger_key(const struct invocation *inv, struct verifying *v, struct failure *f)
 {
 	struct vendor vendor;
+	uint8_t key[PASETO_PUBLIC];
 	int error = vendor_open(inv, &vendor, f);
 	if (!error)
-		error = more_request_key(&vendor, v->path, v->token, v->key, f);
+		error = more_request_key(&vendor, v->path, v->token, key, f);
+	if (!error)
+		v->key = roots_of(key);
 	vendor_close(&vendor);
 	return error;
 }
@@ -166,13 +173,13 @@ static int choose_key(const struct invocation *inv, struct verifying *v, struct 
 	const char *dir = invocation_value_or(inv, "dir", ".");
 	v->source = FROM_OPTION;
 	if (value)
-		return read_key(value, v->key, f);
+		return read_key(value, &v->key, f);
 	if (v->outer == &token_host_request || (!invocation_has(inv, "dir") && !has_folder_key(dir)))
 		return named_key(v, f);
 	v->source = FROM_FOLDER;
 	if (v->outer == &token_license_request)
 		return ledger_key(inv, v, f);
-	return vendor_read_public(dir, v->key, f);
+	return vendor_read_roots(dir, &v->key, f);
 }
 
 /* --- opening each kind --- */
@@ -180,7 +187,7 @@ static int choose_key(const struct invocation *inv, struct verifying *v, struct 
 static int open_license(struct verifying *v)
 {
 	struct license license = {0};
-	int error = license_open(v->token, strlen(v->token), v->key, &license, &v->fault);
+	int error = license_open(v->token, strlen(v->token), &v->key, &license, &v->fault);
 	v->nbf = license.nbf;
 	v->exp = license.exp;
 	license_fini(&license);
@@ -190,13 +197,13 @@ static int open_license(struct verifying *v)
 static int open_product(struct verifying *v)
 {
 	struct product_file file;
-	return product_file_open(v->token, strlen(v->token), v->key, &file, &v->fault);
+	return product_file_open(v->token, strlen(v->token), &v->key, &file, &v->fault);
 }
 
 static int open_certificate(struct verifying *v)
 {
 	struct certificate certificate;
-	int error = certificate_open(v->token, strlen(v->token), v->key, &certificate, &v->fault);
+	int error = certificate_open(v->token, strlen(v->token), &v->key, &certificate, &v->fault);
 	v->nbf = certificate.nbf;
 	v->exp = certificate.exp;
 	return error;
@@ -208,9 +215,9 @@ static int open_request(struct verifying *v)
 	int error = host_request_open(v->token, strlen(v->token), &request, &v->fault);
 	if (error)
 		return error;
-	if (v->source == FROM_OPTION && memcmp(v->key, request.sign, PASETO_PUBLIC) != 0)
+	if (v->source == FROM_OPTION && !roots_have(&v->key, request.sign))
 		return E_SIGNATURE_INVALID;
-	memcpy(v->key, request.sign, PASETO_PUBLIC);
+	v->key = roots_of(request.sign);
 	memcpy(v->signer, request.sign, PASETO_PUBLIC);
 	return 0;
 }
@@ -218,13 +225,13 @@ static int open_request(struct verifying *v)
 static int open_license_request(struct verifying *v)
 {
 	struct license_request request;
-	return license_request_open(v->token, strlen(v->token), v->key, &request, &v->fault);
+	return license_request_open(v->token, strlen(v->token), v->key.keys[0], &request, &v->fault);
 }
 
 static int open_revocations(struct verifying *v)
 {
 	struct revocations list;
-	int error = revocations_open(v->token, strlen(v->token), v->key, &list, &v->fault);
+	int error = revocations_open(v->token, strlen(v->token), &v->key, &list, &v->fault);
 	revocations_fini(&list);
 	return error;
 }
@@ -241,7 +248,7 @@ static int open_lease(struct verifying *v)
 		return error;
 	claims_slug(&v->fault, claims, "product", product);
 	json_decref(claims);
-	error = lease_verify(v->token, v->certificate, v->key, product, NULL, &lease, &certificate);
+	error = lease_verify(v->token, v->certificate, &v->key, product, NULL, &lease, &certificate);
 	if (error)
 		return error;
 	v->exp = lease.exp;
@@ -249,28 +256,54 @@ static int open_lease(struct verifying *v)
 	return 0;
 }
 
+static int open_issuing_key(struct verifying *v)
+{
+	struct issuing_key key;
+	size_t root;
+	int error = issuing_key_open(v->token, strlen(v->token), &v->key, &key, &root, &v->fault);
+	if (error)
+		return error;
+	v->nbf = key.nbf;
+	v->exp = key.exp;
+	memcpy(v->signer, v->key.keys[root], PASETO_PUBLIC);
+	return 0;
+}
+
 static const struct {
 	const struct token_kind *kind;
 	int (*open)(struct verifying *);
-} openers[] = {{&token_license, open_license},         {&token_product, open_product},
-	       {&token_certificate, open_certificate}, {&token_lease, open_lease},
-	       {&token_host_request, open_request},    {&token_license_request, open_license_request},
-	       {&token_revocations, open_revocations}};
+	bool vendors; /* the vendor signs it: a root, or an issuing key */
+} openers[] = {
+	{&token_license, open_license, true},         {&token_product, open_product, true},
+	{&token_certificate, open_certificate, true}, {&token_revocations, open_revocations, true},
+	{&token_key, open_issuing_key, false},        {&token_lease, open_lease, false},
+	{&token_host_request, open_request, false},   {&token_license_request, open_license_request, false}};
+
+/* The claims again, to be shown. */
+static int take_claims(struct verifying *v, bool vendors)
+{
+	struct claims_head head;
+	size_t n = strlen(v->token);
+	return vendors ? chain_open(v->kind, v->token, n, &v->key, &v->fault, &head, &v->chain, &v->claims)
+		       : token_open(v->kind, v->token, n, v->signer, &v->claims);
+}
 
 static int open_it(struct verifying *v, struct failure *f)
 {
 	int error = E_WRONG_TYPE;
-	memcpy(v->signer, v->key, PASETO_PUBLIC);
-	for (size_t i = 0; i < sizeof(openers) / sizeof(openers[0]); i++)
-		if (openers[i].kind == v->kind)
-			error = openers[i].open(v);
-	if (!error)
-		error = token_open(v->kind, v->token, strlen(v->token), v->signer, &v->claims);
+	memcpy(v->signer, v->key.keys[0], PASETO_PUBLIC);
+	for (size_t i = 0; i < sizeof(openers) / sizeof(openers[0]); i++) {
+		if (openers[i].kind != v->kind)
+			continue;
+		error = openers[i].open(v);
+		if (!error)
+			error = take_claims(v, openers[i].vendors);
+	}
 	if (!error)
 		return 0;
 	/* Who signed what a host signs is not a question of the vendor. */
 	bool hosts = v->kind == &token_lease || v->kind == &token_license_request;
-	return document_refused(f, error, v->path, hosts ? "" : v->token, v->key, v->fault.where);
+	return document_refused(f, error, v->path, hosts ? "" : v->token, &v->key, v->fault.where);
 }
 
 /* --- the term --- */
@@ -306,9 +339,9 @@ static const char *state_of(int error)
 static json_t *key_json(const struct verifying *v)
 {
 	char id[PASERK_ID_TEXT];
-	paserk_pid_write(v->key, id);
-	return json_pack("{s:s, s:s, s:b}", "id", id, "source", source_names[v->source], "pinned",
-			 v->source != FROM_FILE_ITSELF);
+	paserk_pid_write(v->key.keys[0], id);
+	return json_pack("{s:s, s:s, s:b, s:s}", "id", id, "source", source_names[v->source], "pinned",
+			 v->source != FROM_FILE_ITSELF, "signer", v->chain.signer[0] ? v->chain.signer : id);
 }
 
 /* Of a file that does not verify nothing is repeated but what kind of file it seems to be. */
@@ -333,13 +366,17 @@ static void tell_text(const struct verifying *v, int error)
 	char id[PASERK_ID_TEXT];
 	if (!v->claims)
 		return;
-	paserk_pid_write(v->key, id);
+	paserk_pid_write(v->key.keys[0], id);
 	printf("typ     %s\nstate   %s\nissuer  ", v->kind->typ, state_of(error));
 	print_safe(stdout, json_string_value(json_object_get(v->claims, "iss")));
 	printf("\nkey     %s, %s\n", id,
 	       v->source == FROM_FILE_ITSELF ? "key named by the file itself, not pinned"
 	       : v->source == FROM_OPTION    ? "given with --key"
 					     : "of the vendor's folder");
+	if (v->chain.signer[0] && strcmp(v->chain.signer, id) != 0)
+		printf("signer  %s%s\n", v->chain.signer,
+		       strcmp(v->chain.signer, v->chain.root) == 0 ? ", another root of the vendor"
+								   : ", an issuing key of the vendor");
 	printf("claims\n");
 	print_claims(stdout, v->claims, 2);
 }

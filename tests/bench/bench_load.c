@@ -297,8 +297,8 @@ static int trust(struct client *c, const uint8_t *payload, size_t n)
 	if (hello.certificates_count != 1)
 		return E_HOST_UNTRUSTED;
 	if (!load.trusted) {
-		error = certificate_open(hello.certificates[0], strlen(hello.certificates[0]), options.vendor,
-					 &load.host, NULL);
+		error = certificate_open(hello.certificates[0], strlen(hello.certificates[0]),
+					 ROOTS_OF(options.vendor), &load.host, NULL);
 		if (error)
 			return error;
 		load.trusted = strdup(hello.certificates[0]);
@@ -572,7 +572,7 @@ static size_t verify_all(double *ms, size_t *ret_bad)
 	size_t n = 0;
 	for (size_t i = 0; i < load.n_answers; i++) {
 		struct received *a = &load.answers[i];
-		int error = lease_verify(a->lease, a->certificate, options.vendor, options.product,
+		int error = lease_verify(a->lease, a->certificate, ROOTS_OF(options.vendor), options.product,
 					 a->device->id, &lease, &certificate);
 		if (!error && lease.serial <= a->device->verified)
 			error = E_WRONG_DEVICE;

@@ -551,14 +551,14 @@ static void test_tallies_add_up_by_day(void **state)
 	}
 }
 
-struct chain {
+struct audit_walk {
 	uint8_t hash[AUDIT_HASH];
 	int64_t seq;
 };
 
 static int follow(const struct row *row, void *context)
 {
-	struct chain *c = context;
+	struct audit_walk *c = context;
 	assert_int_equal(row->u.audit.seq, ++c->seq);
 	audit_hash(c->hash, c->seq, &row->u.audit.audit, c->hash);
 	assert_memory_equal(c->hash, row->u.audit.hash, AUDIT_HASH);
@@ -567,7 +567,7 @@ static int follow(const struct row *row, void *context)
 
 static void test_the_audit_log_is_a_chain(void **state)
 {
-	struct chain c = {0};
+	struct audit_walk c = {0};
 	(void)state;
 	for (int i = 0; i < 5; i++) {
 		begin();

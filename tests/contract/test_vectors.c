@@ -486,14 +486,14 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	(void)state;
 	tokens_load(&t);
 	const char *text = token_of(&t, "license");
-	assert_int_equal(license_open(text, strlen(text), t.vendor, &license, NULL), 0);
+	assert_int_equal(license_open(text, strlen(text), ROOTS_OF(t.vendor), &license, NULL), 0);
 	expect_token(&t, "license", license_sign(&license, t.vendor_secret, &token), &token);
 	license_fini(&license);
 	text = token_of(&t, "product");
-	assert_int_equal(product_file_open(text, strlen(text), t.vendor, &product, NULL), 0);
+	assert_int_equal(product_file_open(text, strlen(text), ROOTS_OF(t.vendor), &product, NULL), 0);
 	expect_token(&t, "product", product_file_sign(&product, t.vendor_secret, &token), &token);
 	text = token_of(&t, "certificate");
-	assert_int_equal(certificate_open(text, strlen(text), t.vendor, &cert, NULL), 0);
+	assert_int_equal(certificate_open(text, strlen(text), ROOTS_OF(t.vendor), &cert, NULL), 0);
 	expect_token(&t, "certificate", certificate_sign(&cert, t.vendor_secret, &token), &token);
 	text = token_of(&t, "lease");
 	assert_int_equal(lease_open(text, strlen(text), t.host, &lease, NULL), 0);
@@ -505,7 +505,7 @@ static void test_each_token_is_read_and_written_alike(void **state)
 	assert_int_equal(license_request_open(text, strlen(text), t.host, &more, NULL), 0);
 	expect_token(&t, "license-request", license_request_sign(&more, t.host_secret, &token), &token);
 	text = token_of(&t, "revocations");
-	assert_int_equal(revocations_open(text, strlen(text), t.vendor, &list, NULL), 0);
+	assert_int_equal(revocations_open(text, strlen(text), ROOTS_OF(t.vendor), &list, NULL), 0);
 	expect_token(&t, "revocations", revocations_sign(&list, t.vendor_secret, &token), &token);
 	revocations_fini(&list);
 	text = token_of(&t, "checkpoint");
@@ -546,12 +546,12 @@ static void test_the_lease_verifies(void **state)
 	char text[DEVICE_ID_TEXT];
 	(void)state;
 	tokens_load(&t);
-	assert_int_equal(lease_verify(token_of(&t, "lease"), token_of(&t, "certificate"), t.vendor,
+	assert_int_equal(lease_verify(token_of(&t, "lease"), token_of(&t, "certificate"), ROOTS_OF(t.vendor),
 				      text_of(t.document, "product"), NULL, &lease, &cert),
 			 0);
 	device_id_write(lease.device, text);
 	assert_string_equal(text, text_of(t.document, "device"));
-	assert_int_equal(lease_verify(token_of(&t, "lease"), token_of(&t, "certificate"), t.host,
+	assert_int_equal(lease_verify(token_of(&t, "lease"), token_of(&t, "certificate"), ROOTS_OF(t.host),
 				      text_of(t.document, "product"), NULL, &lease, &cert),
 			 E_HOST_UNTRUSTED);
 	json_decref(t.document);

@@ -26,8 +26,9 @@ static void test_offline_tokens_are_read_and_written_alike(void **state)
 	assert_string_equal(device, text_of(t.document, "device"));
 	expect_token(&t, "request", offline_request_sign(&request, t.device_secret, &token), &token);
 	text = token_of(&t, "answer");
-	assert_int_equal(offline_answer_verify(text, strlen(text), t.vendor, text_of(t.document, "product"),
-					       request.device, &answer, &lease, &cert),
+	assert_int_equal(offline_answer_verify(text, strlen(text), ROOTS_OF(t.vendor),
+					       text_of(t.document, "product"), request.device, &answer,
+					       &lease, &cert),
 			 0);
 	assert_string_equal(answer.request, request.head.jti);
 	expect_token(&t, "answer", offline_answer_sign(&answer, t.host_secret, &token), &token);

@@ -45,7 +45,7 @@ static json_t *document;
 static int license(const char *text, char **ret)
 {
 	struct license l;
-	int error = license_open(text, strlen(text), vendor, &l, NULL);
+	int error = license_open(text, strlen(text), ROOTS_OF(vendor), &l, NULL);
 	if (!error)
 		error = license_sign(&l, vendor_secret, ret);
 	license_fini(&l);
@@ -55,14 +55,14 @@ static int license(const char *text, char **ret)
 static int product(const char *text, char **ret)
 {
 	struct product_file p;
-	int error = product_file_open(text, strlen(text), vendor, &p, NULL);
+	int error = product_file_open(text, strlen(text), ROOTS_OF(vendor), &p, NULL);
 	return error ? error : product_file_sign(&p, vendor_secret, ret);
 }
 
 static int certificate(const char *text, char **ret)
 {
 	struct certificate c;
-	int error = certificate_open(text, strlen(text), vendor, &c, NULL);
+	int error = certificate_open(text, strlen(text), ROOTS_OF(vendor), &c, NULL);
 	return error ? error : certificate_sign(&c, vendor_secret, ret);
 }
 
@@ -90,7 +90,7 @@ static int license_request(const char *text, char **ret)
 static int revocations(const char *text, char **ret)
 {
 	struct revocations r;
-	int error = revocations_open(text, strlen(text), vendor, &r, NULL);
+	int error = revocations_open(text, strlen(text), ROOTS_OF(vendor), &r, NULL);
 	if (!error)
 		error = revocations_sign(&r, vendor_secret, ret);
 	revocations_fini(&r);
@@ -117,7 +117,7 @@ static int answer(const char *text, char **ret)
 	static struct lease l;
 	static struct certificate c;
 	const char *what = json_string_value(json_object_get(document, "product"));
-	int error = offline_answer_verify(text, strlen(text), vendor, what, NULL, &a, &l, &c);
+	int error = offline_answer_verify(text, strlen(text), ROOTS_OF(vendor), what, NULL, &a, &l, &c);
 	return error ? error : offline_answer_sign(&a, host_secret, ret);
 }
 

@@ -16,13 +16,14 @@ static void try_certificate(const uint8_t *data, size_t n)
 	char *token = fuzz_sign(data, n, "muster.certificate", secret);
 	if (!token)
 		return;
-	if (certificate_open(token, strlen(token), public, &cert, NULL) == 0) {
+	if (certificate_open(token, strlen(token), ROOTS_OF(public), &cert, NULL) == 0) {
 		fuzz_require(certificate_vendor(token, strlen(token), named) == 0);
 		fuzz_require(memcmp(named, public, sizeof(named)) == 0);
 		fuzz_use((size_t)-certificate_at(&cert, 1700000000));
 		fuzz_require(cert.n_products == 0 || certificate_covers(&cert, cert.products[0]));
 		if (certificate_sign(&cert, secret, &copy) == 0)
-			fuzz_require(certificate_open(copy, strlen(copy), public, &again, NULL) == 0);
+			fuzz_require(certificate_open(copy, strlen(copy), ROOTS_OF(public), &again, NULL) ==
+				     0);
 		free(copy);
 	}
 	free(token);

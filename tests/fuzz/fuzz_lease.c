@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		if (lease_sign(&lease, host_secret, &copy) == 0)
 			fuzz_require(lease_open(copy, strlen(copy), host, &again, NULL) == 0);
 		free(copy);
-		int error = lease_verify(token, cert_token, vendor, "acme-cad", NULL, &again, &cert);
+		int error =
+			lease_verify(token, cert_token, ROOTS_OF(vendor), "acme-cad", NULL, &again, &cert);
 		fuzz_require(error || strcmp(again.product, "acme-cad") == 0);
 	} else {
 		fuzz_use_text(fault.where);

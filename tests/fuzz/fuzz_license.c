@@ -49,10 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char *token = fuzz_sign(data, n, "muster.license", secret);
 	if (!token)
 		return 0;
-	if (license_open(token, strlen(token), public, &license, &fault) == 0) {
+	if (license_open(token, strlen(token), ROOTS_OF(public), &license, &fault) == 0) {
 		check(&license);
 		if (license_sign(&license, secret, &copy) == 0) {
-			fuzz_require(license_open(copy, strlen(copy), public, &again, NULL) == 0);
+			fuzz_require(license_open(copy, strlen(copy), ROOTS_OF(public), &again, NULL) == 0);
 			same(&license, &again);
 			license_fini(&again);
 		}

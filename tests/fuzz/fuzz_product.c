@@ -19,7 +19,7 @@ static void check(const struct product_file *file, const uint8_t public[PASETO_P
 	fuzz_use((size_t)product_covers(p, p->name));
 	if (product_file_sign(file, secret, &copy))
 		return;
-	fuzz_require(product_file_open(copy, strlen(copy), public, &again, NULL) == 0);
+	fuzz_require(product_file_open(copy, strlen(copy), ROOTS_OF(public), &again, NULL) == 0);
 	fuzz_require(again.product.n_plans == p->n_plans && again.on_expiry == file->on_expiry);
 	free(copy);
 }
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char *token = fuzz_sign(data, n, "muster.product", secret);
 	if (!token)
 		return 0;
-	if (product_file_open(token, strlen(token), public, &file, &fault) == 0)
+	if (product_file_open(token, strlen(token), ROOTS_OF(public), &file, &fault) == 0)
 		check(&file, public, secret);
 	else
 		fuzz_use_text(fault.where);

@@ -36,10 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char *token = fuzz_sign(data, n, "muster.revocations", secret);
 	if (!token)
 		return 0;
-	if (revocations_open(token, strlen(token), public, &list, &fault) == 0) {
+	if (revocations_open(token, strlen(token), ROOTS_OF(public), &list, &fault) == 0) {
 		check(&list);
 		if (revocations_sign(&list, secret, &copy) == 0) {
-			fuzz_require(revocations_open(copy, strlen(copy), public, &again, NULL) == 0);
+			fuzz_require(revocations_open(copy, strlen(copy), ROOTS_OF(public), &again, NULL) ==
+				     0);
 			same(&list, &again);
 			revocations_fini(&again);
 		}

@@ -259,13 +259,14 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 	struct checkpoint point;
 	struct revocations list = {.number = 0};
 	int error = E_USAGE;
-	if (strcmp(kind, "license") == 0 && (error = license_open(token, n, public, &license, NULL)) == 0)
+	if (strcmp(kind, "license") == 0 &&
+	    (error = license_open(token, n, ROOTS_OF(public), &license, NULL)) == 0)
 		error = license_sign(&license, secret, ret);
 	if (strcmp(kind, "product") == 0 &&
-	    (error = product_file_open(token, n, public, &product, NULL)) == 0)
+	    (error = product_file_open(token, n, ROOTS_OF(public), &product, NULL)) == 0)
 		error = product_file_sign(&product, secret, ret);
 	if (strcmp(kind, "certificate") == 0 &&
-	    (error = certificate_open(token, n, public, &certificate, NULL)) == 0)
+	    (error = certificate_open(token, n, ROOTS_OF(public), &certificate, NULL)) == 0)
 		error = certificate_sign(&certificate, secret, ret);
 	if (strcmp(kind, "lease") == 0 && (error = lease_open(token, n, public, &lease, NULL)) == 0)
 		error = lease_sign(&lease, secret, ret);
@@ -275,7 +276,7 @@ static int resign(const char *kind, const char *token, const uint8_t *public, co
 	    (error = license_request_open(token, n, public, &more, NULL)) == 0)
 		error = license_request_sign(&more, secret, ret);
 	if (strcmp(kind, "revocations") == 0 &&
-	    (error = revocations_open(token, n, public, &list, NULL)) == 0)
+	    (error = revocations_open(token, n, ROOTS_OF(public), &list, NULL)) == 0)
 		error = revocations_sign(&list, secret, ret);
 	if (strcmp(kind, "checkpoint") == 0 && (error = checkpoint_open(token, n, &point, NULL)) == 0)
 		error = checkpoint_sign(&point, secret, ret);
@@ -339,7 +340,7 @@ static int do_lease_verify(char **words)
 	struct bytes device = bytes_of(words[5]);
 	static struct lease lease;
 	static struct certificate certificate;
-	int error = lease_verify(words[1], words[2], vendor.at, words[4],
+	int error = lease_verify(words[1], words[2], ROOTS_OF(vendor.at), words[4],
 				 device.n == DEVICE_ID ? device.at : NULL, &lease, &certificate);
 	free(vendor.at);
 	free(device.at);
@@ -353,8 +354,8 @@ static int do_answer_verify(char **words)
 	static struct offline_answer answer;
 	static struct lease lease;
 	static struct certificate certificate;
-	int error = offline_answer_verify(words[1], strlen(words[1]), vendor.at, words[3], device.at, &answer,
-					  &lease, &certificate);
+	int error = offline_answer_verify(words[1], strlen(words[1]), ROOTS_OF(vendor.at), words[3],
+					  device.at, &answer, &lease, &certificate);
 	free(vendor.at);
 	free(device.at);
 	return answer_text(error, "");

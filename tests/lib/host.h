@@ -328,9 +328,9 @@ static inline void assert_lease(const struct job *job, size_t i, const char *pro
 	assert_int_equal(line->answer.code, 0);
 	assert_non_null(line->lease);
 	assert_non_null(line->certificate);
-	assert_int_equal(
-		lease_verify(line->lease, line->certificate, vendor.public, product, job->device, ret, &cert),
-		0);
+	assert_int_equal(lease_verify(line->lease, line->certificate, ROOTS_OF(vendor.public), product,
+				      job->device, ret, &cert),
+			 0);
 }
 
 /* --- looking --- */

@@ -68,7 +68,7 @@ static void test_every_field_survives(void **state)
 	char *token = example_token();
 	(void)state;
 	assert_true(strlen(token) <= LIMIT_CERTIFICATE);
-	assert_int_equal(certificate_open(token, strlen(token), vendor, &back, &fault), 0);
+	assert_int_equal(certificate_open(token, strlen(token), ROOTS_OF(vendor), &back, &fault), 0);
 	assert_string_equal(back.head.iss, cert.head.iss);
 	assert_int_equal(back.head.iat, cert.head.iat);
 	assert_string_equal(back.head.jti, cert.head.jti);
@@ -101,7 +101,7 @@ static const struct mutation mutations[] = {
 	BAD("vendor", NULL, "vendor"),
 	BAD("vendor", "\"k4.public." BYTES32 "\"", "vendor"),
 	BAD("vendor", "\"k4.secret." BYTES32 "\"", "vendor"),
-	BAD("iss", "\"k4.pid.other\"", "vendor"),
+	BAD("iss", "\"k4.pid.other\"", "iss"),
 	BAD("host", NULL, "host"),
 	BAD("host", "[]", "host"),
 	BAD("host/sign", NULL, "sign"),
@@ -153,7 +153,8 @@ static void test_the_longest_name(void **state)
 		json[n + 2] = 0;
 		struct mutation m = {"host/name", json, n > LIMIT_HOSTNAME ? E_CLAIM_INVALID : 0, NULL};
 		char *changed = mutate_token(token, &m, "muster.certificate", vendor_secret);
-		mutate_check(&m, certificate_open(changed, strlen(changed), vendor, &back, NULL), "");
+		mutate_check(&m, certificate_open(changed, strlen(changed), ROOTS_OF(vendor), &back, NULL),
+			     "");
 		free(changed);
 		free(token);
 	}
@@ -167,9 +168,10 @@ static void test_strict_reading(void **state)
 		struct certificate back;
 		struct claims fault;
 		char *changed = mutate_token(token, &mutations[i], "muster.certificate", vendor_secret);
-		int error = certificate_open(changed, strlen(changed), vendor, &back, &fault);
+		int error = certificate_open(changed, strlen(changed), ROOTS_OF(vendor), &back, &fault);
 		mutate_check(&mutations[i], error, fault.where);
-		assert_int_equal(certificate_open(changed, strlen(changed), vendor, &back, NULL), error);
+		assert_int_equal(certificate_open(changed, strlen(changed), ROOTS_OF(vendor), &back, NULL),
+				 error);
 		free(changed);
 	}
 	free(token);
@@ -183,9 +185,11 @@ static void test_a_certificate_by_somebody_else(void **state)
 	char *token = NULL;
 	(void)state;
 	assert_int_equal(certificate_sign(&cert, host_secret, &token), 0);
-	assert_int_equal(certificate_open(token, strlen(token), vendor, &back, NULL), E_SIGNATURE_INVALID);
+	assert_int_equal(certificate_open(token, strlen(token), ROOTS_OF(vendor), &back, NULL),
+			 E_SIGNATURE_INVALID);
 	/* It verifies with the key of who signed it, but that is not the vendor that it names. */
-	assert_int_equal(certificate_open(token, strlen(token), host, &back, NULL), E_CLAIM_INVALID);
+	assert_int_equal(certificate_open(token, strlen(token), ROOTS_OF(host), &back, NULL),
+			 E_CLAIM_INVALID);
 	assert_int_equal(certificate_vendor(token, strlen(token), named), 0);
 	assert_memory_equal(named, vendor, sizeof(vendor));
 	free(token);
@@ -209,7 +213,8 @@ static void test_it_must_fit_into_the_hello(void **state)
 		if (!error) {
 			assert_false(refused);
 			assert_true(strlen(token) <= LIMIT_CERTIFICATE);
-			assert_int_equal(certificate_open(token, strlen(token), vendor, &back, NULL), 0);
+			assert_int_equal(
+				certificate_open(token, strlen(token), ROOTS_OF(vendor), &back, NULL), 0);
 			assert_int_equal(back.n_products, cert.n_products);
 		}
 		refused |= error != 0;

@@ -24,7 +24,7 @@ static int check(const struct peer *p, int64_t now, const char *org, const char 
 	uint8_t remote[NOISE_KEY];
 	struct certificate cert;
 	struct fault f = {0};
-	struct hostcheck h = {.vendor = acme.public,
+	struct hostcheck h = {.vendor = ROOTS_OF(acme.public),
 			      .remote = remote,
 			      .org = org,
 			      .products = (const char(*)[LIMIT_ID + 1]) products,
@@ -78,7 +78,8 @@ static void one_of_several(void **unused)
 	struct fault f = {0};
 	struct peer p = right();
 	struct peer foreign = right();
-	struct hostcheck h = {.vendor = acme.public, .remote = p.fixed.public, .org = "", .now = PEER_NOW};
+	struct hostcheck h = {
+		.vendor = ROOTS_OF(acme.public), .remote = p.fixed.public, .org = "", .now = PEER_NOW};
 	(void)unused;
 	foreign.vendor = &other;
 	char *theirs = peer_certificate(&foreign);

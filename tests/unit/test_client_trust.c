@@ -49,8 +49,8 @@ static void reads(void **unused)
 	assert_int_equal(t.n_products, 3);
 	assert_string_equal(t.products[0].file.product.id, "acme-cad");
 	assert_string_equal(t.products[2].file.product.id, "zeta");
-	assert_memory_equal(trust_find(&t, "zeta")->vendor->public, other.public, PASETO_PUBLIC);
-	assert_memory_equal(trust_find(&t, "acme-cad")->vendor->public, acme.public, PASETO_PUBLIC);
+	assert_memory_equal(trust_find(&t, "zeta")->vendor->roots.keys[0], other.public, PASETO_PUBLIC);
+	assert_memory_equal(trust_find(&t, "acme-cad")->vendor->roots.keys[0], acme.public, PASETO_PUBLIC);
 	assert_null(trust_find(&t, "acme"));
 	assert_true(trust_floor(&t) == PEER_NOW - 20 * PEER_DAY);
 	trust_fini(&t);

@@ -92,7 +92,7 @@ static int verify(const struct example *e)
 	struct certificate got_cert;
 	assert_int_equal(certificate_sign(&e->cert, e->cert_secret, &cert), 0);
 	assert_int_equal(lease_sign(&e->lease, e->lease_secret, &lease), 0);
-	int error = lease_verify(lease, cert, vendor, e->product, e->device, &got, &got_cert);
+	int error = lease_verify(lease, cert, ROOTS_OF(vendor), e->product, e->device, &got, &got_cert);
 	if (!error) {
 		assert_int_equal(got.serial, e->lease.serial);
 		assert_string_equal(got_cert.org, e->cert.org);
@@ -367,12 +367,14 @@ static void test_verify_other_files(void **state)
 	char *lease = example_token();
 	(void)state;
 	assert_int_equal(certificate_sign(&e.cert, vendor_secret, &cert), 0);
-	assert_int_equal(lease_verify(lease, lease, vendor, "acme-cad", NULL, &got, &got_cert),
+	assert_int_equal(lease_verify(lease, lease, ROOTS_OF(vendor), "acme-cad", NULL, &got, &got_cert),
 			 E_HOST_UNTRUSTED);
-	assert_int_equal(lease_verify(cert, cert, vendor, "acme-cad", NULL, &got, &got_cert),
+	assert_int_equal(lease_verify(cert, cert, ROOTS_OF(vendor), "acme-cad", NULL, &got, &got_cert),
 			 E_SIGNATURE_INVALID);
-	assert_int_equal(lease_verify("", cert, vendor, "acme-cad", NULL, &got, &got_cert), E_MALFORMED);
-	assert_int_equal(lease_verify(lease, "", vendor, "acme-cad", NULL, &got, &got_cert), E_MALFORMED);
+	assert_int_equal(lease_verify("", cert, ROOTS_OF(vendor), "acme-cad", NULL, &got, &got_cert),
+			 E_MALFORMED);
+	assert_int_equal(lease_verify(lease, "", ROOTS_OF(vendor), "acme-cad", NULL, &got, &got_cert),
+			 E_MALFORMED);
 	free(cert);
 	free(lease);
 }

@@ -131,7 +131,7 @@ static void test_every_field_survives(void **state)
 	char *token = example_token();
 	(void)state;
 	example_init(&e);
-	assert_int_equal(license_open(token, strlen(token), public, &back, &fault), 0);
+	assert_int_equal(license_open(token, strlen(token), ROOTS_OF(public), &back, &fault), 0);
 	assert_string_equal(back.head.iss, pid);
 	assert_int_equal(back.head.iat, 1700000000);
 	assert_string_equal(back.id, "fjord-1");
@@ -178,7 +178,7 @@ static void test_a_short_license_takes_the_usual_terms(void **state)
 	char *changed = mutate_token(token, &m, "muster.license", secret);
 	struct grant_policy usual = model_policy(MODEL_DEVICE);
 	(void)state;
-	assert_int_equal(license_open(changed, strlen(changed), public, &back, NULL), 0);
+	assert_int_equal(license_open(changed, strlen(changed), ROOTS_OF(public), &back, NULL), 0);
 	assert_int_equal(back.grants[0].quantity, 0);
 	assert_int_equal(back.grants[0].nbf, back.nbf);
 	assert_int_equal(back.grants[0].exp, 0);
@@ -333,10 +333,11 @@ static void test_strict_reading(void **state)
 		struct license back;
 		struct claims fault;
 		char *changed = mutate_token(token, &mutations[i], "muster.license", secret);
-		int error = license_open(changed, strlen(changed), public, &back, &fault);
+		int error = license_open(changed, strlen(changed), ROOTS_OF(public), &back, &fault);
 		mutate_check(&mutations[i], error, fault.where);
 		license_fini(&back); /* also after an error */
-		assert_int_equal(license_open(changed, strlen(changed), public, &back, NULL), error);
+		assert_int_equal(license_open(changed, strlen(changed), ROOTS_OF(public), &back, NULL),
+				 error);
 		license_fini(&back);
 		free(changed);
 	}
@@ -402,7 +403,8 @@ static void test_counts_of_arrays(void **state)
 		struct license back;
 		struct claims fault;
 		char *changed = mutate_token(token, &m, "muster.license", secret);
-		mutate_check(&m, license_open(changed, strlen(changed), public, &back, &fault), fault.where);
+		mutate_check(&m, license_open(changed, strlen(changed), ROOTS_OF(public), &back, &fault),
+			     fault.where);
 		if (!m.error)
 			assert_int_equal(count_of(&back, rows[i].kind), rows[i].n);
 		license_fini(&back);
@@ -420,14 +422,15 @@ static void test_altered_tokens(void **state)
 	for (size_t i = 10; i < strlen(token); i += 7) {
 		char was = token[i];
 		token[i] = was == 'A' ? 'B' : 'A';
-		int error = license_open(token, strlen(token), public, &back, NULL);
+		int error = license_open(token, strlen(token), ROOTS_OF(public), &back, NULL);
 		assert_true(error == E_SIGNATURE_INVALID || error == E_MALFORMED);
 		assert_null(back.grants);
 		license_fini(&back);
 		token[i] = was;
 	}
 	uint8_t other[PASETO_PUBLIC] = {1};
-	assert_int_equal(license_open(token, strlen(token), other, &back, NULL), E_SIGNATURE_INVALID);
+	assert_int_equal(license_open(token, strlen(token), ROOTS_OF(other), &back, NULL),
+			 E_SIGNATURE_INVALID);
 	license_fini(&back);
 	free(token);
 }

@@ -95,7 +95,7 @@ static int verify(const char *token, const uint8_t key[PASETO_PUBLIC], const cha
 	static struct offline_answer a;
 	static struct lease lease;
 	static struct certificate cert;
-	return offline_answer_verify(token, strlen(token), key, product, of, &a, &lease, &cert);
+	return offline_answer_verify(token, strlen(token), ROOTS_OF(key), product, of, &a, &lease, &cert);
 }
 
 static void test_every_field_survives(void **state)

@@ -51,7 +51,7 @@ static void test_every_field_survives(void **state)
 	struct claims fault;
 	char *token = example_token();
 	(void)state;
-	assert_int_equal(product_file_open(token, strlen(token), public, &back, &fault), 0);
+	assert_int_equal(product_file_open(token, strlen(token), ROOTS_OF(public), &back, &fault), 0);
 	assert_string_equal(back.head.iss, file.head.iss);
 	assert_int_equal(back.head.iat, file.head.iat);
 	assert_string_equal(back.head.jti, file.head.jti);
@@ -133,9 +133,10 @@ static void test_strict_reading(void **state)
 		struct product_file back;
 		struct claims fault;
 		char *changed = mutate_token(token, &mutations[i], "muster.product", secret);
-		int error = product_file_open(changed, strlen(changed), public, &back, &fault);
+		int error = product_file_open(changed, strlen(changed), ROOTS_OF(public), &back, &fault);
 		mutate_check(&mutations[i], error, fault.where);
-		assert_int_equal(product_file_open(changed, strlen(changed), public, &back, NULL), error);
+		assert_int_equal(product_file_open(changed, strlen(changed), ROOTS_OF(public), &back, NULL),
+				 error);
 		free(changed);
 	}
 	free(token);
@@ -151,7 +152,7 @@ static void test_half_a_range_survives(void **state)
 		strcpy(file.product.version_from, i == 1 ? "6" : "");
 		strcpy(file.product.version_to, i == 2 ? "7" : "");
 		assert_int_equal(product_file_sign(&file, secret, &token), 0);
-		assert_int_equal(product_file_open(token, strlen(token), public, &back, NULL), 0);
+		assert_int_equal(product_file_open(token, strlen(token), ROOTS_OF(public), &back, NULL), 0);
 		assert_string_equal(back.product.version_from, file.product.version_from);
 		assert_string_equal(back.product.version_to, file.product.version_to);
 		free(token);
@@ -172,7 +173,7 @@ static void test_sixteen_plans_and_no_more(void **state)
 		struct product_file back;
 		struct claims fault;
 		char *changed = mutate_token(token, &m, "muster.product", secret);
-		mutate_check(&m, product_file_open(changed, strlen(changed), public, &back, &fault),
+		mutate_check(&m, product_file_open(changed, strlen(changed), ROOTS_OF(public), &back, &fault),
 			     fault.where);
 		if (n == LIMIT_PLANS) {
 			assert_int_equal(back.product.n_plans, LIMIT_PLANS);
@@ -191,8 +192,9 @@ static void test_another_vendor(void **state)
 	(void)state;
 	memcpy(other, public, sizeof(other));
 	other[0] ^= 1;
-	assert_int_equal(product_file_open(token, strlen(token), other, &back, NULL), E_SIGNATURE_INVALID);
-	assert_int_equal(product_file_open("nonsense", 8, public, &back, NULL), E_MALFORMED);
+	assert_int_equal(product_file_open(token, strlen(token), ROOTS_OF(other), &back, NULL),
+			 E_SIGNATURE_INVALID);
+	assert_int_equal(product_file_open("nonsense", 8, ROOTS_OF(public), &back, NULL), E_MALFORMED);
 	free(token);
 }
 

@@ -45,7 +45,7 @@ static void test_every_field_survives(void **state)
 	char other[PASERK_ID_TEXT];
 	char *token = example_token();
 	(void)state;
-	assert_int_equal(revocations_open(token, strlen(token), public, &back, NULL), 0);
+	assert_int_equal(revocations_open(token, strlen(token), ROOTS_OF(public), &back, NULL), 0);
 	assert_string_equal(back.head.iss, pid);
 	assert_int_equal(back.head.iat, 1700000000);
 	assert_int_equal(back.number, 7);
@@ -69,7 +69,7 @@ static void test_who_is_on_it(void **state)
 	char stranger[PASERK_ID_TEXT];
 	char *token = example_token();
 	(void)state;
-	assert_int_equal(revocations_open(token, strlen(token), public, &back, NULL), 0);
+	assert_int_equal(revocations_open(token, strlen(token), ROOTS_OF(public), &back, NULL), 0);
 	paserk_pid_write(keys[1], stranger);
 	assert_true(revocations_host(&back, pid));
 	assert_false(revocations_host(&back, stranger));
@@ -131,7 +131,7 @@ static void test_strict_reading(void **state)
 		struct revocations back;
 		struct claims fault;
 		char *changed = mutate_token(token, &mutations[i], "muster.revocations", secret);
-		int error = revocations_open(changed, strlen(changed), public, &back, &fault);
+		int error = revocations_open(changed, strlen(changed), ROOTS_OF(public), &back, &fault);
 		mutate_check(&mutations[i], error, fault.where);
 		revocations_fini(&back); /* also after an error */
 		free(changed);
@@ -170,7 +170,7 @@ static void test_counts(void **state)
 		struct revocations back;
 		struct claims fault;
 		char *changed = mutate_token(token, &m, "muster.revocations", secret);
-		mutate_check(&m, revocations_open(changed, strlen(changed), public, &back, &fault),
+		mutate_check(&m, revocations_open(changed, strlen(changed), ROOTS_OF(public), &back, &fault),
 			     fault.where);
 		if (!refused)
 			assert_int_equal(i / 2 ? back.n_keys : back.n_licenses, n);
@@ -205,12 +205,13 @@ static void test_altered_tokens(void **state)
 	for (size_t i = 10; i < strlen(token); i += 7) {
 		char was = token[i];
 		token[i] = was == 'A' ? 'B' : 'A';
-		int error = revocations_open(token, strlen(token), public, &back, NULL);
+		int error = revocations_open(token, strlen(token), ROOTS_OF(public), &back, NULL);
 		assert_true(error == E_SIGNATURE_INVALID || error == E_MALFORMED);
 		assert_null(back.keys);
 		token[i] = was;
 	}
-	assert_int_equal(revocations_open(token, strlen(token), other, &back, NULL), E_SIGNATURE_INVALID);
+	assert_int_equal(revocations_open(token, strlen(token), ROOTS_OF(other), &back, NULL),
+			 E_SIGNATURE_INVALID);
 	free(token);
 }
 

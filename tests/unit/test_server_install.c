@@ -8,8 +8,7 @@ static void test_certificate_and_license_are_installed(void **state)
 	struct certificate c = usual_certificate();
 	struct job *job = install_job(JOB_INSTALL_CERTIFICATE, fixture_certificate_token(&vendor, &c));
 	unsigned long long generation = atomic_load(&broker.generation);
-	job->vendor_strict = true;
-	memcpy(job->vendor_key, vendor.public, sizeof(job->vendor_key));
+	job->roots = roots_of(vendor.public);
 	run(job);
 	assert_int_equal(job->code, 0);
 	assert_string_equal(job->installed, "fjord-1");
@@ -86,8 +85,7 @@ static void test_certificates_that_are_refused(void **state)
 	struct vendor other = fixture_vendor(99);
 	struct certificate alien = fixture_certificate(&other, key, broker.ledger);
 	struct job *job = install_job(JOB_INSTALL_CERTIFICATE, fixture_certificate_token(&other, &alien));
-	job->vendor_strict = true;
-	memcpy(job->vendor_key, vendor.public, sizeof(job->vendor_key));
+	job->roots = roots_of(vendor.public);
 	assert_int_equal(run_and_free(job), E_WRONG_VENDOR);
 
 	/* Named for one vendor, signed by another. */

@@ -72,9 +72,9 @@ static void open_answer(const char *token, struct lease *ret)
 {
 	static struct offline_answer a;
 	static struct certificate cert;
-	assert_int_equal(
-		offline_answer_verify(token, strlen(token), vendor.public, "acme-cad", NULL, &a, ret, &cert),
-		0);
+	assert_int_equal(offline_answer_verify(token, strlen(token), ROOTS_OF(vendor.public), "acme-cad",
+					       NULL, &a, ret, &cert),
+			 0);
 }
 
 static void open_volume(uint32_t threshold)

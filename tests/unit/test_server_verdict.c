@@ -32,7 +32,7 @@ static int teardown(void **state)
 static struct trust trusting(const struct revocations *revocations)
 {
 	struct trust t = {.n = 1, .now = NOW};
-	memcpy(t.vendors[0].key, ours.public, PASETO_PUBLIC);
+	t.vendors[0].roots = roots_of(ours.public);
 	t.vendors[0].revocations = revocations;
 	strcpy(t.vendors[0].org, "fjord");
 	memcpy(t.self, self->fixed.public, NOISE_KEY);

@@ -76,8 +76,8 @@ INCLUDE_server/dns := server/dns server/base protocol $(GEN)
 INCLUDE_server/admin := server/admin server/backup server/dns server/broker server/store server/domain server/base protocol
 INCLUDE_server/net := server/net server/session server/admin server/broker server/domain server/base protocol $(GEN)
 INCLUDE_server := server $(INCLUDE_server/net) server/dns server/store server/backup
-INCLUDE_server/ctl := server/ctl protocol
-INCLUDE_server/issuer := server/issuer protocol
+INCLUDE_server/ctl := server/ctl protocol $(GEN)
+INCLUDE_server/issuer := server/issuer protocol $(GEN)
 INCLUDE_client := client client/include protocol $(GEN)
 INCLUDE_client/cli := client/cli client/include protocol
 

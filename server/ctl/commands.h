@@ -10,6 +10,7 @@ struct invocation;
 /* What was installed, told: an answer of the API. Both return 0 or E_NO_MEMORY. */
 int license_print_installed(json_t *license);  /* license.c */
 int host_print_installed(json_t *certificate); /* host.c */
+int install_print(json_t *installed);          /* install.c */
 
 int status_run(struct invocation *);          /* status.c */
 int wait_run(struct invocation *);            /* wait.c */
@@ -17,6 +18,7 @@ int license_install_run(struct invocation *); /* license.c */
 int license_list_run(struct invocation *);
 int license_show_run(struct invocation *);
 int vendor_list_run(struct invocation *); /* vendor.c */
+int vendor_call_run(struct invocation *);
 int vendor_show_request_run(struct invocation *);
 int license_remove_run(struct invocation *);
 int license_request_more_run(struct invocation *);

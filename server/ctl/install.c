@@ -25,7 +25,7 @@ static int print_other(json_t *answer)
 	return 0;
 }
 
-static int print_installed(json_t *answer)
+int install_print(json_t *answer)
 {
 	const char *kind = json_string_value(json_object_get(answer, "kind"));
 	if (kind && strcmp(kind, "license") == 0)
@@ -47,7 +47,7 @@ static int install(struct invocation *inv, const struct upload *u)
 		if (kind == others[i])
 			return failure_say(inv, E_WRONG_TYPE, "%s holds a %s, which a host has no use for",
 					   u->path, kind->label);
-	return upload_send(inv, u, "/v1/install", print_installed);
+	return upload_send(inv, u, "/v1/install", install_print);
 }
 
 int install_run(struct invocation *inv)

@@ -124,6 +124,13 @@ static const struct command_option install_options[] = {
 	{"vendor-key", "KEY", "refuse a certificate of another vendor: k4.public... or a file with it", 0},
 	{NULL, NULL, NULL, 0}};
 
+static const struct command_option call_options[] = {
+	{"license", "LICENSE", "the one to be certified for, where there are several", 0},
+	{"key", "-|@FILE|KEY", "host key, the first time", 0},
+	{"vendor-key", "KEY", "the vendor's: k4.public... or a file with it; needed the first time", 0},
+	{"if-due", NULL, "only when less than 60 days of the certificate are left", 0},
+	{NULL, NULL, NULL, 0}};
+
 static const struct command_option config_options[] = {
 	{"csv", NULL, "print CSV", 0},
 	{NULL, NULL, NULL, 0}};
@@ -353,6 +360,8 @@ static const struct command commands[] = {
 	{"vendor list", "", 0, 0, "list the vendors whose word this host takes", list_options, vendor_list_run},
 	{"vendor show-request", "[FILE]", 0, 1, "show all that a request tells the vendor: this host's, or that of a file", NULL,
 	 vendor_show_request_run},
+	{"vendor call", "NAME:PORT [FILE]", 1, 2, "let the vendor's clearing house certify this host, or answer a license request", call_options,
+	 vendor_call_run},
 	{"license install", "FILE", 1, 1, "install a license", NULL, license_install_run},
 	{"license list", "", 0, 0, "list the installed licenses", list_options, license_list_run},
 	{"license show", "LICENSE", 1, 1, "show a license with its products and grants; the beginning of its id does", NULL, license_show_run},

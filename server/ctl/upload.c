@@ -88,8 +88,7 @@ static int expect(const struct invocation *inv, const struct upload *u, const st
 
 /* --- sending --- */
 
-/* --vendor-key's keys as text, "" when the option was not given. Returns 0, or the exit code. */
-static int vendor_key(const struct invocation *inv, char out[ROOTS_TEXT])
+int upload_vendor_key(const struct invocation *inv, char out[ROOTS_TEXT])
 {
 	const char *given = invocation_value(inv, "vendor-key");
 	bool in_file = given && strncmp(given, KEY_PREFIX, strlen(KEY_PREFIX)) != 0;
@@ -111,7 +110,7 @@ int upload_send(const struct invocation *inv, const struct upload *u, const char
 		int (*print)(json_t *answer))
 {
 	char key[ROOTS_TEXT];
-	int code = vendor_key(inv, key);
+	int code = upload_vendor_key(inv, key);
 	struct request req = {.method = "POST",
 			      .path = path,
 			      .query = {{"vendor_key", *key ? key : NULL}},

@@ -4,6 +4,7 @@
 #define CTL_UPLOAD_H
 
 #include "command.h"
+#include "roots.h"
 #include "token.h"
 
 struct upload {
@@ -30,5 +31,8 @@ int upload_send(const struct invocation *, const struct upload *, const char *pa
  * judges what is not clear), and upload_send it. Returns the exit code. */
 int upload_install(const struct invocation *, const struct token_kind *want, const char *path,
 		   int (*print)(json_t *answer));
+
+/* --vendor-key's keys as text, "" when the option was not given. Returns 0, or the exit code. */
+int upload_vendor_key(const struct invocation *, char out[ROOTS_TEXT]);
 
 #endif

@@ -15,3 +15,8 @@ void clearing_key(const uint8_t issuing_secret[PASETO_SECRET], struct noise_pair
 	noise_pair_from(secret, ret);
 	sodium_memzero(secret, sizeof(secret));
 }
+
+void clearing_key_hash(const struct roots *roots, const char *bare, uint8_t ret[KEYCODE_HASH])
+{
+	keycode_hash(bare, roots->keys[0], KEYCODE_SALT, ret);
+}

@@ -35,6 +35,8 @@ int key_generate_run(struct invocation *);
 int key_list_run(struct invocation *);
 int key_block_run(struct invocation *);
 int revocations_run(struct invocation *);
+int serve_run(struct invocation *);
+int host_key_run(struct invocation *);
 int signer_create_run(struct invocation *);
 int signer_list_run(struct invocation *);
 int signer_revoke_run(struct invocation *);

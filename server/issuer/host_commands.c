@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base64url.h"
-#include "certified.h"
+#include "certifying.h"
+#include "clearing_key.h"
 #include "commands.h"
 #include "document.h"
-#include "issued.h"
 #include "listing.h"
 #include "option.h"
 #include "print.h"
@@ -19,19 +19,7 @@
 #define DAYS_MAX 36500
 #define LEDGER_TEXT 32
 
-/* Everything that a certificate is made of. */
-struct certifying {
-	struct vendor vendor;
-	struct host_request request;
-	struct issued issued;
-	struct ledger_license row;
-	struct certificate certificate;
-	struct ledger_others others;
-	struct ledger_host former; /* whose ledger the host took over, when the request says so */
-	char *token;
-};
-
-/* --- what is certified --- */
+/* --- certify --- */
 
 static int load_request(struct certifying *c, const char *path, struct failure *f)
 {
@@ -46,179 +34,6 @@ static int load_request(struct certifying *c, const char *path, struct failure *
 		return failure_set(f, error, "%s: %s", path, fault.where[0] ? fault.where : "no JSON object");
 	return error ? failure_set(f, error, "%s", path) : 0;
 }
-
-static int refuse_revoked(struct certifying *c, struct failure *f)
-{
-	char text[RFC3339_TEXT];
-	int64_t at;
-	int error = ledger_host_revoked(c->vendor.ledger, c->request.sign, &at);
-	if (error)
-		return ledger_explain(c->vendor.ledger, error, f);
-	if (!at)
-		return 0;
-	failure_set(f, E_CERTIFICATE_REVOKED, "the key of host '%s' was revoked at %s", c->request.name,
-		    rfc3339_write(at, text));
-	return failure_remedy(f, "Certify a host with new keys: one that starts with an empty state_dir.");
-}
-
-/* --- the certificate --- */
-
-static void add_product(struct certificate *certificate, const char *product)
-{
-	for (size_t i = 0; i < certificate->n_products; i++)
-		if (strcmp(certificate->products[i], product) == 0)
-			return;
-	memcpy(certificate->products[certificate->n_products++], product, strlen(product) + 1);
-}
-
-static void add_grants(struct certificate *certificate, const struct license *license)
-{
-	bool perpetual = false;
-	for (size_t i = 0; i < license->n_grants; i++) {
-		uint32_t lease_days = license->grants[i].policy.lease_days;
-		add_product(certificate, license->grants[i].product);
-		perpetual |= lease_days == 0;
-		if (lease_days > certificate->lease_days_max)
-			certificate->lease_days_max = lease_days;
-	}
-	if (perpetual)
-		certificate->lease_days_max = 0;
-}
-
-static int set_term(const struct invocation *inv, struct certificate *certificate,
-		    const struct license *license, struct failure *f)
-{
-	int64_t now = issuer_now(inv);
-	int64_t end = license->exp + (int64_t)license->grace_days * SECONDS_PER_DAY;
-	int64_t days = 0;
-	if (option_integer(inv, "days", 1, DAYS_MAX, &days, f))
-		return f->code;
-	if (end > RFC3339_MAX)
-		end = RFC3339_MAX;
-	if (end <= now)
-		return failure_set(f, E_LICENSE_ENDED, "license '%s', with its grace of %u days", license->id,
-				   license->grace_days);
-	/* A host whose clock is a day behind can use it at once. */
-	certificate->nbf = now - SECONDS_PER_DAY;
-	certificate->exp = days && now + days * SECONDS_PER_DAY < end ? now + days * SECONDS_PER_DAY : end;
-	return 0;
-}
-
-static int make_certificate(const struct invocation *inv, struct certifying *c, struct failure *f)
-{
-	const struct license *license = &c->issued.license;
-	struct certificate *certificate = &c->certificate;
-	vendor_head(&c->vendor, &certificate->head, issuer_now(inv));
-	certificate->roots = c->vendor.roots;
-	memcpy(certificate->vendor, c->vendor.roots.keys[0], PASETO_PUBLIC);
-	memcpy(certificate->sign, c->request.sign, PASETO_PUBLIC);
-	memcpy(certificate->fixed, c->request.fixed, NOISE_KEY);
-	memcpy(certificate->name, c->request.name, sizeof(certificate->name));
-	memcpy(certificate->ledger, c->request.ledger, LEDGER_ID);
-	memcpy(certificate->org, license->org, sizeof(certificate->org));
-	memcpy(certificate->license, license->id, sizeof(certificate->license));
-	memcpy(certificate->fp_salt, c->row.fp_salt, sizeof(certificate->fp_salt));
-	add_grants(certificate, license);
-	return set_term(inv, certificate, license, f);
-}
-
-static int sign_certificate(struct certifying *c, struct failure *f)
-{
-	struct certificate back;
-	struct claims fault = {0};
-	int error = certificate_sign(&c->certificate, c->vendor.secret, &c->token);
-	if (error == E_TOO_LARGE) {
-		failure_set(f, error, "a certificate holds at most %d bytes, too few for %zu products",
-			    LIMIT_CERTIFICATE, c->certificate.n_products);
-		return failure_remedy(f, "Issue more licenses with fewer products each.");
-	}
-	if (error)
-		return failure_set(f, error, "host '%s'", c->request.name);
-	/* Nothing leaves this program that a host would refuse. */
-	error = certificate_open(c->token, strlen(c->token), &c->vendor.roots, &back, &fault);
-	return error ? document_refused(f, error, c->request.name, "", &c->vendor.roots, fault.where) : 0;
-}
-
-/* --- a host in another's place --- */
-
-/* Its place goes over to this one. Only with the same ledger: what the old host counted, the new one goes on
- * with. */
-static int take_over(const struct invocation *inv, struct certifying *c, struct failure *f)
-{
-	const char *license = c->issued.license.id;
-	int64_t at;
-	int error = ledger_host_replaced(c->vendor.ledger, license, c->request.sign, &at);
-	if (error)
-		return ledger_explain(c->vendor.ledger, error, f);
-	if (at && !c->request.replaces[0]) {
-		failure_set(f, E_HOST_LIMIT, "host '%s' was replaced by another for license '%s'",
-			    c->request.name, license);
-		return failure_remedy(f, "Ask for a request of the host that serves now, or one made with "
-					 "'musterctl host replace' after restoring its backup.");
-	}
-	if (!c->request.replaces[0])
-		return 0;
-	if (certified_find(&c->vendor, c->request.replaces, license, &c->former, f))
-		return f->code;
-	if (memcmp(c->former.ledger, c->request.ledger, LEDGER_ID) != 0 ||
-	    memcmp(c->former.sign, c->request.sign, PASETO_PUBLIC) == 0) {
-		failure_set(f, E_LEDGER_MISMATCH, "host '%s' does not keep the ledger of host '%s'",
-			    c->request.name, c->former.name);
-		return failure_remedy(f, "Restore a backup of the old host on the new one first.");
-	}
-	error = ledger_host_replace(c->vendor.ledger, license, c->former.sign, c->request.sign,
-				    issuer_now(inv));
-	return error ? ledger_explain(c->vendor.ledger, error, f) : 0;
-}
-
-/* --- how many hosts --- */
-
-static int refuse_host(struct certifying *c, int64_t used, const char *remedy, struct failure *f)
-{
-	failure_remedy(f, remedy);
-	failure_number(f, "used", used);
-	failure_number(f, "quantity", c->issued.license.hosts_max);
-	return f->code;
-}
-
-/* A host of its own ledger counts its own machines: only where nothing is numbered may there be two
- * (DESIGN 5.4). */
-static int check_models(struct certifying *c, struct failure *f)
-{
-	const struct license *license = &c->issued.license;
-	for (size_t i = 0; i < license->n_grants && c->others.ever; i++) {
-		const struct grant *grant = &license->grants[i];
-		if (grant->model == MODEL_VOLUME)
-			continue;
-		failure_set(f, E_HOST_LIMIT,
-			    "another host serves license '%s', and a second one would give out the %" PRId64
-			    " of grant '%s' (%s) again",
-			    license->id, grant->quantity, grant->id, model_name(grant->model));
-		return refuse_host(
-			c, c->others.ever,
-			"Certify the first host again, or issue a license of its own for this one.", f);
-	}
-	return 0;
-}
-
-static int check_limit(const struct invocation *inv, struct certifying *c, struct failure *f)
-{
-	const struct license *license = &c->issued.license;
-	int error = ledger_host_others(c->vendor.ledger, license->id, c->request.sign, issuer_now(inv),
-				       &c->others);
-	if (error)
-		return ledger_explain(c->vendor.ledger, error, f);
-	if (check_models(c, f))
-		return f->code;
-	if (c->others.in_force < license->hosts_max)
-		return 0;
-	failure_set(f, E_HOST_LIMIT, "license '%s' is for %u host%s, and %" PRId64 " %s certified",
-		    license->id, license->hosts_max, license->hosts_max == 1 ? "" : "s", c->others.in_force,
-		    c->others.in_force == 1 ? "is" : "are");
-	return refuse_host(c, c->others.in_force, error_row(E_HOST_LIMIT)->remedy, f);
-}
-
-/* --- certify --- */
 
 static json_t *certificate_json(const struct certificate *certificate, int64_t serial)
 {
@@ -239,11 +54,7 @@ static json_t *certificate_json(const struct certificate *certificate, int64_t s
 static int keep_and_give(const struct invocation *inv, struct certifying *c, json_t *summary,
 			 struct failure *f)
 {
-	struct ledger *ledger = c->vendor.ledger;
-	int error = ledger_host_add(ledger, &c->certificate, c->row.serial, c->token);
-	if (error)
-		return ledger_explain(ledger, error, f);
-	return document_commit(inv, &token_certificate, c->token, summary, ledger, f);
+	return document_commit(inv, &token_certificate, c->token, summary, c->vendor->ledger, f);
 }
 
 static void note_certificate(const struct invocation *inv, const struct certificate *certificate)
@@ -277,11 +88,7 @@ static void note_former(const struct invocation *inv, const struct ledger_host *
 /* From here on the ledger is locked, so that two runs at once cannot both take the last place. */
 static int certify_locked(const struct invocation *inv, struct certifying *c, struct failure *f)
 {
-	int error = ledger_begin(c->vendor.ledger);
-	if (error)
-		return ledger_explain(c->vendor.ledger, error, f);
-	if (take_over(inv, c, f) || check_limit(inv, c, f) || make_certificate(inv, c, f) ||
-	    sign_certificate(c, f))
+	if (certifying_make(c, f))
 		return f->code;
 	json_t *summary = certificate_json(&c->certificate, c->row.serial);
 	if (keep_and_give(inv, c, summary, f)) {
@@ -306,22 +113,56 @@ static int certify(const struct invocation *inv, struct certifying *c, struct fa
 	}
 	if (strcmp(inv->args[0], "-") == 0 && strcmp(which, "-") == 0)
 		return failure_set(f, E_USAGE, "standard input cannot be both the request and the license");
-	if (load_request(c, inv->args[0], f) || vendor_open(inv, &c->vendor, f) ||
-	    issued_newest(&c->vendor, which, &c->issued, &c->row, f) || issued_refuse_revoked(&c->row, f) ||
-	    refuse_revoked(c, f) || vendor_unlock_for(inv, &c->vendor, ISSUING_CERTIFICATE, f))
+	if (option_integer(inv, "days", 1, DAYS_MAX, &c->days, f) || load_request(c, inv->args[0], f) ||
+	    vendor_open(inv, c->vendor, f) || certifying_check(c, which, f) ||
+	    vendor_unlock_for(inv, c->vendor, ISSUING_CERTIFICATE, f))
 		return f->code;
 	return certify_locked(inv, c, f);
 }
 
 int host_certify_run(struct invocation *inv)
 {
-	struct certifying c = {0};
+	struct vendor vendor = {0};
+	struct certifying c = {.vendor = &vendor, .now = issuer_now(inv)};
 	struct failure f = {0};
 	int error = certify(inv, &c, &f);
-	free(c.token);
-	issued_fini(&c.issued);
-	vendor_close(&c.vendor);
+	certifying_fini(&c);
+	vendor_close(&vendor);
 	return error ? failure_print(inv, &f) : 0;
+}
+
+/* --- key --- */
+
+static int host_key(const struct invocation *inv, struct vendor *vendor, struct failure *f)
+{
+	static const char *const needed[] = {"license", NULL};
+	struct issued issued = {0};
+	struct ledger_license row;
+	char code[KEYCODE_TEXT];
+	char bare[KEYCODE_KEY + 1];
+	uint8_t hash[KEYCODE_HASH];
+	if (option_need(inv, needed, f) || vendor_open(inv, vendor, f))
+		return f->code;
+	if (!issued_newest(vendor, invocation_value(inv, "license"), &issued, &row, f) &&
+	    !issued_refuse_revoked(&row, f)) {
+		keycode_make(KEYCODE_KEY, code);
+		keycode_read(code, KEYCODE_KEY, bare);
+		clearing_key_hash(&vendor->roots, bare, hash);
+		int error = ledger_host_key_add(vendor->ledger, hash, row.id, issuer_now(inv));
+		if (error)
+			ledger_explain(vendor->ledger, error, f);
+		else if (invocation_has(inv, "json"))
+			print_json(json_pack("{s:i, s:s, s:s}", "schema", 1, "key", code, "license", row.id));
+		else
+			puts(code);
+	}
+	issued_fini(&issued);
+	return f->code;
+}
+
+int host_key_run(struct invocation *inv)
+{
+	return vendor_command(inv, host_key);
 }
 
 /* --- list --- */

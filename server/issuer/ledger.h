@@ -67,6 +67,13 @@ struct ledger_key {
 	int64_t blocked; /* when; 0: it is not */
 };
 
+/* A key with which a host certifies itself at the clearing house, once. The key itself is not kept. */
+struct ledger_host_key {
+	char license[LIMIT_ID + 1];
+	int64_t used; /* when; 0: it is not */
+	uint8_t sign[PASETO_PUBLIC];
+};
+
 /* A key that signs in the vendor's name. */
 struct ledger_signer {
 	char pid[PASERK_ID_TEXT];
@@ -151,6 +158,12 @@ void ledger_key_id(const struct ledger_key *, char out[LEDGER_KEY_ID + 1]);
 int ledger_license_revoke(struct ledger *, const char *license, int64_t now, const char *reason);
 int ledger_host_revoke(struct ledger *, const uint8_t sign[PASETO_PUBLIC], int64_t now, const char *reason);
 int ledger_host_revoked(struct ledger *, const uint8_t sign[PASETO_PUBLIC], int64_t *ret_at);
+
+/* Host keys, by their hash. get: E_NOT_FOUND. */
+int ledger_host_key_add(struct ledger *, const uint8_t hash[KEYCODE_HASH], const char *license, int64_t now);
+int ledger_host_key_get(struct ledger *, const uint8_t hash[KEYCODE_HASH], struct ledger_host_key *ret);
+int ledger_host_key_use(struct ledger *, const uint8_t hash[KEYCODE_HASH], const uint8_t sign[PASETO_PUBLIC],
+			int64_t now);
 
 /* Keys that sign in the vendor's name. add: statement "" for a root; E_DUPLICATE. get: E_NOT_FOUND. */
 int ledger_signer_add(struct ledger *, const char *pid, const char *statement, int64_t now);

@@ -62,6 +62,9 @@ static const char *const statements[STATEMENTS] = {
 	[REVOKED_LICENSES] = "SELECT license FROM revoked_license ORDER BY at, license",
 	[REVOKED_KEYS] = "SELECT hash FROM product_key WHERE blocked <> 0 AND license NOT IN"
 			 " (SELECT license FROM revoked_license) ORDER BY blocked, seq",
+	[HOST_KEY_ADD] = "INSERT INTO host_key (hash, license, made) VALUES (?1, ?2, ?3)",
+	[HOST_KEY_GET] = "SELECT license, used, sign FROM host_key WHERE hash = ?1",
+	[HOST_KEY_USE] = "UPDATE host_key SET used = ?2, sign = ?3 WHERE hash = ?1 AND used = 0",
 	[SIGNER_ADD] = "INSERT INTO signer (pid, statement, made) VALUES (?1, ?2, ?3)",
 	[SIGNER_GET] = SIGNER_COLUMNS "WHERE pid = ?1",
 	[SIGNER_REVOKE] = "UPDATE signer SET revoked = ?2, reason = ?3 WHERE pid = ?1 AND revoked = 0",

@@ -94,6 +94,15 @@ static const struct command_option signer_options[] = {
 	NEW_KEY,
 	END};
 
+static const struct command_option serve_options[] = {
+	{"listen", "ADDRESS:PORT", "where hosts call, such as [::]:6879", 0},
+	{"days", "N", "term of the certificates; default and at most 400", 0},
+	PASSPHRASE,
+	END};
+
+static const struct command_option host_key_options[] = {
+	{"license", "FILE|ID", "the license that the host is to serve", 0}, END};
+
 static const struct command_option root_options[] = {PASSPHRASE, NEW_KEY, END};
 
 static const struct command_option revoke_license_options[] = {REASON, END};
@@ -148,6 +157,8 @@ static const struct command commands[] = {
 	{"host list", "", 0, 0, "list the certified hosts", NULL, host_list_run},
 	{"host revoke", "HOST|NAME", 1, 1, "stand for a host's key no longer, in any license",
 	 revoke_host_options, host_revoke_run},
+	{"host key", "", 0, 0, "make a key with which one host certifies itself at the clearing house",
+	 host_key_options, host_key_run},
 	{"key generate", "", 0, 0, "make product keys or pool keys", generate_options, key_generate_run},
 	{"key list", "", 0, 0, "list the keys by their ids", key_list_options, key_list_run},
 	{"key block", "KEY-ID|-|@FILE", 1, 1, "make keys worthless", NULL, key_block_run},
@@ -161,6 +172,8 @@ static const struct command commands[] = {
 	{"root switch", "", 0, 0, "sign with the next root from now on", NULL, root_switch_run},
 	{"revocations", "", 0, 0, "sign the list of what was revoked and blocked", list_options,
 	 revocations_run},
+	{"serve", "", 0, 0, "be the clearing house: hosts certify themselves and ask for more online",
+	 serve_options, serve_run},
 	{"verify", "FILE", 1, 1, "check any signed file", verify_options, verify_run},
 	EXPLAIN_COMMAND,
 	COMPLETION_COMMAND,

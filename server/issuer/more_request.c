@@ -69,10 +69,16 @@ int more_request_read(const struct vendor *vendor, const char *path, const struc
 	char *token;
 	if (document_load(&token_license_request, path, &token, f))
 		return f->code;
-	int error = open_request(vendor, path, token, ret, f);
+	int error = more_request_take(vendor, path, token, license, ret, f);
 	free(token);
-	if (error)
-		return error;
+	return error;
+}
+
+int more_request_take(const struct vendor *vendor, const char *path, const char *token,
+		      const struct license *license, struct license_request *ret, struct failure *f)
+{
+	if (open_request(vendor, path, token, ret, f))
+		return f->code;
 	if (strcmp(ret->license, license->id) != 0) {
 		failure_set(f, E_USAGE, "%s asks for more of license '%s', not of '%s'", path, ret->license,
 			    license->id);

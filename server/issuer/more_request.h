@@ -22,6 +22,10 @@ int more_request_key(const struct vendor *, const char *path, const char *token,
 int more_request_read(const struct vendor *, const char *path, const struct license *,
 		      struct license_request *ret, struct failure *);
 
+/* The same of its token; name: what to call it in an error. */
+int more_request_take(const struct vendor *, const char *name, const char *token, const struct license *,
+		      struct license_request *ret, struct failure *);
+
 /* Raise the quantities. now: the license before; next: the one that changes. E_NOT_FOUND: no such grant;
  * E_CLAIM_INVALID: it has more already, or no quantity. */
 int more_request_apply(const struct license_request *, const struct license *now, struct license *next,

@@ -13,6 +13,7 @@
 #include "more_request.h"
 #include "option.h"
 #include "print.h"
+#include "renewing.h"
 #include "vendor.h"
 
 /* A license under renewal: what it was, and what it is to be. */
@@ -284,6 +285,80 @@ static int build(const struct invocation *inv, struct renewing *r, struct failur
 		return f->code;
 	return issuing_sign(&r->vendor, &r->next, &r->token, f);
 }
+
+/* --- at the clearing house --- */
+
+/* The places that a license may be given without anybody being asked are those of quantity_max. */
+static int check_ceiling(const struct renewing *r, struct failure *f)
+{
+	for (size_t i = 0; i < r->request.n_wants; i++) {
+		const struct license_want *want = &r->request.wants[i];
+		const struct grant *grant = license_grant(&r->was.license, want->grant);
+		if (grant && (!grant->quantity_max || want->quantity > grant->quantity_max))
+			return failure_set(
+				f, E_VENDOR_DECIDES,
+				"grant '%s' may be raised to %" PRId64 " online, not to %" PRId64, grant->id,
+				grant->quantity_max ? grant->quantity_max : grant->quantity, want->quantity);
+	}
+	return 0;
+}
+
+/* Was it answered before? Then the license has what was asked for. */
+static bool has_all(const struct renewing *r)
+{
+	for (size_t i = 0; i < r->request.n_wants; i++) {
+		const struct grant *grant = license_grant(&r->was.license, r->request.wants[i].grant);
+		if (!grant || grant->quantity < r->request.wants[i].quantity)
+			return false;
+	}
+	return true;
+}
+
+static int extend_locked(struct renewing *r, const char *id, const char *token, int64_t now,
+			 struct failure *f)
+{
+	struct ledger *ledger = r->vendor.ledger;
+	if (issued_newest(&r->vendor, id, &r->was, &r->row, f) || issued_refuse_revoked(&r->row, f) ||
+	    more_request_take(&r->vendor, "the request", token, &r->was.license, &r->request, f))
+		return f->code;
+	if (has_all(r)) {
+		r->token = strdup(r->was.token);
+		return r->token ? 0 : failure_set(f, E_NO_MEMORY, "the license");
+	}
+	if (check_ceiling(r, f) || begin(r, f))
+		return f->code;
+	r->next.serial = r->row.serial + 1;
+	r->next.head.iat = now;
+	if (more_request_apply(&r->request, &r->was.license, &r->next, f) || set_keys(r, f) ||
+	    issuing_sign(&r->vendor, &r->next, &r->token, f))
+		return f->code;
+	int error = ledger_license_renew(ledger, &r->next, r->token);
+	return error ? ledger_explain(ledger, error, f) : 0;
+}
+
+int renewing_extend(const struct vendor *vendor, const char *id, const char *token, int64_t now,
+		    char **ret_token, struct failure *f)
+{
+	struct renewing *r = calloc(1, sizeof(*r));
+	if (!r)
+		return failure_set(f, E_NO_MEMORY, "the license");
+	r->vendor = *vendor;
+	int error = ledger_begin(vendor->ledger);
+	if (error)
+		ledger_explain(vendor->ledger, error, f);
+	else if (!extend_locked(r, id, token, now, f) && (error = ledger_commit(vendor->ledger)) != 0)
+		ledger_explain(vendor->ledger, error, f);
+	if (!f->code)
+		*ret_token = r->token;
+	else
+		free(r->token);
+	license_fini(&r->next);
+	issued_fini(&r->was);
+	free(r);
+	return f->code;
+}
+
+/* --- by file --- */
 
 static int keep(const struct invocation *inv, struct renewing *r, json_t *summary, struct failure *f)
 {

@@ -88,11 +88,13 @@ def test_absent_keys_are_zeros(peer, pb):
 
 def test_all_messages_were_covered(pb):
     covered = {"ClientHello", "ServerHello", "Component", "Device", "Want", "Once", "Activate", "Renew", "Release", "SignIn",
-               "SignOut", "Redeem", "ShowLease", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer", "Policy", "Pong",
+               "SignOut", "Redeem", "ShowLease", "CertifyHost", "RequestMore", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer",
+               "Policy", "Pong", "Certified",
                "Response"}
     assert set(pb.DESCRIPTOR.message_types_by_name) == covered
     calls = {f.name for f in pb.Request.DESCRIPTOR.oneofs_by_name["call"].fields}
-    assert calls == {"activate", "renew", "release", "sign_in", "sign_out", "redeem", "show_lease", "get_policy", "ping"}
+    assert calls == {"activate", "renew", "release", "sign_in", "sign_out", "redeem", "show_lease", "certify_host",
+                     "request_more", "get_policy", "ping"}
 
 
 def bounds():
@@ -112,6 +114,8 @@ WRAP = {"ClientHello": ["ClientHello"], "ServerHello": ["ServerHello"], "Device"
         "Renew": ["Request", "renew"], "Release": ["Request", "release"], "SignIn": ["Request", "sign_in"],
         "SignOut": ["Request", "sign_out"], "Redeem": ["Request", "redeem"],
         "ShowLease": ["Request", "show_lease"], "GetPolicy": ["Request", "get_policy"],
+        "CertifyHost": ["Request", "certify_host"], "RequestMore": ["Request", "request_more"],
+        "Certified": ["Response", "certified"],
         "Ping": ["Request", "ping"], "Result": ["Response", "answer", "results"], "Answer": ["Response", "answer"],
         "Response": ["Response"], "Pong": ["Response", "pong"]}
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clearing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "certified.h"
+#include "certifying.h"
+#include "clearing_key.h"
+#include "renewing.h"
+#include "rfc3339.h"
+
+#define FRESH_SECONDS 86400 /* how old a host's request may be, and how far ahead */
+#define AGAIN_SECONDS 60    /* a host is certified again so soon at most */
+
+/* --- who asks, and for what --- */
+
+static int read_request(struct certifying *c, const char *token, struct failure *f)
+{
+	struct claims fault;
+	int error = host_request_open(token, strlen(token), &c->request, &fault);
+	if (error)
+		return failure_set(f, error, "the host's request");
+	int64_t age = c->now - c->request.head.iat;
+	if (age > FRESH_SECONDS || age < -FRESH_SECONDS)
+		return failure_set(f, age > 0 ? E_ENDED : E_NOT_YET_VALID, "the request of host '%s'",
+				   c->request.name);
+	return 0;
+}
+
+/* A key is for one host; the same one may show it again, when its answer was lost. */
+static int find_by_key(const struct certifying *c, const char *key, uint8_t hash[KEYCODE_HASH],
+		       char license[LIMIT_ID + 1], struct failure *f)
+{
+	char bare[KEYCODE_KEY + 1];
+	struct ledger_host_key row;
+	if (keycode_read(key, KEYCODE_KEY, bare))
+		return failure_set(f, E_KEY_MALFORMED, "the host key");
+	clearing_key_hash(&c->vendor->roots, bare, hash);
+	int error = ledger_host_key_get(c->vendor->ledger, hash, &row);
+	if (error == E_NOT_FOUND || (!error && row.used && memcmp(row.sign, c->request.sign, PASETO_PUBLIC)))
+		return failure_set(f, E_HOST_KEY_WRONG, "host '%s'", c->request.name);
+	if (error)
+		return ledger_explain(c->vendor->ledger, error, f);
+	memcpy(license, row.license, LIMIT_ID + 1);
+	return 0;
+}
+
+static int find_by_host(const struct certifying *c, const char *license, struct failure *f)
+{
+	char pid[PASERK_ID_TEXT];
+	struct ledger_host host;
+	paserk_pid_write(c->request.sign, pid);
+	int error = certified_find(c->vendor, pid, license, &host, f);
+	if (error == E_NOT_CERTIFIED)
+		return failure_set(f, E_HOST_KEY_NEEDED, "host '%s', license '%s'", c->request.name, license);
+	if (!error && c->now - host.certified < AGAIN_SECONDS)
+		return failure_set(f, E_REQUEST_LIMIT, "host '%s'", host.name);
+	return error;
+}
+
+/* --- certify --- */
+
+/* What is longer than the answer's field is fetched by file. */
+static void put(char *out, size_t room, const char *token)
+{
+	size_t n = strlen(token);
+	if (n < room)
+		memcpy(out, token, n + 1);
+}
+
+static int give_newest(struct certifying *c, const muster_v1_CertifyHost *q, muster_v1_Certified *ret,
+		       struct failure *f)
+{
+	char *list = NULL;
+	int64_t number;
+	put(ret->certificate, sizeof(ret->certificate), c->token);
+	if (c->row.serial > q->serial)
+		put(ret->license, sizeof(ret->license), c->issued.token);
+	int error = ledger_list_last(c->vendor->ledger, &number, &list);
+	if (!error && list && number > q->revocations)
+		put(ret->revocations, sizeof(ret->revocations), list);
+	free(list);
+	return error ? ledger_explain(c->vendor->ledger, error, f) : 0;
+}
+
+static int certify(struct certifying *c, const muster_v1_CertifyHost *q, muster_v1_Certified *ret,
+		   struct failure *f)
+{
+	uint8_t hash[KEYCODE_HASH];
+	char license[LIMIT_ID + 1] = "";
+	if (read_request(c, q->request, f))
+		return f->code;
+	if (q->key[0] ? find_by_key(c, q->key, hash, license, f) : find_by_host(c, q->license, f))
+		return f->code;
+	if (certifying_check(c, q->key[0] ? license : q->license, f) || certifying_make(c, f))
+		return f->code;
+	int error = q->key[0] ? ledger_host_key_use(c->vendor->ledger, hash, c->request.sign, c->now) : 0;
+	if (!error)
+		error = give_newest(c, q, ret, f) ? 0 : ledger_commit(c->vendor->ledger);
+	return error ? ledger_explain(c->vendor->ledger, error, f) : f->code;
+}
+
+static int answer_certify(struct clearing *clearing, const muster_v1_CertifyHost *q, int64_t now,
+			  muster_v1_Certified *ret, struct failure *f)
+{
+	struct certifying c = {.vendor = &clearing->vendor, .now = now, .days = clearing->days};
+	if (q->license[0] && !slug_ok(q->license))
+		return failure_set(f, E_BAD_REQUEST, "license");
+	certify(&c, q, ret, f);
+	certifying_fini(&c);
+	return f->code;
+}
+
+/* --- more --- */
+
+static int answer_more(struct clearing *clearing, const muster_v1_RequestMore *q, int64_t now,
+		       muster_v1_Certified *ret, struct failure *f)
+{
+	json_t *claims;
+	char license[LIMIT_ID + 1] = "";
+	char *token = NULL;
+	int error = token_peek(q->request, strlen(q->request), &claims);
+	if (error)
+		return failure_set(f, error, "the license request");
+	const char *named = json_string_value(json_object_get(claims, "license"));
+	if (named && slug_ok(named))
+		memcpy(license, named, strlen(named) + 1);
+	json_decref(claims);
+	if (!license[0])
+		return failure_set(f, E_CLAIM_INVALID, "the license request: license");
+	if (renewing_extend(&clearing->vendor, license, q->request, now, &token, f))
+		return f->code;
+	if (strlen(token) >= sizeof(ret->license))
+		failure_set(f, E_VENDOR_DECIDES, "license '%s' is longer than an answer", license);
+	else
+		put(ret->license, sizeof(ret->license), token);
+	free(token);
+	return f->code;
+}
+
+/* --- the call --- */
+
+static int answer(struct clearing *c, const wire_request *q, int64_t now, wire_response *ret,
+		  struct failure *f)
+{
+	struct vendor fresh = {0};
+	if (q->which_call != muster_v1_Request_certify_host_tag &&
+	    q->which_call != muster_v1_Request_request_more_tag)
+		return failure_set(f, E_UNKNOWN_CALL, "call %u", (unsigned)q->which_call);
+	if (vendor_open(c->inv, &fresh, f)) {
+		vendor_close(&fresh);
+		return f->code;
+	}
+	c->vendor.ledger = fresh.ledger;
+	ret->which_result = muster_v1_Response_certified_tag;
+	if (q->which_call == muster_v1_Request_certify_host_tag)
+		answer_certify(c, &q->call.certify_host, now, &ret->result.certified, f);
+	else
+		answer_more(c, &q->call.request_more, now, &ret->result.certified, f);
+	c->vendor.ledger = NULL;
+	vendor_close(&fresh);
+	return f->code;
+}
+
+void clearing_answer(struct clearing *c, const wire_request *q, int64_t now, wire_response *ret,
+		     struct failure *f)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->id = q->id;
+	ret->time = now;
+	if (!answer(c, q, now, ret, f))
+		return;
+	ret->which_result = 0;
+	ret->has_status = true;
+	ret->status.code = (uint32_t)error_row(f->code)->number;
+	for (size_t i = 0; i < f->n_numbers; i++)
+		*(i ? &ret->status.quantity : &ret->status.used) = f->numbers[i].value;
+}

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor's clearing house: hosts certify themselves, renew their certificates, and ask for more, over the same RPC."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+from harness import PRODUCT, SECONDS, Vendor, needs_faketime, program, run
+
+GRANT = f"id=cad-pool,product={PRODUCT},model=pool,quantity=10,quantity_max=15,enrol=open"
+
+
+class House:
+    def __init__(self, vendor, folder, *options, env=None):
+        self.log = folder / "clearing.log"
+        self.process = subprocess.Popen([program("muster-issuer"), "serve", "--dir", str(vendor.dir), "--listen", "127.0.0.1:0", *options],
+                                        stdout=subprocess.PIPE, stderr=open(self.log, "ab"), text=True, env=env)
+        line = self.process.stdout.readline()
+        assert line.startswith("clearing house of k4.pid."), self.log.read_text()
+        self.at = re.search(r" at (\S+)$", line).group(1)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(timeout=SECONDS) == 0
+
+
+@pytest.fixture
+def clearing(vendor, folder):
+    """The root's key is not where the clearing house is."""
+    vendor("signer", "create", "--no-passphrase")
+    (vendor.dir / "vendor.key").rename(folder / "safe.key")
+    house = House(vendor, folder)
+    yield house
+    house.stop()
+
+
+def key_for(vendor, path):
+    return vendor("host", "key", "--license", path).stdout.strip()
+
+
+def certified(host):
+    return [(row["license"], row["id"], row["expires"]) for row in host.json("host", "show")["certificates"]]
+
+
+def test_a_host_certifies_itself(vendor, clearing, hosts, machines, folder):
+    path = vendor.issue(folder / "l", GRANT)
+    key = key_for(vendor, path)
+    host = hosts().start()
+    # Without the vendor's key nobody is trusted; without a host key nobody is certified.
+    assert "vendor-key" in host.refused("USAGE", "vendor", "call", clearing.at, "--key", "-", stdin=key)["detail"]
+    host.refused("HOST_KEY_NEEDED", "vendor", "call", clearing.at, "--license", "fjord-1", "--vendor-key", vendor.dir / "vendor.pub")
+    host.refused("HOST_KEY_WRONG", "vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub",
+                 stdin=key_of_another_vendor(folder))
+    assert certified(host) == []
+    shown = host.ctl("vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key).stdout
+    assert "installed certificate for fjord, license fjord-1" in shown and "cad-pool" in host.ctl("license", "show", "fjord-1").stdout
+    a = machines(host, "a")
+    a.activate(check=True)
+    assert a.status()["state"] == "licensed"
+    assert len(certified(host)) == 1 and re.search("certify: done", clearing.log.read_text())
+    # The key was for one host.
+    other = hosts(state="other").start()
+    other.refused("HOST_KEY_WRONG", "vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key)
+    # Not due, and not so soon again.
+    assert host.json("vendor", "call", clearing.at, "--if-due")["due"] is False
+    host.refused("REQUEST_LIMIT", "vendor", "call", clearing.at)
+    # The vendor's ledger knows it all.
+    assert [row["name"] for row in json.loads(vendor("host", "list", "--json").stdout)["items"]] == [host.json("host", "show")["name"]]
+
+
+def key_of_another_vendor(folder):
+    stranger = Vendor(folder, name="Other", product="other")
+    return key_for(stranger, stranger.issue(folder / "theirs", "product=other,model=volume,threshold=1"))
+
+
+def test_more_places(vendor, clearing, hosts, machines, folder):
+    host = hosts().start().serve(vendor, GRANT)
+    host.ctl("license", "request-more", "fjord-1", "--grant", "cad-pool=12", "-o", folder / "more")
+    host.ctl("vendor", "call", clearing.at, folder / "more")
+    assert host.grant("cad-pool")["quantity"] == 12
+    serial = host.items("license", "list")[0]["serial"]
+    # The answer was lost: the same request gets the same license, which is no news here.
+    host.refused("LICENSE_SERIAL_OLD", "vendor", "call", clearing.at, folder / "more")
+    assert host.items("license", "list")[0]["serial"] == serial == 2
+    # More than was agreed upon is for people.
+    host.ctl("license", "request-more", "fjord-1", "--grant", "cad-pool=16", "-o", folder / "much")
+    host.refused("VENDOR_DECIDES", "vendor", "call", clearing.at, folder / "much")
+    assert host.grant("cad-pool")["quantity"] == 12
+    # A file that is none.
+    host.refused("ARMOUR_INVALID", "vendor", "call", clearing.at, folder / "host.request")
+
+
+def test_revocations_come_along(vendor, hosts, folder):
+    vendor("signer", "create", "--no-passphrase")
+    path = vendor.issue(folder / "l", GRANT)
+    vendor("license", "issue", "--id", "gone", "--org", "x", "--org-name", "X", "--until", "2040-01-01", "--grant", GRANT, "-o", folder / "gone")
+    vendor("license", "revoke", "gone")
+    vendor("revocations", "-o", folder / "list")
+    house = House(vendor, folder)
+    try:
+        host = hosts().start()
+        done = host.json("vendor", "call", house.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path))
+    finally:
+        house.stop()
+    assert [row["kind"] for row in done["installed"]] == ["certificate", "license", "revocations"]
+    assert host.items("vendor", "list")[0]["revocations"] == 1
+
+
+def test_somebody_else_answers(vendor, clearing, hosts, folder):
+    host = hosts().start().serve(vendor, GRANT)
+    # Another host of the vendor is no clearing house, though its certificate is the vendor's.
+    host.refused("CLEARING_UNTRUSTED", "vendor", "call", f"127.0.0.1:{host.port}")
+    stranger = Vendor(folder, name="Other", product="other")
+    stranger("signer", "create", "--no-passphrase")
+    house = House(stranger, folder)
+    try:
+        host.refused("UNKNOWN_VENDOR", "vendor", "call", house.at)
+    finally:
+        house.stop()
+    host.refused("CONNECT_FAILED", "vendor", "call", house.at)
+    host.refused("USAGE", "vendor", "call", "nowhere")
+
+
+def test_callers_that_say_nothing_or_rubbish(vendor, clearing, hosts, folder):
+    """More than may call at once, and foreign bytes: the house goes on."""
+    host, port = clearing.at.rsplit(":", 1)
+    silent = [socket.create_connection((host, int(port)), timeout=SECONDS) for _ in range(64)]
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as late:
+        assert late.recv(100)[:4] == b"MUST"  # busy, in clear
+    for one in silent[:32]:
+        one.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert one.recv(100) == b""
+    real = hosts().start()
+    path = vendor.issue(folder / "l", GRANT)
+    real.ctl("vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path))
+    for one in silent[32:]:
+        assert one.recv(100) == b""  # ten seconds are over
+        one.close()
+    assert clearing.process.poll() is None
+
+
+def test_serve_needs_a_key_for_it(vendor):
+    done = run(program("muster-issuer"), "serve", "--listen", "127.0.0.1:0", "--dir", vendor.dir, check=False)
+    assert done.stderr.startswith("SIGNER_UNFIT: ") and "signer create" in done.stderr
+    vendor("signer", "create", "--no-passphrase")
+    for where in ("127.0.0.1", "nowhere:1", ":6879", "[::1:0"):
+        done = run(program("muster-issuer"), "serve", "--listen", where, "--dir", vendor.dir, check=False)
+        assert done.returncode == 64 and done.stderr.startswith("USAGE: "), done.stderr
+
+
+@needs_faketime
+def test_sixty_days_before_the_end(vendor, hosts, clock, folder):
+    vendor("signer", "create", "--no-passphrase", "--days", "730")
+    house = House(vendor, folder, "--days", "90", env={**os.environ, **clock.env})
+    try:
+        host = hosts(env=clock.env).start()
+        path = vendor.issue(folder / "l", GRANT)
+        host.ctl("vendor", "call", house.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path), env=clock.env)
+        before = certified(host)
+        clock.set("+29d")
+        assert host.json("vendor", "call", house.at, "--if-due", env=clock.env)["due"] is False
+        clock.set("+31d")
+        done = host.json("vendor", "call", house.at, "--if-due", env=clock.env)
+        assert done["due"] is True and done["installed"][0]["kind"] == "certificate"
+        assert certified(host)[0][2] > before[0][2]
+    finally:
+        house.stop()

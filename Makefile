@@ -341,6 +341,8 @@ install: all
 	$(INSTALL) -d $(DESTDIR)$(sysusersdir)
 	$(INSTALL) -m 644 packaging/systemd/musterd.sysusers $(DESTDIR)$(sysusersdir)/musterd.conf
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
+	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/musterd-vendor.service > $(DESTDIR)$(unitdir)/musterd-vendor.service
+	$(INSTALL) -m 644 packaging/systemd/musterd-vendor.timer $(DESTDIR)$(unitdir)/musterd-vendor.timer
 	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
 	$(INSTALL) -d $(foreach s,1 5 7 8,$(DESTDIR)$(mandir)/man$(s))
 	for page in $(MAN); do $(INSTALL) -m 644 $(O)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page || exit 1; done
@@ -353,7 +355,8 @@ uninstall:
 		$(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
 		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
-		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service musterd.socket muster-agent.service) \
+		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service musterd.socket musterd-vendor.service \
+			musterd-vendor.timer muster-agent.service) \
 		$(COMPLETED:%=$(DESTDIR)$(bashcompletiondir)/%) $(COMPLETED:%=$(DESTDIR)$(zshcompletiondir)/_%) \
 		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish) \
 		$(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))

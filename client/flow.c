@@ -10,6 +10,7 @@
 #include "error.h"
 #include "holder.h"
 #include "request.h"
+#include "revoked.h"
 #include "rfc3339.h"
 
 #define AGAIN_MAX 3 /* sessions with one host */
@@ -346,6 +347,32 @@ static int check_ledger(struct flow *flow, struct fault *f)
 	return elsewhere && !here ? fault_set(f, E_LEDGER_MISMATCH, "the lease is of another ledger") : 0;
 }
 
+/* Says the host that it has a newer list? We asked for certificates of one vendor, so that all numbers are of
+ * its list. */
+static bool has_newer(const struct flow *flow)
+{
+	const wire_server_hello *hello = &flow->visit.dialog.hello;
+	for (size_t i = 0; i < hello->revocations_count; i++)
+		if (hello->revocations[i] > revoked_number(flow->vendor))
+			return true;
+	return false;
+}
+
+/* The host has a newer list of revocations: keep it. What went well stays well if that does not work. */
+static void fetch_list(struct flow *flow)
+{
+	struct fault ignored;
+	struct trust_key *key = &flow->w->trust.keys[flow->vendor - flow->w->trust.keys];
+	if (!has_newer(flow))
+		return;
+	memset(&flow->request, 0, sizeof(flow->request));
+	flow->request.which_call = muster_v1_Request_get_revocations_tag;
+	paserk_pid(key->roots.keys[0], flow->request.call.get_revocations.vendor);
+	if (dialog_call(&flow->visit.dialog, &flow->request, &flow->response) == 0 &&
+	    flow->response.which_result == muster_v1_Response_revocations_tag)
+		(void)revoked_keep(key, flow->w->folder, flow->response.result.revocations.list, &ignored);
+}
+
 static int visit_one(struct flow *flow, const struct candidate *c, struct deadline share, struct step *step,
 		     struct fault *f)
 {
@@ -373,7 +400,11 @@ static int visit_one(struct flow *flow, const struct candidate *c, struct deadli
 		work_raise(w, told);
 	work_clock(w);
 	error = check_ledger(flow, f);
-	return error ? error : converse(flow, f);
+	if (!error)
+		error = converse(flow, f);
+	if (!error)
+		fetch_list(flow);
+	return error;
 }
 
 static void go_once(struct flow *flow, const struct candidate *c, struct deadline share)

@@ -49,6 +49,14 @@ static bool covers_any(const struct hostcheck *h, const struct certificate *cert
 	return false;
 }
 
+bool hostcheck_revoked(const struct revocations *list, const struct certificate *cert)
+{
+	char pid[PASERK_ID_TEXT];
+	paserk_pid_write(cert->sign, pid);
+	return list && (revocations_host(list, pid) || revocations_license(list, cert->license) ||
+			revocations_signer(list, &cert->chain));
+}
+
 int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, struct certificate *ret,
 		  struct fault *f)
 {
@@ -58,6 +66,9 @@ int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, str
 	error = check_term(ret, h->now, f);
 	if (error)
 		return error;
+	if (hostcheck_revoked(h->revoked, ret))
+		return fault_set(f, E_CERTIFICATE_REVOKED, "the vendor has revoked the certificate of %s",
+				 ret->name);
 	if (h->n_products && !covers_any(h, ret))
 		return fault_set(f, E_PRODUCT_UNKNOWN, "its certificate does not cover %s", h->products[0]);
 	if (h->org[0] && strcmp(h->org, ret->org) != 0)

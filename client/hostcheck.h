@@ -7,12 +7,14 @@
 #include "certificate.h"
 #include "fault.h"
 #include "message.h"
+#include "revocations.h"
 
 /* What the host must be. */
 struct hostcheck {
-	const struct roots *vendor; /* the pinned keys of the products' vendor */
-	const uint8_t *remote;      /* NOISE_KEY bytes: the static key that it proved */
-	const char *org;            /* the pinned organisation; "" for any */
+	const struct roots *vendor;        /* the pinned keys of the products' vendor */
+	const struct revocations *revoked; /* the vendor's list; NULL: none is known */
+	const uint8_t *remote;             /* NOISE_KEY bytes: the static key that it proved */
+	const char *org;                   /* the pinned organisation; "" for any */
 	const char (*products)[LIMIT_ID + 1];
 	size_t n_products;
 	int64_t now; /* the time to judge by */
@@ -21,10 +23,13 @@ struct hostcheck {
 /*
  * Find the certificate that proves it, in this order of checks. E_UNKNOWN_VENDOR: it showed none;
  * E_HOST_UNTRUSTED: none of those shown is signed by the vendor; E_NOT_YET_VALID, E_CERTIFICATE_EXPIRED;
- * E_PRODUCT_UNKNOWN: it covers none of the products; E_WRONG_ORG; E_WRONG_HOST: the certificate is for
- * another static key.
+ * E_CERTIFICATE_REVOKED; E_PRODUCT_UNKNOWN: it covers none of the products; E_WRONG_ORG; E_WRONG_HOST: the
+ * certificate is for another static key.
  */
 int hostcheck_run(const struct hostcheck *, const wire_server_hello *, struct certificate *ret,
 		  struct fault *);
+
+/* Has the vendor revoked the host's key, its license, or who signed the certificate? list: NULL for none. */
+bool hostcheck_revoked(const struct revocations *list, const struct certificate *);
 
 #endif

@@ -12,6 +12,7 @@
 #include "bundle.h"
 #include "errand.h"
 #include "error.h"
+#include "hostcheck.h"
 #include "muster.h"
 #include "offline_answer.h"
 #include "spoken.h"
@@ -75,6 +76,9 @@ static int take(struct import *im, const char *token, const struct trust_product
 					  w->device->id, a, &t.lease.lease, &t.lease.certificate);
 	if (error)
 		fault_set(f, error, "the answer for %s: %s", p->file.product.id, error_text(error));
+	else if (hostcheck_revoked(p->vendor->revoked, &t.lease.certificate))
+		error = fault_set(f, E_CERTIFICATE_REVOKED, "the answer for %s: of host %s",
+				  p->file.product.id, t.lease.certificate.name);
 	else if (!(t.record = work_record(w, p, NULL)))
 		error = fault_set(f, E_TOO_LARGE, "more than %d products", STATE_RECORDS);
 	if (!error) {

@@ -12,12 +12,15 @@
 #include "armour.h"
 #include "error.h"
 #include "folder.h"
+#include "revoked.h"
 
 #define FILE_MAX 65536
 #define ENTRIES_MAX 1024
 
 void trust_fini(struct trust *t)
 {
+	for (size_t i = 0; i < t->n_keys; i++)
+		revoked_free(t->keys[i].revoked);
 	free(t->products);
 	free(t->hosts);
 	memset(t, 0, sizeof(*t));
@@ -104,6 +107,7 @@ int trust_add_key(struct trust *t, const char *text, struct fault *f)
 						   ROOTS_MAX);
 	if (t->n_keys == TRUST_KEYS)
 		return fault_set(f, E_TOO_LARGE, "more than %d vendor keys", TRUST_KEYS);
+	key.revoked = NULL;
 	paserk_pid_write(key.roots.keys[0], key.pid);
 	t->keys[t->n_keys++] = key;
 	return 0;
@@ -198,6 +202,20 @@ static int take_host(struct trust *t, const char *name, const char *text, size_t
 	return 0;
 }
 
+/* --- revocations --- */
+
+static int take_list(struct trust *t, const char *name, const char *text, size_t n, struct fault *f)
+{
+	char *token;
+	int error = armour_read(token_revocations.label, text, n, &token);
+	(void)name;
+	if (!error) {
+		error = revoked_offer(t, token);
+		free(token);
+	}
+	return error == E_NO_MEMORY ? fault_code(f, error) : 0;
+}
+
 /* --- the folder --- */
 
 typedef int take_file(struct trust *, const char *name, const char *text, size_t n, struct fault *);
@@ -249,6 +267,8 @@ static int read_folder(struct trust *t, DIR *dir, const char *path, struct fault
 		error = each_file(t, dir, ".product", take_product, f);
 	if (!error)
 		error = each_file(t, dir, ".certificate", take_host, f);
+	if (!error)
+		error = each_file(t, dir, ".revocations", take_list, f);
 	if (!error && t->n_products)
 		qsort(t->products, t->n_products, sizeof(t->products[0]), by_id);
 	return error;

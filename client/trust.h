@@ -15,9 +15,12 @@
 
 #define TRUST_KEYS 32
 
+struct revocations;
+
 struct trust_key {
 	struct roots roots;
-	char pid[PASERK_ID_TEXT]; /* of the first root: the vendor's name */
+	char pid[PASERK_ID_TEXT];    /* of the first root: the vendor's name */
+	struct revocations *revoked; /* the newest list that is known; owned by the trust; NULL: none */
 };
 
 struct trust_product {
@@ -50,10 +53,11 @@ struct trust {
 int trust_add_key(struct trust *, const char *text, struct fault *);
 
 /*
- * Read a folder's *.pub, *.product and *.certificate files into a trust that is zero but for added keys;
- * freed with trust_fini, also after an error. A missing folder holds nothing. What no key signed is left out.
- * E_INSECURE: the folder or one of the files is owned or writable by others; E_DUPLICATE: two files for one
- * product; E_KEY_INVALID; E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or TRUST_KEYS.
+ * Read a folder's *.pub, *.product, *.certificate and *.revocations files into a trust that is zero but for
+ * added keys; freed with trust_fini, also after an error. A missing folder holds nothing. What no key signed
+ * is left out. E_INSECURE: the folder or one of the files is owned or writable by others; E_DUPLICATE: two
+ * files for one product; E_KEY_INVALID; E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or
+ * TRUST_KEYS.
  */
 int trust_load(struct trust *, const char *folder, struct fault *);
 void trust_fini(struct trust *);

@@ -77,6 +77,7 @@ static int check(struct visit *v, struct work *w, const struct visit_terms *term
 {
 	struct hostcheck h = {
 		.vendor = &terms->vendor->roots,
+		.revoked = terms->vendor->revoked,
 		.remote = dialog_remote(&v->dialog),
 		.org = terms->org,
 		.products = terms->products,

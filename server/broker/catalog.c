@@ -113,8 +113,9 @@ static int add_revocations(const struct row *row, void *context)
 	}
 	paserk_pid_write(vendor->keys[0], one->vendor);
 	one->installed = r->installed;
+	one->token = strdup(r->token);
 	c->n_revocations++;
-	return 0;
+	return one->token ? 0 : E_NO_MEMORY;
 }
 
 /* Of several certificates of a vendor each pins what was known when it came: all is known now. */
@@ -166,8 +167,10 @@ void catalog_free(struct catalog *c)
 	}
 	for (size_t i = 0; i < c->n_certificates; i++)
 		free(c->certificates[i].token);
-	for (size_t i = 0; i < c->n_revocations; i++)
+	for (size_t i = 0; i < c->n_revocations; i++) {
 		revocations_fini(&c->revocations[i].list);
+		free(c->revocations[i].token);
+	}
 	free(c->revocations);
 	free(c->licenses);
 	free(c->certificates);

@@ -35,6 +35,7 @@ struct catalog_license {
 struct catalog_revocations {
 	char vendor[PASERK_ID_TEXT];
 	struct revocations list;
+	char *token;
 	int64_t installed;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "credentials.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,24 @@
 
 static void destroy(struct credentials *c)
 {
-	for (size_t i = 0; c && i < c->n; i++)
+	for (size_t i = 0; c && i < c->n; i++) {
 		free(c->all[i].token);
+		free(c->all[i].list);
+	}
 	free(c);
+}
+
+static bool add_list(const struct catalog *catalog, const char *vendor, struct credential *to)
+{
+	for (size_t i = 0; i < catalog->n_revocations; i++) {
+		const struct catalog_revocations *from = &catalog->revocations[i];
+		if (strcmp(from->vendor, vendor) != 0)
+			continue;
+		to->revocations = from->list.number;
+		to->list = strdup(from->token);
+		return to->list != NULL;
+	}
+	return true;
 }
 
 static struct credentials *make(const struct catalog *catalog)
@@ -24,11 +40,11 @@ static struct credentials *make(const struct catalog *catalog)
 			continue;
 		paserk_pid(from->certificate.vendor, to->vendor);
 		to->token = strdup(from->token);
-		if (!to->token) {
+		c->n++;
+		if (!to->token || !add_list(catalog, from->vendor, to)) {
 			destroy(c);
 			return NULL;
 		}
-		c->n++;
 	}
 	return c;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates that the host shows in its hello: an immutable set, shared by reference between the lane
- * that makes it and the threads that answer. Any thread.
+ * The certificates that the host shows in its hello, and their vendors' revocation lists: an immutable set,
+ * shared by reference between the lane that makes it and the threads that answer. Any thread.
  */
 #ifndef SERVER_CREDENTIALS_H
 #define SERVER_CREDENTIALS_H
@@ -18,6 +18,8 @@ struct catalog;
 struct credential {
 	uint8_t vendor[PASERK_ID];
 	char *token;
+	int64_t revocations; /* number of the vendor's list; 0: none */
+	char *list;          /* its token; NULL: none */
 };
 
 struct credentials {

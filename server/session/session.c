@@ -63,7 +63,7 @@ static bool wanted(const wire_client_hello *hello, const struct credential *c)
 }
 
 /* Room for the hello beside its own numbers and Noise's overhead. */
-#define HELLO_ROOM (LIMIT_HANDSHAKE_OUT - LIMIT_PREAMBLE - FRAME_HEADER - 96 - 64)
+#define HELLO_ROOM (LIMIT_HANDSHAKE_OUT - LIMIT_PREAMBLE - FRAME_HEADER - 96 - 64 - 11 * LIMIT_VENDORS)
 
 static int write_hello(struct session *s, const wire_client_hello *client, int64_t now)
 {
@@ -75,6 +75,7 @@ static int write_hello(struct session *s, const wire_client_hello *client, int64
 		if (!wanted(client, &c->all[i]) || n + 4 > room)
 			continue;
 		memcpy(hello.certificates[hello.certificates_count++], c->all[i].token, n + 1);
+		hello.revocations[hello.revocations_count++] = c->all[i].revocations;
 		room -= n + 4;
 	}
 	credentials_give_back(s->board, c);
@@ -151,6 +152,23 @@ static void send(struct session *s, const wire_response *response)
 		close_with(s, error);
 }
 
+/* The list of a vendor, as it hangs on the board. One that is too long for an answer goes by file. */
+static void send_revocations(struct session *s, const wire_request *request, int64_t now)
+{
+	wire_response response = {
+		.id = request->id, .time = now, .which_result = muster_v1_Response_revocations_tag};
+	char *out = response.result.revocations.list;
+	struct credentials *c = credentials_take(s->board);
+	for (size_t i = 0; i < c->n; i++) {
+		const char *list = c->all[i].list;
+		if (memcmp(c->all[i].vendor, request->call.get_revocations.vendor, PASERK_ID) == 0 && list &&
+		    strlen(list) < sizeof(response.result.revocations.list))
+			memcpy(out, list, strlen(list) + 1);
+	}
+	credentials_give_back(s->board, c);
+	send(s, &response);
+}
+
 /* A refusal before there is a job: it has an id, too, and a line in the log. */
 static void refuse_request(struct session *s, uint32_t request_id, int code, int64_t now)
 {
@@ -174,6 +192,10 @@ static enum session_event take_request(struct session *s, const uint8_t *bytes, 
 		refuse_request(s, 0, error, now);
 		close_with(s, error);
 		return SESSION_CLOSE;
+	}
+	if (request.which_call == muster_v1_Request_get_revocations_tag) {
+		send_revocations(s, &request, now);
+		return SESSION_IDLE;
 	}
 	error = rpc_job(&request, channel_remote(&s->channel), &job);
 	if (!error && job) {

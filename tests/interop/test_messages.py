@@ -88,13 +88,13 @@ def test_absent_keys_are_zeros(peer, pb):
 
 def test_all_messages_were_covered(pb):
     covered = {"ClientHello", "ServerHello", "Component", "Device", "Want", "Once", "Activate", "Renew", "Release", "SignIn",
-               "SignOut", "Redeem", "ShowLease", "CertifyHost", "RequestMore", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer",
-               "Policy", "Pong", "Certified",
+               "SignOut", "Redeem", "ShowLease", "CertifyHost", "RequestMore", "GetRevocations", "GetPolicy", "Ping", "Request", "Status", "Result", "Answer",
+               "Policy", "Pong", "Certified", "Revocations",
                "Response"}
     assert set(pb.DESCRIPTOR.message_types_by_name) == covered
     calls = {f.name for f in pb.Request.DESCRIPTOR.oneofs_by_name["call"].fields}
     assert calls == {"activate", "renew", "release", "sign_in", "sign_out", "redeem", "show_lease", "certify_host",
-                     "request_more", "get_policy", "ping"}
+                     "request_more", "get_revocations", "get_policy", "ping"}
 
 
 def bounds():
@@ -116,6 +116,7 @@ WRAP = {"ClientHello": ["ClientHello"], "ServerHello": ["ServerHello"], "Device"
         "ShowLease": ["Request", "show_lease"], "GetPolicy": ["Request", "get_policy"],
         "CertifyHost": ["Request", "certify_host"], "RequestMore": ["Request", "request_more"],
         "Certified": ["Response", "certified"],
+        "GetRevocations": ["Request", "get_revocations"], "Revocations": ["Response", "revocations"],
         "Ping": ["Request", "ping"], "Result": ["Response", "answer", "results"], "Answer": ["Response", "answer"],
         "Response": ["Response"], "Pong": ["Response", "pong"]}
 

@@ -25,6 +25,7 @@
 #include "rfc3339.h"
 
 #define CALLERS 64
+#define CALLERS_OF_ONE 8 /* of one address */
 #define CALL_SECONDS 10
 #define CALLS_MAX 8 /* of one connection */
 #define READ_MAX 4096
@@ -73,16 +74,17 @@ static void end(struct caller *c)
 	c->fd = -1;
 }
 
-/* Tell it in clear, while nothing of ours was sent; foreign bytes get no answer. */
+/* Tell it in clear, as long as nothing of ours was sent; foreign bytes get no answer. Then flush and close.
+ */
 static void refuse(struct caller *c, int code)
 {
 	uint8_t refusal[FRAME_REFUSAL];
-	refusal_write(code, code == E_BUSY ? BUSY_SECONDS : 0, refusal);
-	if (c->channel.greeted && buffer_append(&c->channel.out, refusal, sizeof(refusal)) == 0)
-		c->closing = true;
-	else
-		c->closing = c->channel.out.used > 0;
-	if (!c->closing)
+	bool early = c->channel.state < CHANNEL_THIRD && c->channel.greeted;
+	refusal_write(code, 0, refusal);
+	if (early && buffer_append(&c->channel.out, refusal, sizeof(refusal)) != 0)
+		c->channel.out.used = 0; /* without memory it just closes */
+	c->closing = true;
+	if (!c->channel.out.used)
 		end(c);
 }
 
@@ -175,7 +177,7 @@ static void advance(struct house *h, struct caller *c)
 	while (!error && (event = channel_next(&c->channel)) != CHANNEL_WANT)
 		error = take(h, c, event);
 	if (error)
-		refuse(c, c->channel.state == CHANNEL_OPEN ? 0 : error);
+		refuse(c, error);
 }
 
 static void flush(struct caller *c)
@@ -190,16 +192,30 @@ static void flush(struct caller *c)
 
 /* --- the listener --- */
 
+/* A free place, but for an address that has its share of them. */
+static struct caller *find_place(struct house *h, const char *peer)
+{
+	struct caller *place = NULL;
+	size_t of_peer = 0;
+	for (size_t i = 0; i < CALLERS; i++) {
+		if (h->callers[i].fd < 0)
+			place = &h->callers[i];
+		else
+			of_peer += strcmp(h->callers[i].peer, peer) == 0;
+	}
+	return of_peer < CALLERS_OF_ONE ? place : NULL;
+}
+
 static void welcome(struct house *h)
 {
 	struct sockaddr_storage address;
 	socklen_t n = sizeof(address);
-	struct caller *c = NULL;
+	char peer[NI_MAXHOST] = "?";
 	int fd = accept4(h->listener, (struct sockaddr *)&address, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	for (size_t i = 0; i < CALLERS && !c; i++)
-		c = h->callers[i].fd < 0 ? &h->callers[i] : NULL;
+	getnameinfo((struct sockaddr *)&address, n, peer, sizeof(peer), NULL, 0, NI_NUMERICHOST);
+	struct caller *c = find_place(h, peer);
 	if (!c) {
 		uint8_t refusal[FRAME_REFUSAL];
 		refusal_write(E_BUSY, BUSY_SECONDS, refusal);
@@ -209,9 +225,8 @@ static void welcome(struct house *h)
 		return;
 	}
 	*c = (struct caller){.fd = fd, .until = seconds() + CALL_SECONDS};
+	memcpy(c->peer, peer, sizeof(peer));
 	channel_init(&c->channel, NOISE_RESPONDER, &h->fixed, NULL);
-	if (getnameinfo((struct sockaddr *)&address, n, c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST))
-		strcpy(c->peer, "?");
 }
 
 static int listen_at(const struct addrinfo *a)

@@ -125,20 +125,29 @@ def test_somebody_else_answers(vendor, clearing, hosts, folder):
     host.refused("USAGE", "vendor", "call", "nowhere")
 
 
-def test_callers_that_say_nothing_or_rubbish(vendor, clearing, hosts, folder):
-    """More than may call at once, and foreign bytes: the house goes on."""
+def call(clearing, source):
     host, port = clearing.at.rsplit(":", 1)
-    silent = [socket.create_connection((host, int(port)), timeout=SECONDS) for _ in range(64)]
-    with socket.create_connection((host, int(port)), timeout=SECONDS) as late:
+    return socket.create_connection((host, int(port)), timeout=SECONDS, source_address=(source, 0))
+
+
+def test_callers_that_say_nothing_or_rubbish(vendor, clearing, hosts, folder):
+    """More than may call at once, from one address and from many, and foreign bytes: the house goes on."""
+    crowd = [call(clearing, "127.0.0.9") for _ in range(8)]
+    with call(clearing, "127.0.0.9") as late:
         assert late.recv(100)[:4] == b"MUST"  # busy, in clear
-    for one in silent[:32]:
-        one.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert one.recv(100) == b""
     real = hosts().start()
     path = vendor.issue(folder / "l", GRANT)
-    real.ctl("vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path))
-    for one in silent[32:]:
+    ask = ["vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub"]
+    real.ctl(*ask, stdin=key_for(vendor, path))
+    crowd += [call(clearing, f"127.0.0.{10 + i // 8}") for i in range(56)]
+    real.refused("BUSY", *ask, stdin=key_for(vendor, path))
+    for one in crowd[:32]:
+        one.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert one.recv(100) == b""
+    real.refused("REQUEST_LIMIT", "vendor", "call", clearing.at)  # heard again
+    for one in crowd[32:]:
         assert one.recv(100) == b""  # ten seconds are over
+    for one in crowd:
         one.close()
     assert clearing.process.poll() is None
 

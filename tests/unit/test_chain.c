@@ -13,6 +13,7 @@
 
 #include <sodium.h>
 
+#include "certificate.h"
 #include "chain.h"
 #include "error.h"
 #include "revocations.h"
@@ -356,6 +357,130 @@ static void test_a_use_of_the_future(void **state)
 	free(token);
 }
 
+static void test_a_key_that_clears(void **state)
+{
+	struct roots vendor = both();
+	struct issuing_key k = usual_key();
+	struct issuing_key back;
+	(void)state;
+	k.uses = ISSUING_CLEARING;
+	memset(k.fixed, 9, sizeof(k.fixed));
+	char *token = statement(&k, &root);
+	assert_int_equal(issuing_key_open(token, strlen(token), &vendor, &back, NULL, NULL), 0);
+	assert_memory_equal(back.fixed, k.fixed, sizeof(k.fixed));
+	assert_int_equal(back.uses, ISSUING_CLEARING);
+	assert_int_equal(issuing_key_at(&back, NOW), 0);
+	token[strlen(token) / 2] ^= 1;
+	assert_int_not_equal(issuing_key_open(token, strlen(token), &vendor, &back, NULL, NULL), 0);
+	free(token);
+	struct roots other = roots_of(stranger.public);
+	token = statement(&k, &root);
+	assert_int_equal(issuing_key_open(token, strlen(token), &other, &back, NULL, NULL),
+			 E_SIGNATURE_INVALID);
+	free(token);
+}
+
+/* The footer must be a statement as a whole: a longer one is taken for none. */
+static void test_a_footer_too_long(void **state)
+{
+	struct roots vendor = both();
+	struct chain chain;
+	char footer[ISSUING_TOKEN + 1] = "v4.public.";
+	(void)state;
+	memset(footer + 10, 'A', sizeof(footer) - 11);
+	footer[sizeof(footer) - 1] = 0;
+	assert_int_equal(open_file(&token_license,
+				   signed_file(&token_license, &issuer, footer, root.pid, NOW), &vendor,
+				   &chain),
+			 E_SIGNATURE_INVALID);
+	footer[200] = 0;
+	assert_int_equal(open_file(&token_license,
+				   signed_file(&token_license, &issuer, footer, root.pid, NOW), &vendor,
+				   &chain),
+			 E_SIGNATURE_INVALID);
+}
+
+static void test_whose_file_it_seems_to_be(void **state)
+{
+	char pid[PASERK_ID_TEXT];
+	(void)state;
+	char *token = signed_file(&token_license, &stranger, "", root.pid, NOW);
+	assert_int_equal(token_peek_issuer(token, strlen(token), pid), 0);
+	assert_string_equal(pid, root.pid);
+	assert_int_equal(token_peek_issuer(token, 20, pid), E_MALFORMED);
+	free(token);
+	token = signed_file(&token_license, &stranger, "", "somebody", NOW);
+	assert_int_equal(token_peek_issuer(token, strlen(token), pid), E_CLAIM_INVALID);
+	free(token);
+}
+
+/* --- certificates name the other roots --- */
+
+static struct certificate usual_certificate(void)
+{
+	struct certificate c = {.nbf = NOW,
+				.exp = NOW + DAY,
+				.roots = both(),
+				.name = "h",
+				.org = "fjord",
+				.license = "l",
+				.head = {.iat = NOW, .jti = "AAAAAAAAAAAAAAAAAAAAAA"}};
+	memcpy(c.head.iss, root.pid, sizeof(root.pid));
+	memcpy(c.vendor, root.public, PASETO_PUBLIC);
+	memcpy(c.sign, stranger.public, PASETO_PUBLIC);
+	return c;
+}
+
+static void test_a_certificate_with_roots(void **state)
+{
+	struct certificate c = usual_certificate();
+	struct certificate back;
+	struct roots vendor = both();
+	char *token = NULL;
+	(void)state;
+	assert_int_equal(certificate_sign(&c, next.secret, &token), 0);
+	assert_int_equal(certificate_open(token, strlen(token), &vendor, &back, NULL), 0);
+	assert_memory_equal(&back.roots, &vendor, sizeof(vendor));
+	assert_string_equal(back.chain.signer, next.pid);
+	free(token);
+}
+
+static void test_roots_that_are_none(void **state)
+{
+	static const char *const bad[] = {"7",
+					  "[7]",
+					  "[\"k4.public.A\"]",
+					  "[\"%1$s\", \"%1$s\"]",
+					  "[\"%2$s\"]",
+					  "[\"%1$s\", \"a\", \"b\", \"c\"]"};
+	struct certificate c = usual_certificate();
+	struct certificate back;
+	struct roots vendor = both();
+	struct claims fault;
+	char second[PASERK_PUBLIC_TEXT];
+	char first[PASERK_PUBLIC_TEXT];
+	(void)state;
+	paserk_public_write(next.public, second);
+	paserk_public_write(root.public, first);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char value[256];
+		char *token = NULL;
+		json_t *claims;
+		assert_int_equal(certificate_sign(&c, root.secret, &token), 0);
+		assert_int_equal(token_peek(token, strlen(token), &claims), 0);
+		free(token);
+		snprintf(value, sizeof(value), bad[i], second, first);
+		json_object_set_new(claims, "roots", json_loads(value, JSON_DECODE_ANY, NULL));
+		claims_begin();
+		assert_int_equal(token_sign(claims, root.secret, root.pid, &token), 0);
+		json_decref(claims);
+		assert_int_equal(certificate_open(token, strlen(token), &vendor, &back, &fault),
+				 E_CLAIM_INVALID);
+		assert_string_equal(fault.where, "roots");
+		free(token);
+	}
+}
+
 /* --- revoked --- */
 
 static void test_revoked_signers(void **state)
@@ -399,6 +524,11 @@ int main(void)
 		cmocka_unit_test(test_statements_that_are_not_taken),
 		cmocka_unit_test(test_uses_as_text),
 		cmocka_unit_test(test_a_use_of_the_future),
+		cmocka_unit_test(test_a_key_that_clears),
+		cmocka_unit_test(test_a_footer_too_long),
+		cmocka_unit_test(test_whose_file_it_seems_to_be),
+		cmocka_unit_test(test_a_certificate_with_roots),
+		cmocka_unit_test(test_roots_that_are_none),
 		cmocka_unit_test(test_revoked_signers),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -20,8 +20,9 @@ struct certifying {
 	char *token;
 };
 
-/* Find the license (FILE or ID; its newest serial). Neither it nor the host may be revoked. */
-int certifying_check(struct certifying *, const char *license, struct failure *);
+/* The license is there, as issued_newest or issued_in_ledger gave it: neither it nor the host may be revoked.
+ */
+int certifying_check(struct certifying *, struct failure *);
 
 /* Sign, and put it into the ledger, which is locked from here on, so that two at once cannot both take the
  * last place. The caller commits. E_HOST_LIMIT, E_LICENSE_ENDED, E_LEDGER_MISMATCH, ... */

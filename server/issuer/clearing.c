@@ -42,6 +42,8 @@ static int find_by_key(const struct certifying *c, const char *key, uint8_t hash
 		return failure_set(f, E_HOST_KEY_WRONG, "host '%s'", c->request.name);
 	if (error)
 		return ledger_explain(c->vendor->ledger, error, f);
+	if (row.used && c->now - row.used < AGAIN_SECONDS)
+		return failure_set(f, E_REQUEST_LIMIT, "host '%s'", c->request.name);
 	memcpy(license, row.license, LIMIT_ID + 1);
 	return 0;
 }
@@ -93,7 +95,8 @@ static int certify(struct certifying *c, const muster_v1_CertifyHost *q, muster_
 		return f->code;
 	if (q->key[0] ? find_by_key(c, q->key, hash, license, f) : find_by_host(c, q->license, f))
 		return f->code;
-	if (certifying_check(c, q->key[0] ? license : q->license, f) || certifying_make(c, f))
+	if (issued_in_ledger(c->vendor, q->key[0] ? license : q->license, &c->issued, &c->row, f) ||
+	    certifying_check(c, f) || certifying_make(c, f))
 		return f->code;
 	int error = q->key[0] ? ledger_host_key_use(c->vendor->ledger, hash, c->request.sign, c->now) : 0;
 	if (!error)

@@ -114,8 +114,8 @@ static int certify(const struct invocation *inv, struct certifying *c, struct fa
 	if (strcmp(inv->args[0], "-") == 0 && strcmp(which, "-") == 0)
 		return failure_set(f, E_USAGE, "standard input cannot be both the request and the license");
 	if (option_integer(inv, "days", 1, DAYS_MAX, &c->days, f) || load_request(c, inv->args[0], f) ||
-	    vendor_open(inv, c->vendor, f) || certifying_check(c, which, f) ||
-	    vendor_unlock_for(inv, c->vendor, ISSUING_CERTIFICATE, f))
+	    vendor_open(inv, c->vendor, f) || issued_newest(c->vendor, which, &c->issued, &c->row, f) ||
+	    certifying_check(c, f) || vendor_unlock_for(inv, c->vendor, ISSUING_CERTIFICATE, f))
 		return f->code;
 	return certify_locked(inv, c, f);
 }

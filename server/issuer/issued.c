@@ -74,6 +74,12 @@ int issued_newest(const struct vendor *vendor, const char *which, struct issued 
 	return find_by_id(vendor, ret_row->id, ret, f);
 }
 
+int issued_in_ledger(const struct vendor *vendor, const char *id, struct issued *ret,
+		     struct ledger_license *ret_row, struct failure *f)
+{
+	return find_by_id(vendor, id, ret, f) ? f->code : find_row(vendor, &ret->license, ret_row, f);
+}
+
 int issued_refuse_revoked(const struct ledger_license *row, struct failure *f)
 {
 	char at[RFC3339_TEXT];

@@ -24,6 +24,10 @@ int issued_find(const struct vendor *, const char *which, struct issued *ret, st
 int issued_newest(const struct vendor *, const char *which, struct issued *ret,
 		  struct ledger_license *ret_row, struct failure *);
 
+/* The newest serial of the ledger, by the id alone: no file of this name is looked at. E_NOT_FOUND. */
+int issued_in_ledger(const struct vendor *, const char *id, struct issued *ret,
+		     struct ledger_license *ret_row, struct failure *);
+
 /* E_LICENSE_REVOKED, with when and why; 0 when it is not revoked. */
 int issued_refuse_revoked(const struct ledger_license *, struct failure *);
 

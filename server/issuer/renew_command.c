@@ -318,7 +318,7 @@ static int extend_locked(struct renewing *r, const char *id, const char *token, 
 			 struct failure *f)
 {
 	struct ledger *ledger = r->vendor.ledger;
-	if (issued_newest(&r->vendor, id, &r->was, &r->row, f) || issued_refuse_revoked(&r->row, f) ||
+	if (issued_in_ledger(&r->vendor, id, &r->was, &r->row, f) || issued_refuse_revoked(&r->row, f) ||
 	    more_request_take(&r->vendor, "the request", token, &r->was.license, &r->request, f))
 		return f->code;
 	if (has_all(r)) {

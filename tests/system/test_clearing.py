@@ -17,7 +17,7 @@ class House:
     def __init__(self, vendor, folder, *options, env=None):
         self.log = folder / "clearing.log"
         self.process = subprocess.Popen([program("muster-issuer"), "serve", "--dir", str(vendor.dir), "--listen", "127.0.0.1:0", *options],
-                                        stdout=subprocess.PIPE, stderr=open(self.log, "ab"), text=True, env=env)
+                                        stdout=subprocess.PIPE, stderr=open(self.log, "ab"), text=True, env=env, cwd=folder)
         line = self.process.stdout.readline()
         assert line.startswith("clearing house of k4.pid."), self.log.read_text()
         self.at = re.search(r" at (\S+)$", line).group(1)
@@ -65,7 +65,8 @@ def test_a_host_certifies_itself(vendor, clearing, hosts, machines, folder):
     # The key was for one host.
     other = hosts(state="other").start()
     other.refused("HOST_KEY_WRONG", "vendor", "call", clearing.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key)
-    # Not due, and not so soon again.
+    # Not due, and not so soon again, with the key or without.
+    host.refused("REQUEST_LIMIT", "vendor", "call", clearing.at, "--key", "-", stdin=key)
     assert host.json("vendor", "call", clearing.at, "--if-due")["due"] is False
     host.refused("REQUEST_LIMIT", "vendor", "call", clearing.at)
     # The vendor's ledger knows it all.
@@ -79,6 +80,7 @@ def key_of_another_vendor(folder):
 
 def test_more_places(vendor, clearing, hosts, machines, folder):
     host = hosts().start().serve(vendor, GRANT)
+    (folder / "fjord-1").write_text("a file where the clearing house runs, with the name of the license")
     host.ctl("license", "request-more", "fjord-1", "--grant", "cad-pool=12", "-o", folder / "more")
     host.ctl("vendor", "call", clearing.at, folder / "more")
     assert host.grant("cad-pool")["quantity"] == 12

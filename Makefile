@@ -103,7 +103,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test coverage sim faults pid1 powercut flood check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -272,6 +272,16 @@ faults: all test-programs
 sanitize:
 	$(MAKE) test O=$(O)/sanitize SANITIZE=address,undefined
 
+# The real programs under ThreadSanitizer, in a build folder of its own: no race may be reported by any of them.
+TSAN_TESTS ?= tests/system
+tsan:
+	sh packaging/deps.sh install test
+	$(MAKE) all test-programs O=$(O)/tsan SANITIZE=thread
+	rm -rf $(O)/tsan/reports && mkdir -m 1777 $(O)/tsan/reports
+	TSAN_OPTIONS=log_path=$(abspath $(O))/tsan/reports/race MUSTER_BUILD=$(abspath $(O))/tsan \
+		$(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider $(TSAN_TESTS)
+	@cat $(O)/tsan/reports/* 2>/dev/null && exit 1 || echo 'no races'
+
 # Which lines and branches the tests reach, in a build folder of its own. Branches that no program can take (those of
 # the compiler's own making) do not count. What a killed process has reached is lost.
 COVERAGE_RINGS ?= unit contract faults interop sim system replay
@@ -392,6 +402,7 @@ help:
 	@echo 'flood    strangers crowd the door of a real host (FLOOD_SECONDS=300)'
 	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
 	@echo 'sanitize the tests under ASan and UBSan'
+	@echo 'tsan     the system tests under ThreadSanitizer (TSAN_TESTS=tests/system/test_x.py)'
 	@echo 'coverage lines and branches that the tests reach; fails below 95 % (protocol) and 85 % (all)'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'

@@ -139,7 +139,7 @@ def test_verify_certificate_and_request(vendor, issued, tmp_path):
     certify(vendor, host, issued, tmp_path)
     certificate, request = tmp_path / "host.certificate", tmp_path / "host.request"
     document, text = verdict(0, certificate, cwd=tmp_path)
-    assert document["key"] == {"id": pid(vendor.key), "source": "file", "pinned": False}
+    assert document["key"] == {"id": pid(vendor.key), "source": "file", "pinned": False, "signer": pid(vendor.key)}
     assert "key named by the file itself, not pinned" in text.stdout
     assert verdict(0, certificate, "--dir", vendor.dir)[0]["key"]["pinned"] is True
     stranger = public_text(Host().secret.verify_key)

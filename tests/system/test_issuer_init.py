@@ -233,14 +233,14 @@ def test_older_ledger(vendor, tmp_path):
     """A ledger of the first version gets the new tables at its first use, and keeps what is in it."""
     vendor.issue(tmp_path / "l", "--id", "fjord-1")
     with sqlite3.connect(vendor.dir / "ledger.db") as db:
-        for table in ("replaced_host", "revocation_list", "revoked_host", "revoked_license", "product_key", "key_salt"):
+        for table in ("host_key", "signer", "replaced_host", "revocation_list", "revoked_host", "revoked_license", "product_key", "key_salt"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     (row,) = vendor.licenses()
     assert (row["id"], row["serial"], row["state"], row["revoked"]) == ("fjord-1", 1, "active", None)
     vendor.run("license", "revoke", "fjord-1")
     with sqlite3.connect(vendor.dir / "ledger.db") as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (4,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert vendor.licenses()[0]["state"] == "revoked"
 

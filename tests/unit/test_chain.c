@@ -447,12 +447,16 @@ static void test_a_certificate_with_roots(void **state)
 
 static void test_roots_that_are_none(void **state)
 {
-	static const char *const bad[] = {"7",
-					  "[7]",
-					  "[\"k4.public.A\"]",
-					  "[\"%1$s\", \"%1$s\"]",
-					  "[\"%2$s\"]",
-					  "[\"%1$s\", \"a\", \"b\", \"c\"]"};
+	enum { FIRST = 1, SECOND };
+	static const struct {
+		const char *form;
+		int key; /* that stands in it, once or twice */
+	} bad[] = {{"7", 0},
+		   {"[7]", 0},
+		   {"[\"k4.public.A\"]", 0},
+		   {"[\"%s\", \"%s\"]", SECOND},
+		   {"[\"%s\"]", FIRST},
+		   {"[\"%s\", \"a\", \"b\", \"c\"]", SECOND}};
 	struct certificate c = usual_certificate();
 	struct certificate back;
 	struct roots vendor = both();
@@ -469,7 +473,8 @@ static void test_roots_that_are_none(void **state)
 		assert_int_equal(certificate_sign(&c, root.secret, &token), 0);
 		assert_int_equal(token_peek(token, strlen(token), &claims), 0);
 		free(token);
-		snprintf(value, sizeof(value), bad[i], second, first);
+		const char *key = bad[i].key == FIRST ? first : second;
+		snprintf(value, sizeof(value), bad[i].form, key, key);
 		json_object_set_new(claims, "roots", json_loads(value, JSON_DECODE_ANY, NULL));
 		claims_begin();
 		assert_int_equal(token_sign(claims, root.secret, root.pid, &token), 0);

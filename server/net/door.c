@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "door.h"
 
+#include "allowance.h"
+
 #define FIRST_CHANCE (DOOR_DRAWS * 3 / 10)
-#define COST 1000 /* of a handshake: with a rate a second, a millisecond adds the rate itself */
+#define COST 1000 /* of a handshake, with a rate a second */
 
 bool door_drops(uint32_t unauthenticated, uint32_t limit, uint32_t draw)
 {
@@ -17,20 +19,17 @@ bool door_drops(uint32_t unauthenticated, uint32_t limit, uint32_t draw)
 
 void budget_fill(struct budget *b, uint32_t rate, int64_t now_ms)
 {
-	b->tokens = (int64_t)rate * COST;
+	b->tokens = allowance_full(rate, COST);
 	b->refilled = now_ms;
 }
 
 bool budget_spend(struct budget *b, uint32_t rate, bool stranger, int64_t now_ms)
 {
-	int64_t full = (int64_t)rate * COST;
 	int64_t elapsed = now_ms - b->refilled;
 	if (elapsed > 0)
 		b->refilled = now_ms;
-	b->tokens += elapsed < 0 ? 0 : rate * (elapsed > COST ? COST : elapsed);
-	if (b->tokens > full)
-		b->tokens = full;
-	int64_t least = stranger ? full / 2 : COST;
+	b->tokens = allowance_fill(b->tokens, rate, COST, elapsed);
+	int64_t least = stranger ? allowance_full(rate, COST) / 2 : COST;
 	if (b->tokens < (least > COST ? least : COST))
 		return false;
 	b->tokens -= COST;

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allowance.h"
+
 #define SLOTS 65536
 #define PROBES 8
 #define HOUR_MS 3600000LL
 #define DAY_MS (24 * HOUR_MS)
 
-/* What one costs is the period in ms: a millisecond then adds the rate itself, without rounding. */
 struct quota {
 	uint64_t key; /* 0: free */
 	int64_t requests;
@@ -42,28 +43,20 @@ void quotas_limit(struct quotas *q, const struct quota_limits *limits)
 	q->limits = *limits;
 }
 
-static int64_t fill(int64_t tokens, uint32_t rate, int64_t period, int64_t elapsed)
-{
-	int64_t full = rate * period;
-	tokens += rate * elapsed;
-	return tokens > full ? full : tokens;
-}
-
 static void refill(const struct quotas *q, struct quota *slot, int64_t now_ms)
 {
 	int64_t elapsed = now_ms - slot->refilled;
 	if (elapsed > 0)
 		slot->refilled = now_ms;
-	elapsed = elapsed < 0 ? 0 : elapsed > DAY_MS ? DAY_MS : elapsed;
-	slot->requests = fill(slot->requests, q->limits.requests_per_hour, HOUR_MS, elapsed);
-	slot->releases = fill(slot->releases, q->limits.releases_per_day, DAY_MS, elapsed);
+	slot->requests = allowance_fill(slot->requests, q->limits.requests_per_hour, HOUR_MS, elapsed);
+	slot->releases = allowance_fill(slot->releases, q->limits.releases_per_day, DAY_MS, elapsed);
 }
 
 /* Nothing is lost by forgetting it. */
 static bool is_full(const struct quotas *q, const struct quota *slot)
 {
-	return slot->requests >= q->limits.requests_per_hour * HOUR_MS &&
-	       slot->releases >= q->limits.releases_per_day * DAY_MS;
+	return slot->requests >= allowance_full(q->limits.requests_per_hour, HOUR_MS) &&
+	       slot->releases >= allowance_full(q->limits.releases_per_day, DAY_MS);
 }
 
 static struct quota *find(struct quotas *q, const uint8_t device[QUOTA_DEVICE], int64_t now_ms)
@@ -83,17 +76,9 @@ static struct quota *find(struct quotas *q, const uint8_t device[QUOTA_DEVICE], 
 			spare = slot;
 	}
 	if (spare)
-		*spare = (struct quota){key, q->limits.requests_per_hour * HOUR_MS,
-					q->limits.releases_per_day * DAY_MS, now_ms};
+		*spare = (struct quota){key, allowance_full(q->limits.requests_per_hour, HOUR_MS),
+					allowance_full(q->limits.releases_per_day, DAY_MS), now_ms};
 	return spare;
-}
-
-/* Seconds until tokens that come at a rate make up a period; at least one. */
-static uint32_t wait_for(int64_t tokens, uint32_t rate, int64_t period)
-{
-	if (tokens >= period)
-		return 0;
-	return rate ? (uint32_t)((period - tokens) / rate / 1000) + 1 : (uint32_t)(period / 1000);
 }
 
 uint32_t quotas_ask(struct quotas *q, const uint8_t device[QUOTA_DEVICE], bool releases, int64_t now_ms)
@@ -101,8 +86,8 @@ uint32_t quotas_ask(struct quotas *q, const uint8_t device[QUOTA_DEVICE], bool r
 	struct quota *slot = find(q, device, now_ms);
 	if (!slot)
 		return 0;
-	uint32_t wait = wait_for(slot->requests, q->limits.requests_per_hour, HOUR_MS);
-	uint32_t longer = releases ? wait_for(slot->releases, q->limits.releases_per_day, DAY_MS) : 0;
+	uint32_t wait = allowance_wait(slot->requests, q->limits.requests_per_hour, HOUR_MS);
+	uint32_t longer = releases ? allowance_wait(slot->releases, q->limits.releases_per_day, DAY_MS) : 0;
 	if (wait || longer)
 		return wait > longer ? wait : longer;
 	slot->requests -= HOUR_MS;

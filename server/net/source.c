@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allowance.h"
+
 #define SLOTS 65536
 #define PROBES 8
 #define HOUR_MS 3600000
-#define HANDSHAKE                                                                                            \
-	60000 /* what one costs: with a rate a minute, a millisecond adds the rate itself, without rounding  \
-	       */
-#define ALLOWED 3600000 /* the same for a rate an hour */
+#define HANDSHAKE 60000 /* the periods of the buckets: handshakes have a rate a minute, */
+#define ALLOWED HOUR_MS /* the others a rate an hour */
 #define TRUSTED_SUCCESSES 3
 #define TRUSTED_FACTOR 10
 
@@ -131,29 +131,23 @@ static void refill(const struct sources *s, struct source *source, int64_t now_m
 	int64_t elapsed = now_ms - source->refilled;
 	if (now_ms - source->praised > HOUR_MS)
 		source->successes = 0;
-	int64_t handshakes = (int64_t)s->limits.handshakes_per_minute * factor(source);
 	if (elapsed <= 0)
 		return;
-	if (elapsed > HOUR_MS)
-		elapsed = HOUR_MS;
 	source->refilled = now_ms;
-	source->handshake_tokens += handshakes * elapsed;
-	if (source->handshake_tokens > handshakes * HANDSHAKE)
-		source->handshake_tokens = handshakes * HANDSHAKE;
-	for (size_t i = 0; i < SOURCE_ALLOWANCES; i++) {
-		int64_t full = (int64_t)s->limits.per_hour[i] * ALLOWED;
-		source->allowed[i] += s->limits.per_hour[i] * elapsed;
-		if (source->allowed[i] > full)
-			source->allowed[i] = full;
-	}
+	source->handshake_tokens =
+		allowance_fill(source->handshake_tokens, s->limits.handshakes_per_minute * factor(source),
+			       HANDSHAKE, elapsed);
+	for (size_t i = 0; i < SOURCE_ALLOWANCES; i++)
+		source->allowed[i] =
+			allowance_fill(source->allowed[i], s->limits.per_hour[i], ALLOWED, elapsed);
 }
 
 static void start(const struct sources *s, struct source *source, uint64_t key, int64_t now_ms)
 {
 	*source = (struct source){.key = key, .refilled = now_ms};
-	source->handshake_tokens = (int64_t)s->limits.handshakes_per_minute * HANDSHAKE;
+	source->handshake_tokens = allowance_full(s->limits.handshakes_per_minute, HANDSHAKE);
 	for (size_t i = 0; i < SOURCE_ALLOWANCES; i++)
-		source->allowed[i] = (int64_t)s->limits.per_hour[i] * ALLOWED;
+		source->allowed[i] = allowance_full(s->limits.per_hour[i], ALLOWED);
 }
 
 /* Nothing is lost by forgetting it: an hour has filled its buckets. */
@@ -274,11 +268,7 @@ uint32_t source_wait(struct sources *s, struct source *source, enum source_allow
 	if (!source)
 		return 0;
 	refill(s, source, now_ms);
-	int64_t missing = ALLOWED - source->allowed[what];
-	if (missing <= 0)
-		return 0;
-	return s->limits.per_hour[what] ? (uint32_t)(missing / s->limits.per_hour[what] / 1000) + 1
-					: HOUR_MS / 1000;
+	return allowance_wait(source->allowed[what], s->limits.per_hour[what], ALLOWED);
 }
 
 void source_charge(struct source *source, enum source_allowance what)

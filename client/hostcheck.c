@@ -53,8 +53,8 @@ bool hostcheck_revoked(const struct revocations *list, const struct certificate 
 {
 	char pid[PASERK_ID_TEXT];
 	paserk_pid_write(cert->sign, pid);
-	return list && (revocations_host(list, pid) || revocations_license(list, cert->license) ||
-			revocations_signer(list, &cert->chain));
+	return list &&
+	       (revocations_certificate(list, pid, &cert->chain) || revocations_license(list, cert->license));
 }
 
 int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, struct certificate *ret,

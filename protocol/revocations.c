@@ -36,6 +36,11 @@ bool revocations_signer(const struct revocations *list, const struct chain *chai
 	       has_id(signers, list->n_signers, chain->root);
 }
 
+bool revocations_certificate(const struct revocations *list, const char *host, const struct chain *signer)
+{
+	return revocations_host(list, host) || revocations_signer(list, signer);
+}
+
 bool revocations_license(const struct revocations *list, const char *id)
 {
 	for (size_t i = 0; i < list->n_licenses; i++)

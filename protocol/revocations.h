@@ -41,6 +41,8 @@ int revocations_open(const char *token, size_t n, const struct roots *vendor, st
 /* Is it on the list? */
 bool revocations_host(const struct revocations *, const char *pid);
 bool revocations_signer(const struct revocations *, const struct chain *); /* who signed, or its root */
+/* What a certificate is worth nothing by: its host's key (k4.pid), or who signed it. */
+bool revocations_certificate(const struct revocations *, const char *host, const struct chain *signer);
 bool revocations_license(const struct revocations *, const char *id);
 bool revocations_key(const struct revocations *, const uint8_t hash[KEYCODE_HASH]);
 

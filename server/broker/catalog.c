@@ -298,7 +298,7 @@ bool catalog_certificate_revoked(const struct catalog *c, const struct catalog_c
 				 const char *host)
 {
 	const struct revocations *list = catalog_revocations(c, cert->vendor);
-	return list && (revocations_host(list, host) || revocations_signer(list, &cert->certificate.chain));
+	return list && revocations_certificate(list, host, &cert->certificate.chain);
 }
 
 /* When this host learned that the license is revoked; 0: it is not. */

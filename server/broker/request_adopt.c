@@ -79,8 +79,7 @@ static int verify(const struct work *w, struct shown *s)
 	const struct revocations *revoked = catalog_revocations(&w->b->catalog, s->pid);
 	if (memcmp(s->certificate.ledger, w->b->ledger, LEDGER_ID) != 0)
 		return E_LEDGER_MISMATCH;
-	if (revoked && (revocations_host(revoked, s->lease.head.iss) ||
-			revocations_signer(revoked, &s->certificate.chain)))
+	if (revoked && revocations_certificate(revoked, s->lease.head.iss, &s->certificate.chain))
 		return E_CERTIFICATE_REVOKED;
 	if (s->lease.head.iat > w->now + CLOCKS_APART)
 		return E_NOT_YET_VALID;

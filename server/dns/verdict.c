@@ -53,8 +53,7 @@ static enum dns_verdict judge(const struct trust *t, const struct trust_vendor *
 			 cert->name);
 		return VERDICT_UNTRUSTED;
 	}
-	if (v->revocations &&
-	    (revocations_host(v->revocations, pid) || revocations_signer(v->revocations, &cert->chain))) {
+	if (v->revocations && revocations_certificate(v->revocations, pid, &cert->chain)) {
 		snprintf(detail, VERDICT_DETAIL, "%.100s", cert->name);
 		return VERDICT_REVOKED;
 	}

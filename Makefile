@@ -81,7 +81,7 @@ INCLUDE_server/dns := server/dns server/base protocol $(GEN)
 INCLUDE_server/admin := server/admin server/backup server/dns server/broker server/store server/domain server/base protocol
 INCLUDE_server/net := server/net server/session server/admin server/broker server/domain server/base protocol $(GEN)
 INCLUDE_server := server $(INCLUDE_server/net) server/dns server/store server/backup
-INCLUDE_server/ctl := server/ctl protocol $(GEN)
+INCLUDE_server/ctl := server/ctl client protocol $(GEN)
 INCLUDE_server/issuer := server/issuer protocol $(GEN)
 INCLUDE_client := client client/include protocol $(GEN)
 INCLUDE_client/cli := client/cli client/include protocol
@@ -155,7 +155,8 @@ $(O)/libserver.a: $(foreach module,$(SERVER_MODULES),$(call objects,$(module))) 
 $(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a
 	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERD_LIBS) $(PROTOCOL_LIBS)
 
-$(O)/musterctl: $(call objects,server/ctl) $(O)/libprotocol.a
+# It calls a vendor's clearing house as machines call a host.
+$(O)/musterctl: $(call objects,server/ctl) $(O)/obj/client/dialog.o $(O)/obj/client/deadline.o $(O)/libprotocol.a
 	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERCTL_LIBS) $(PROTOCOL_LIBS)
 
 $(O)/muster-issuer: $(call objects,server/issuer) $(O)/libprotocol.a

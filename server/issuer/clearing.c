@@ -148,6 +148,12 @@ static int answer(struct clearing *c, const wire_request *q, int64_t now, wire_r
 		  struct failure *f)
 {
 	struct vendor fresh = {0};
+	if (q->which_call == muster_v1_Request_ping_tag) {
+		ret->which_result = muster_v1_Response_pong_tag;
+		ret->result.pong.echo.size = q->call.ping.echo.size;
+		memcpy(ret->result.pong.echo.bytes, q->call.ping.echo.bytes, q->call.ping.echo.size);
+		return 0;
+	}
 	if (q->which_call != muster_v1_Request_certify_host_tag &&
 	    q->which_call != muster_v1_Request_request_more_tag)
 		return failure_set(f, E_UNKNOWN_CALL, "call %u", (unsigned)q->which_call);

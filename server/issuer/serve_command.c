@@ -21,6 +21,7 @@
 #include "clearing.h"
 #include "clearing_key.h"
 #include "commands.h"
+#include "hostport.h"
 #include "option.h"
 #include "rfc3339.h"
 
@@ -247,14 +248,11 @@ static int listen_at(const struct addrinfo *a)
 static int open_listener(const struct invocation *inv, struct house *h, struct failure *f)
 {
 	const char *at = invocation_value(inv, "listen");
-	const char *port = strrchr(at, ':');
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
 	char host[NI_MAXHOST];
+	const char *port;
 	struct addrinfo *list = NULL;
-	size_t n = port ? (size_t)(port - at) : 0;
-	bool bracketed = n > 1 && at[0] == '[' && at[n - 1] == ']';
-	snprintf(host, sizeof(host), "%.*s", (int)(bracketed ? n - 2 : n), bracketed ? at + 1 : at);
-	if (!n || getaddrinfo(host, port + 1, &hints, &list)) {
+	if (!hostport_split(at, host, sizeof(host), &port) || getaddrinfo(host, port, &hints, &list)) {
 		failure_set(f, E_USAGE, "--listen '%s'", at);
 		return failure_remedy(f, "Give an address and a port, such as 0.0.0.0:6879 or [::]:6879.");
 	}

@@ -13,6 +13,7 @@
 
 #include "conn.h"
 #include "error.h"
+#include "hostport.h"
 #include "log.h"
 #include "timekeeper.h"
 
@@ -298,26 +299,16 @@ static void on_connection(uv_stream_t *listener, int status)
 		conn_accept(net, listener);
 }
 
-/* Split "ADDR:PORT" or "[ADDR]:PORT". */
+/* The addresses of "ADDR:PORT" or "[ADDR]:PORT". */
 static int resolve(const char *address, struct addrinfo **ret)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
 				 .ai_socktype = SOCK_STREAM};
 	char host[NET_ADDRESS_TEXT];
-	const char *colon = strrchr(address, ':');
-	size_t n = colon ? (size_t)(colon - address) : 0;
-	if (!colon || n >= sizeof(host))
+	const char *port;
+	if (!hostport_split(address, host, sizeof(host), &port) || (address[0] != '[' && strchr(host, ':')))
 		return E_CONFIG_INVALID;
-	if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
-		memcpy(host, address + 1, n - 2);
-		host[n - 2] = 0;
-	} else {
-		memcpy(host, address, n);
-		host[n] = 0;
-		if (strchr(host, ':'))
-			return E_CONFIG_INVALID;
-	}
-	return getaddrinfo(host, colon + 1, &hints, ret) ? E_CONFIG_INVALID : 0;
+	return getaddrinfo(host, port, &hints, ret) ? E_CONFIG_INVALID : 0;
 }
 
 static void name_listener(const uv_tcp_t *tcp, char out[NET_ADDRESS_TEXT])

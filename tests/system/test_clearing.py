@@ -96,6 +96,16 @@ def test_more_places(vendor, clearing, hosts, machines, folder):
     host.refused("ARMOUR_INVALID", "vendor", "call", clearing.at, folder / "host.request")
 
 
+def test_more_of_many_grants(vendor, clearing, hosts, folder):
+    """A request of this size may not come before the handshake is over."""
+    names = [f"pool-{i:03}" for i in range(60)]
+    host = hosts().start().serve(vendor, *(GRANT.replace("cad-pool", name) for name in names))
+    host.ctl("license", "request-more", "fjord-1", *(word for name in names for word in ("--grant", f"{name}=12")), "-o", folder / "more")
+    assert (folder / "more").stat().st_size > 4200
+    host.ctl("vendor", "call", clearing.at, folder / "more")
+    assert {host.grant(name)["quantity"] for name in names} == {12}
+
+
 def test_revocations_come_along(vendor, hosts, folder):
     vendor("signer", "create", "--no-passphrase")
     path = vendor.issue(folder / "l", GRANT)

@@ -241,13 +241,7 @@ static int repair_host(struct invocation *inv, bool only_look, json_t **ret)
 			      .n_body = strlen(body),
 			      .type = REQUEST_JSON,
 			      .timeout_ms = REQUEST_LONG_TIMEOUT_MS};
-	struct reply reply;
-	int code = request_run(inv, &req, &reply);
-	if (code)
-		return code;
-	*ret = json_incref(reply.json);
-	reply_fini(&reply);
-	return 0;
+	return request_json(inv, &req, ret);
 }
 
 static int order(struct invocation *inv, bool only_look)

@@ -333,3 +333,14 @@ int request_run(const struct invocation *inv, const struct request *req, struct 
 	reply_fini(ret);
 	return code;
 }
+
+int request_json(const struct invocation *inv, const struct request *req, json_t **ret)
+{
+	struct reply reply;
+	int code = request_run(inv, req, &reply);
+	if (code)
+		return code;
+	*ret = json_incref(reply.json);
+	reply_fini(&reply);
+	return 0;
+}

@@ -67,6 +67,9 @@ int request_exchange(const struct invocation *, const struct request *, struct r
 /* Exchange, and on a failure tell the user. Returns 0, or the exit code, when ret needs no reply_fini. */
 int request_run(const struct invocation *, const struct request *, struct reply *ret);
 
+/* The same for an answer of which only the document is wanted. *ret: the caller's reference. */
+int request_json(const struct invocation *, const struct request *, json_t **ret);
+
 void reply_fini(struct reply *);
 
 /* End what request_exchange has kept open. */

@@ -11,13 +11,7 @@
 static int post(struct invocation *inv, const char *path, json_t **ret)
 {
 	struct request req = {.method = "POST", .path = path, .body = ""};
-	struct reply reply;
-	int code = request_run(inv, &req, &reply);
-	if (code)
-		return code;
-	*ret = json_incref(reply.json);
-	reply_fini(&reply);
-	return 0;
+	return request_json(inv, &req, ret);
 }
 
 /* The record goes as soon as nobody is served. That there is none to withdraw, or no server for it, is no

@@ -11,6 +11,7 @@
 #include "listing.h"
 #include "print.h"
 #include "request.h"
+#include "standing.h"
 #include "token.h"
 
 #define FILE_MOST ((size_t)1 << 20)
@@ -48,55 +49,10 @@ static int read_text(const struct invocation *inv, char **ret, size_t *ret_n)
 	return *ret ? 0 : failure_say(inv, E_NO_MEMORY, "the request");
 }
 
-static int get_items(const struct invocation *inv, const char *path, json_t **ret)
+/* The whole of it, for no part is hidden from whoever sends it. standing: NULL for a file. */
+static void show(const struct invocation *inv, const char *label, json_t *claims, json_t *standing)
 {
-	struct request req = {.path = path};
-	struct reply reply;
-	int code = request_run(inv, &req, &reply);
-	if (code)
-		return code;
-	*ret = json_incref(json_object_get(reply.json, "items"));
-	reply_fini(&reply);
-	return 0;
-}
-
-static json_int_t list_number(json_t *vendors, const char *vendor)
-{
-	json_t *row;
-	size_t i;
-	json_array_foreach (vendors, i, row)
-		if (json_is_string(json_object_get(row, "vendor")) &&
-		    strcmp(json_string_value(json_object_get(row, "vendor")), vendor) == 0)
-			return json_integer_value(json_object_get(row, "revocations"));
-	return 0;
-}
-
-/* What 'vendor call' says besides the request, for each license. *ret: the caller's. */
-static int read_calls(const struct invocation *inv, json_t **ret)
-{
-	json_t *licenses = NULL;
-	json_t *vendors = NULL;
-	json_t *row;
-	size_t i;
-	int code = get_items(inv, "/v1/licenses", &licenses);
-	if (!code)
-		code = get_items(inv, "/v1/vendors", &vendors);
-	*ret = json_array();
-	json_array_foreach (licenses, i, row) {
-		const char *vendor = json_string_value(json_object_get(row, "vendor"));
-		json_array_append_new(*ret,
-				      json_pack("{s:O, s:O, s:I}", "license", json_object_get(row, "id"),
-						"serial", json_object_get(row, "serial"), "revocations",
-						list_number(vendors, vendor ? vendor : "")));
-	}
-	json_decref(licenses);
-	json_decref(vendors);
-	return code;
-}
-
-/* The whole of it, for no part is hidden from whoever sends it. calls: NULL for a file. */
-static void show(const struct invocation *inv, const char *label, json_t *claims, json_t *calls)
-{
+	json_t *calls = standing ? standing_told(standing) : NULL;
 	if (invocation_has(inv, "json")) {
 		print_json_new(json_pack("{s:i, s:s, s:O, s:O*}", "schema", 1, "kind", label, "claims",
 					 claims, "calls", calls));
@@ -105,10 +61,11 @@ static void show(const struct invocation *inv, const char *label, json_t *claims
 	fputs("This is all that the vendor is told, signed by this host. Nothing is sent by itself.\n",
 	      stdout);
 	print_json(claims);
-	if (!json_array_size(calls))
-		return;
-	fputs("'vendor call' says besides, for the license that it is about:\n", stdout);
-	print_json(calls);
+	if (json_array_size(calls)) {
+		fputs("'vendor call' says besides, for the license that it is about:\n", stdout);
+		print_json(calls);
+	}
+	json_decref(calls);
 }
 
 int vendor_show_request_run(struct invocation *inv)
@@ -117,7 +74,7 @@ int vendor_show_request_run(struct invocation *inv)
 	char *text = NULL;
 	char *token = NULL;
 	json_t *claims = NULL;
-	json_t *calls = NULL;
+	json_t *standing = NULL;
 	size_t n = 0;
 	int code = read_text(inv, &text, &n);
 	if (code)
@@ -130,10 +87,10 @@ int vendor_show_request_run(struct invocation *inv)
 	if (error)
 		code = failure_say(inv, error, "%s", inv->n_args ? inv->args[0] : "the request");
 	else if (!inv->n_args)
-		code = read_calls(inv, &calls);
+		code = standing_read(inv, &standing);
 	if (!error && !code)
-		show(inv, label, claims, calls);
-	json_decref(calls);
+		show(inv, label, claims, standing);
+	json_decref(standing);
 	json_decref(claims);
 	free(token);
 	free(text);

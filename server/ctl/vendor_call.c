@@ -13,6 +13,7 @@
 #include "print.h"
 #include "request.h"
 #include "rfc3339.h"
+#include "standing.h"
 #include "token.h"
 #include "upload.h"
 
@@ -34,18 +35,6 @@ struct errand {
 
 /* --- what is known here --- */
 
-static int get(const struct invocation *inv, const char *path, const char *id, json_t **ret)
-{
-	struct request req = {.path = path, .id = id};
-	struct reply reply;
-	int code = request_run(inv, &req, &reply);
-	if (code)
-		return code;
-	*ret = json_incref(reply.json);
-	reply_fini(&reply);
-	return 0;
-}
-
 static const char *text(json_t *object, const char *key)
 {
 	const char *found = json_string_value(json_object_get(object, key));
@@ -56,22 +45,23 @@ static const char *text(json_t *object, const char *key)
 static int find_certificate(struct errand *e)
 {
 	const char *wanted = invocation_value(e->inv, "license");
-	json_t *host;
+	json_t *standing;
 	json_t *row;
 	size_t i;
 	size_t found = 0;
-	int code = get(e->inv, "/v1/host", NULL, &host);
+	int code = standing_read(e->inv, &standing);
 	if (code)
 		return code;
-	json_array_foreach (json_object_get(host, "certificates"), i, row) {
+	json_array_foreach (standing, i, row) {
 		if (wanted && strcmp(wanted, text(row, "license")) != 0)
 			continue;
 		found++;
 		snprintf(e->license, sizeof(e->license), "%s", text(row, "license"));
 		snprintf(e->vendor, sizeof(e->vendor), "%s", text(row, "vendor"));
 		snprintf(e->expires, sizeof(e->expires), "%s", text(row, "expires"));
+		e->serial = json_integer_value(json_object_get(row, "serial"));
 	}
-	json_decref(host);
+	json_decref(standing);
 	if (found > 1)
 		return failure_say(e->inv, E_USAGE, "--license: this host is certified for several licenses");
 	if (!found && wanted)
@@ -79,35 +69,20 @@ static int find_certificate(struct errand *e)
 	return 0;
 }
 
-static int find_serial(struct errand *e)
-{
-	json_t *page;
-	json_t *row;
-	size_t i;
-	int code = get(e->inv, "/v1/licenses", NULL, &page);
-	if (code)
-		return code;
-	json_array_foreach (json_object_get(page, "items"), i, row)
-		if (strcmp(text(row, "id"), e->license) == 0)
-			e->serial = json_integer_value(json_object_get(row, "serial"));
-	json_decref(page);
-	return 0;
-}
-
-/* The vendor's roots: those that are pinned, or those that were given. */
+/* The vendor's roots: those that were given, or those that are pinned. */
 static int find_vendor(struct errand *e)
 {
 	char given[ROOTS_TEXT];
-	json_t *page;
+	json_t *vendors = NULL;
 	json_t *row;
 	size_t i;
 	size_t found = 0;
 	int code = upload_vendor_key(e->inv, given);
 	if (!code)
-		code = get(e->inv, "/v1/vendors", NULL, &page);
+		code = standing_vendors(e->inv, &vendors);
 	if (code)
 		return code;
-	json_array_foreach (json_object_get(page, "items"), i, row) {
+	json_array_foreach (vendors, i, row) {
 		const char *keys = text(row, "vendor_key");
 		if ((e->vendor[0] && strcmp(e->vendor, text(row, "vendor")) != 0) ||
 		    roots_read(keys, strlen(keys), &e->roots))
@@ -115,13 +90,14 @@ static int find_vendor(struct errand *e)
 		found++;
 		e->revocations = json_integer_value(json_object_get(row, "revocations"));
 	}
-	json_decref(page);
+	json_decref(vendors);
 	if (given[0])
-		return roots_read(given, strlen(given), &e->roots) ? E_KEY_INVALID : 0;
-	if (found == 1)
-		return 0;
-	return failure_say(e->inv, E_USAGE, "--vendor-key: %s",
-			   found ? "this host knows several vendors" : "this host knows no vendor yet");
+		(void)roots_read(given, strlen(given), &e->roots); /* it has been read before */
+	else if (found != 1)
+		return failure_say(e->inv, E_USAGE, "--vendor-key: %s",
+				   found ? "this host knows several vendors"
+					 : "this host knows no vendor yet");
+	return 0;
 }
 
 /* --- asking --- */
@@ -269,8 +245,6 @@ int vendor_call_run(struct invocation *inv)
 			printf("not due: the certificate holds until %s\n", e.expires);
 	} else if (!code) {
 		code = find_vendor(&e);
-		if (!code)
-			code = find_serial(&e);
 		if (!code)
 			code = call(&e);
 	}

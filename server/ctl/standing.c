@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "standing.h"
+
+#include <string.h>
+
+#include "request.h"
+
+static const char *text(json_t *object, const char *key)
+{
+	const char *found = json_string_value(json_object_get(object, key));
+	return found ? found : "";
+}
+
+static int get(const struct invocation *inv, const char *path, const char *member, json_t **ret)
+{
+	struct request req = {.path = path};
+	json_t *answer;
+	int code = request_json(inv, &req, &answer);
+	if (code)
+		return code;
+	*ret = json_incref(json_object_get(answer, member));
+	json_decref(answer);
+	return 0;
+}
+
+int standing_vendors(const struct invocation *inv, json_t **ret)
+{
+	return get(inv, "/v1/vendors", "items", ret);
+}
+
+/* Asked for by its id: a list comes in pages. */
+static int read_serial(const struct invocation *inv, const char *license, json_int_t *ret)
+{
+	struct request req = {.path = "/v1/licenses", .id = license};
+	struct reply reply;
+	int error = request_exchange(inv, &req, &reply);
+	int code = error && error != E_NOT_FOUND ? failure_print(inv, &reply.failure) : 0;
+	*ret = error ? 0 : json_integer_value(json_object_get(reply.json, "serial"));
+	reply_fini(&reply);
+	return code;
+}
+
+static json_int_t list_number(json_t *vendors, const char *vendor)
+{
+	json_t *row;
+	size_t i;
+	json_array_foreach (vendors, i, row)
+		if (strcmp(text(row, "vendor"), vendor) == 0)
+			return json_integer_value(json_object_get(row, "revocations"));
+	return 0;
+}
+
+int standing_read(const struct invocation *inv, json_t **ret)
+{
+	json_t *certificates = NULL;
+	json_t *vendors = NULL;
+	json_t *row;
+	size_t i;
+	int code = get(inv, "/v1/host", "certificates", &certificates);
+	if (!code)
+		code = standing_vendors(inv, &vendors);
+	*ret = json_array();
+	json_array_foreach (certificates, i, row) {
+		json_int_t serial = 0;
+		if (!code)
+			code = read_serial(inv, text(row, "license"), &serial);
+		json_array_append_new(*ret, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "license",
+						      text(row, "license"), "vendor", text(row, "vendor"),
+						      "vendor_key", text(row, "vendor_key"), "expires",
+						      text(row, "expires"), "serial", serial, "revocations",
+						      list_number(vendors, text(row, "vendor"))));
+	}
+	json_decref(certificates);
+	json_decref(vendors);
+	if (code) {
+		json_decref(*ret);
+		*ret = NULL;
+	}
+	return code;
+}
+
+json_t *standing_told(json_t *standing)
+{
+	json_t *told = json_array();
+	json_t *row;
+	size_t i;
+	json_array_foreach (standing, i, row)
+		json_array_append_new(told,
+				      json_pack("{s:O, s:O, s:O}", "license", json_object_get(row, "license"),
+						"serial", json_object_get(row, "serial"), "revocations",
+						json_object_get(row, "revocations")));
+	return told;
+}

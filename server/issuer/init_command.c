@@ -70,15 +70,9 @@ static int write_line(const struct making *m, const char *file, const char *line
 		      struct failure *f)
 {
 	char path[PATH_MAX];
-	char *with_end = secret_new();
-	if (!with_end || vendor_path(m->work, file, path)) {
-		sodium_free(with_end);
+	if (vendor_path(m->work, file, path))
 		return failure_set(f, E_NO_MEMORY, "%s", file);
-	}
-	int n = snprintf(with_end, SECRET_ROOM, "%s\n", line);
-	int error = file_replace(path, with_end, (size_t)n, mode);
-	sodium_free(with_end);
-	return error ? failure_system(f, error, path) : 0;
+	return secret_write_line(path, line, mode, f);
 }
 
 static int write_parts(const struct making *m, const struct keypair *keys, const char *name, int64_t now,

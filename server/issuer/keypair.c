@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "option.h"
 #include "passphrase.h"
 #include "secret.h"
@@ -80,11 +79,5 @@ int keypair_save(const struct keypair *keys, const char *path, struct failure *f
 		failure_set(f, E_DUPLICATE, "%s", path);
 		return failure_remedy(f, "Move it away first; a key is never replaced.");
 	}
-	char *line = secret_new();
-	if (!line)
-		return failure_set(f, E_NO_MEMORY, "%s", path);
-	int n = snprintf(line, SECRET_ROOM, "%s\n", keys->text);
-	int error = file_replace(path, line, (size_t)n, 0600);
-	sodium_free(line);
-	return error ? failure_system(f, error, path) : 0;
+	return secret_write_line(path, keys->text, 0600, f);
 }

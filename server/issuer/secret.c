@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
+
 char *secret_new(void)
 {
 	char *line = sodium_malloc(SECRET_ROOM);
@@ -81,4 +83,15 @@ int secret_read_file(const char *path, bool must_be_private, char **ret, struct 
 		error = secret_read_line(fd, path, ret, f);
 	close(fd);
 	return error;
+}
+
+int secret_write_line(const char *path, const char *line, unsigned mode, struct failure *f)
+{
+	char *with_end = secret_new();
+	if (!with_end)
+		return failure_set(f, E_NO_MEMORY, "%s", path);
+	int n = snprintf(with_end, SECRET_ROOM, "%s\n", line);
+	int error = n < SECRET_ROOM ? file_replace(path, with_end, (size_t)n, mode) : E_TOO_LARGE;
+	sodium_free(with_end);
+	return error ? failure_system(f, error, path) : 0;
 }

@@ -20,6 +20,10 @@ char *secret_new(void);
  */
 int secret_read_file(const char *path, bool must_be_private, char **ret, struct failure *);
 
+/* Write a line to a file of this mode, durably and as a whole. E_NO_MEMORY, E_TOO_LARGE; otherwise as
+ * file_replace. */
+int secret_write_line(const char *path, const char *line, unsigned mode, struct failure *);
+
 /* One line of an open file; name: what to call it in an error. Bytes after the line stay unread. */
 int secret_read_line(int fd, const char *name, char **ret, struct failure *);
 

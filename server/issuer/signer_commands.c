@@ -20,18 +20,12 @@
 #define DAYS_DEFAULT 365
 #define VENDOR_FORMER "former.key"
 
-static int path_in(const struct invocation *inv, const char *file, char out[PATH_MAX], struct failure *f)
-{
-	int error = vendor_path(invocation_value_or(inv, "dir", "."), file, out);
-	return error ? failure_set(f, error, "--dir") : 0;
-}
-
 /* Rename a file of the folder, if it is there. */
 static int move_aside(const struct invocation *inv, const char *from, const char *to, struct failure *f)
 {
 	char old[PATH_MAX];
 	char new[PATH_MAX];
-	if (path_in(inv, from, old, f) || path_in(inv, to, new, f))
+	if (vendor_file(inv, from, old, f) || vendor_file(inv, to, new, f))
 		return f->code;
 	if (access(old, F_OK) == 0 && rename(old, new))
 		return failure_system(f, E_CANNOT_CREATE, new);
@@ -81,8 +75,8 @@ static int keep_signer(const struct invocation *inv, const struct vendor *vendor
 		return ledger_explain(vendor->ledger, error, f);
 	if (move_aside(inv, VENDOR_STATEMENT, VENDOR_STATEMENT ".old", f) ||
 	    move_aside(inv, VENDOR_ISSUING, VENDOR_ISSUING ".old", f) ||
-	    path_in(inv, VENDOR_ISSUING, key_path, f) || path_in(inv, VENDOR_STATEMENT, statement_path, f) ||
-	    keypair_save(keys, key_path, f))
+	    vendor_file(inv, VENDOR_ISSUING, key_path, f) ||
+	    vendor_file(inv, VENDOR_STATEMENT, statement_path, f) || keypair_save(keys, key_path, f))
 		return f->code;
 	error = token_save(&token_key, statement_path, token, 0644);
 	return error ? failure_system(f, error, statement_path) : 0;
@@ -228,7 +222,7 @@ static int save_roots(const struct invocation *inv, const struct roots *roots, s
 		if (*at == ' ')
 			*at = '\n';
 	strcat(text, "\n");
-	if (path_in(inv, VENDOR_PUB, path, f))
+	if (vendor_file(inv, VENDOR_PUB, path, f))
 		return f->code;
 	int error = file_replace(path, text, strlen(text), 0644);
 	return error ? failure_system(f, error, path) : 0;
@@ -242,7 +236,7 @@ static int keep_root(const struct invocation *inv, struct vendor *vendor, const 
 	char pid[PASERK_ID_TEXT];
 	if (!roots_join(&vendor->roots, &next))
 		return failure_set(f, E_TOO_LARGE, "a vendor has at most %d roots", ROOTS_MAX);
-	if (path_in(inv, VENDOR_NEXT, path, f) || keypair_save(keys, path, f))
+	if (vendor_file(inv, VENDOR_NEXT, path, f) || keypair_save(keys, path, f))
 		return f->code;
 	paserk_pid_write(keys->public, pid);
 	int error = ledger_signer_add(vendor->ledger, pid, "", issuer_now(inv));
@@ -278,7 +272,7 @@ int root_next_run(struct invocation *inv)
 static int root_switch(const struct invocation *inv, struct vendor *vendor, struct failure *f)
 {
 	char path[PATH_MAX];
-	if (vendor_open(inv, vendor, f) || path_in(inv, VENDOR_NEXT, path, f))
+	if (vendor_open(inv, vendor, f) || vendor_file(inv, VENDOR_NEXT, path, f))
 		return f->code;
 	if (access(path, F_OK)) {
 		failure_system(f, E_NOT_FOUND, path);

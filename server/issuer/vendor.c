@@ -22,6 +22,12 @@ int vendor_path(const char *dir, const char *file, char *out)
 	return n < 0 || n >= PATH_MAX ? E_TOO_LARGE : 0;
 }
 
+int vendor_file(const struct invocation *inv, const char *file, char out[PATH_MAX], struct failure *f)
+{
+	int error = vendor_path(invocation_value_or(inv, "dir", "."), file, out);
+	return error ? failure_set(f, error, "--dir") : 0;
+}
+
 static int no_vendor(struct failure *f, const char *path)
 {
 	failure_set(f, E_NOT_FOUND, "%s: no vendor is there", path);
@@ -98,8 +104,8 @@ static int read_secret(const struct invocation *inv, const char *path, uint8_t r
 static int take_secret(const struct invocation *inv, struct vendor *vendor, const char *file,
 		       char ret_path[PATH_MAX], struct failure *f)
 {
-	if (vendor_path(invocation_value_or(inv, "dir", "."), file, ret_path))
-		return failure_set(f, E_TOO_LARGE, "--dir");
+	if (vendor_file(inv, file, ret_path, f))
+		return f->code;
 	vendor->secret = sodium_malloc(PASETO_SECRET);
 	if (!vendor->secret)
 		return failure_set(f, E_NO_MEMORY, "%s", ret_path);
@@ -134,8 +140,8 @@ int vendor_statement(const struct invocation *inv, const struct vendor *vendor, 
 	char path[PATH_MAX];
 	struct claims fault;
 	*ret_token = NULL;
-	if (vendor_path(invocation_value_or(inv, "dir", "."), VENDOR_STATEMENT, path))
-		return failure_set(f, E_TOO_LARGE, "--dir");
+	if (vendor_file(inv, VENDOR_STATEMENT, path, f))
+		return f->code;
 	int error = token_load(&token_key, path, ret_token);
 	if (error == E_IO && errno == ENOENT)
 		return 0;

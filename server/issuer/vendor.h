@@ -4,6 +4,7 @@
 #ifndef ISSUER_VENDOR_H
 #define ISSUER_VENDOR_H
 
+#include <limits.h>
 #include <stdint.h>
 
 #include "failure.h"
@@ -31,6 +32,9 @@ struct vendor {
 
 /* The path of a file in a vendor's folder; out: PATH_MAX bytes. E_TOO_LARGE. */
 int vendor_path(const char *dir, const char *file, char *out);
+
+/* The same of the folder of --dir. */
+int vendor_file(const struct invocation *, const char *file, char out[PATH_MAX], struct failure *);
 
 /* The roots in a vendor's folder. E_NOT_FOUND: no vendor there; E_IO, E_KEY_INVALID. */
 int vendor_read_roots(const char *dir, struct roots *ret, struct failure *);

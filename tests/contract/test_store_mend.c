@@ -119,20 +119,6 @@ static void reopen(void)
 	open_sqlite();
 }
 
-static size_t read_whole(const char *name, uint8_t **ret)
-{
-	char path[256];
-	struct stat st;
-	FILE *file = fopen(fixture_file(name, path), "rb");
-	assert_non_null(file);
-	assert_int_equal(fstat(fileno(file), &st), 0);
-	*ret = malloc((size_t)st.st_size + 1);
-	assert_non_null(*ret);
-	assert_int_equal(fread(*ret, 1, (size_t)st.st_size, file), st.st_size);
-	fclose(file);
-	return (size_t)st.st_size;
-}
-
 /* --- the tables --- */
 
 /* Whoever adds a table has to say what it means that a row of it cannot be read. */
@@ -396,7 +382,7 @@ static bool salvage(const uint8_t *bytes, size_t n, bool content)
 	fixture_write(fixture_file("bad.db", from), bytes, n);
 	unlink(fixture_file("fresh.db", to));
 	int error = store_salvage(from, to, &s);
-	assert_int_equal(read_whole("bad.db", &after), n); /* it was only read */
+	assert_int_equal(fixture_read("bad.db", &after), n); /* it was only read */
 	assert_memory_equal(after, bytes, n);
 	free(after);
 	if (error) {
@@ -413,7 +399,7 @@ static uint8_t *good(size_t *ret_n)
 	store_close(store);
 	store = NULL;
 	make_full("store.db");
-	*ret_n = read_whole("store.db", &bytes);
+	*ret_n = fixture_read("store.db", &bytes);
 	char path[256];
 	fixture_write(fixture_file("good.db", path), bytes, *ret_n);
 	return bytes;

@@ -46,27 +46,11 @@ static int open_code(const char *name)
 	return error;
 }
 
-static size_t read_whole(const char *name, uint8_t **ret)
-{
-	char path[256];
-	struct stat st;
-	FILE *file = fopen(fixture_file(name, path), "rb");
-	*ret = NULL;
-	if (!file)
-		return 0;
-	assert_int_equal(fstat(fileno(file), &st), 0);
-	*ret = malloc((size_t)st.st_size + 1);
-	assert_non_null(*ret);
-	assert_int_equal(fread(*ret, 1, (size_t)st.st_size, file), st.st_size);
-	fclose(file);
-	return (size_t)st.st_size;
-}
-
 static void copy(const char *from, const char *to, size_t most)
 {
 	char path[256];
 	uint8_t *bytes;
-	size_t n = read_whole(from, &bytes);
+	size_t n = fixture_read(from, &bytes);
 	assert_non_null(bytes);
 	fixture_write(fixture_file(to, path), bytes, n < most ? n : most);
 	free(bytes);
@@ -96,9 +80,9 @@ static void assert_refused_untouched(const char *name, int code)
 {
 	uint8_t *before;
 	uint8_t *after;
-	size_t n = read_whole(name, &before);
+	size_t n = fixture_read(name, &before);
 	assert_int_equal(open_code(name), code);
-	size_t m = read_whole(name, &after);
+	size_t m = fixture_read(name, &after);
 	assert_int_equal(n, m);
 	assert_memory_equal(before, after, n);
 	free(before);
@@ -288,7 +272,7 @@ static void test_a_damaged_page_is_found_after_an_unclean_stop(void **state)
 	open_sqlite(); /* marks the file as in use */
 	sqlite3_wal_checkpoint_v2(((struct sqlite_store *)store)->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
 				  NULL);
-	size_t n = read_whole("store.db", &bytes);
+	size_t n = fixture_read("store.db", &bytes);
 	assert_true(n > 5 * 2048);
 	memset(bytes + 3 * 2048, 0x5a, 2048 * 2);
 	fixture_write(fixture_file("crash.db", path), bytes, n);

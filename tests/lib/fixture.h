@@ -27,6 +27,7 @@
 #include "day.h"
 #include "error.h"
 #include "facts.h"
+#include "file.h"
 #include "host_key.h"
 #include "license.h"
 
@@ -103,6 +104,18 @@ static inline char *fixture_file(const char *name, char out[256])
 {
 	snprintf(out, 256, "%s/%s", fixture_folder(), name);
 	return out;
+}
+
+/* All bytes of a file of the fixture, freed by the caller; 0 and NULL when it is not there. */
+static inline size_t fixture_read(const char *name, uint8_t **ret)
+{
+	char path[256];
+	char *bytes = NULL;
+	size_t n = 0;
+	if (access(fixture_file(name, path), F_OK) == 0)
+		assert_int_equal(file_read(path, (size_t)1 << 30, &bytes, &n), 0);
+	*ret = (uint8_t *)bytes;
+	return n;
 }
 
 static inline void fixture_write(const char *path, const void *bytes, size_t n)

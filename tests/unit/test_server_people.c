@@ -243,7 +243,6 @@ static size_t whole_database(const char *to, uint8_t **ret)
 {
 	char path[256];
 	char sql[300];
-	struct stat st;
 	sqlite3 *db;
 	*ret = NULL;
 	if (strcmp(flaky.inner->ops->name, sqlite_name) != 0)
@@ -252,14 +251,9 @@ static size_t whole_database(const char *to, uint8_t **ret)
 	snprintf(sql, sizeof(sql), "VACUUM INTO '%s'", fixture_file(to, path));
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	FILE *file = fopen(path, "rb");
-	assert_non_null(file);
-	assert_int_equal(fstat(fileno(file), &st), 0);
-	*ret = malloc((size_t)st.st_size + 1);
+	size_t n = fixture_read(to, ret);
 	assert_non_null(*ret);
-	assert_int_equal(fread(*ret, 1, (size_t)st.st_size, file), st.st_size);
-	fclose(file);
-	return (size_t)st.st_size;
+	return n;
 }
 
 /* Every kind of change tried: gains, losses and cost are told, and not a byte is written. */

@@ -10,7 +10,6 @@
 #include "error.h"
 #include "folder.h"
 #include "muster.h"
-#include "revoked.h"
 #include "spoken.h"
 
 #define FORK_SECONDS 86400 /* a host that errs must not make identities without end */
@@ -270,8 +269,6 @@ static int open_files(struct work *w, enum work_mode mode)
 {
 	struct fault *f = &w->m->fault;
 	int error = load_trust(w);
-	if (!error && revoked_load(&w->trust, w->folder))
-		error = fault_code(&w->m->fault, E_NO_MEMORY);
 	if (error || mode == WORK_PEEK)
 		return error ? error : peek(w);
 	error = folder_make(w->folder, f);

@@ -52,9 +52,10 @@ static bool covers_any(const struct hostcheck *h, const struct certificate *cert
 bool hostcheck_revoked(const struct revocations *list, const struct certificate *cert)
 {
 	char pid[PASERK_ID_TEXT];
+	if (!list)
+		return false;
 	paserk_pid_write(cert->sign, pid);
-	return list &&
-	       (revocations_certificate(list, pid, &cert->chain) || revocations_license(list, cert->license));
+	return revocations_certificate(list, pid, &cert->chain) || revocations_license(list, cert->license);
 }
 
 int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, struct certificate *ret,

@@ -15,6 +15,7 @@
 #include "hostcheck.h"
 #include "muster.h"
 #include "offline_answer.h"
+#include "revoked.h"
 #include "spoken.h"
 
 /* An answer for this machine that holds. */
@@ -76,6 +77,8 @@ static int take(struct import *im, const char *token, const struct trust_product
 					  w->device->id, a, &t.lease.lease, &t.lease.certificate);
 	if (error)
 		fault_set(f, error, "the answer for %s: %s", p->file.product.id, error_text(error));
+	else if (revoked_read(&w->trust, p->vendor, w->folder))
+		error = fault_code(f, E_NO_MEMORY);
 	else if (hostcheck_revoked(p->vendor->revoked, &t.lease.certificate))
 		error = fault_set(f, E_CERTIFICATE_REVOKED, "the answer for %s: of host %s",
 				  p->file.product.id, t.lease.certificate.name);

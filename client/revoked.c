@@ -60,25 +60,19 @@ static int path_of(const struct trust_key *key, const char *state_folder, char o
 	return n < 0 || n >= PATH_MAX ? E_TOO_LARGE : 0;
 }
 
-static int load_one(struct trust_key *key, const char *state_folder)
+int revoked_read(struct trust *t, const struct trust_key *key, const char *state_folder)
 {
+	struct trust_key *own = &t->keys[key - t->keys];
 	char path[PATH_MAX];
 	char *token = NULL;
-	if (path_of(key, state_folder, path))
+	if (own->revoked_read || path_of(key, state_folder, path))
 		return 0;
 	int error = token_load(&token_revocations, path, &token);
 	if (!error)
-		error = take(key, token);
+		error = take(own, token);
 	free(token);
+	own->revoked_read = error != E_NO_MEMORY;
 	return error == E_NO_MEMORY ? error : 0;
-}
-
-int revoked_load(struct trust *t, const char *state_folder)
-{
-	int error = 0;
-	for (size_t i = 0; i < t->n_keys && !error; i++)
-		error = load_one(&t->keys[i], state_folder);
-	return error;
 }
 
 int revoked_keep(struct trust_key *key, const char *state_folder, const char *token, struct fault *f)

@@ -15,9 +15,12 @@
  * One that no key signed says nothing. E_NO_MEMORY. */
 int revoked_offer(struct trust *, const char *token);
 
-/* The lists that hosts have given, of the state directory. One that cannot be read is as good as none.
- * E_NO_MEMORY. */
-int revoked_load(struct trust *, const char *state_folder);
+/*
+ * Take the list that a host has given, from the state directory, unless that was done: before a vendor's
+ * hosts are judged, and only then, as most calls ask no host. One that cannot be read is as good as none.
+ * key: of this trust. E_NO_MEMORY.
+ */
+int revoked_read(struct trust *, const struct trust_key *key, const char *state_folder);
 
 /* Free a list; NULL is allowed. */
 void revoked_free(struct revocations *);

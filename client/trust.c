@@ -108,6 +108,7 @@ int trust_add_key(struct trust *t, const char *text, struct fault *f)
 	if (t->n_keys == TRUST_KEYS)
 		return fault_set(f, E_TOO_LARGE, "more than %d vendor keys", TRUST_KEYS);
 	key.revoked = NULL;
+	key.revoked_read = false;
 	paserk_pid_write(key.roots.keys[0], key.pid);
 	t->keys[t->n_keys++] = key;
 	return 0;

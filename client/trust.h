@@ -6,6 +6,7 @@
 #ifndef CLIENT_TRUST_H
 #define CLIENT_TRUST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "certificate.h"
@@ -21,6 +22,7 @@ struct trust_key {
 	struct roots roots;
 	char pid[PASERK_ID_TEXT];    /* of the first root: the vendor's name */
 	struct revocations *revoked; /* the newest list that is known; owned by the trust; NULL: none */
+	bool revoked_read;           /* also the one that a host has given */
 };
 
 struct trust_product {

@@ -10,6 +10,7 @@
 #include "dial.h"
 #include "error.h"
 #include "file.h"
+#include "revoked.h"
 
 #define SHARE 2 /* one candidate may use up half of the time left while others may follow */
 #define SHARE_LEAST_MS 1000
@@ -75,6 +76,8 @@ static int connect_to(struct visit *v, struct work *w, const struct candidate *c
 
 static int check(struct visit *v, struct work *w, const struct visit_terms *terms, struct fault *f)
 {
+	if (revoked_read(&w->trust, terms->vendor, w->folder))
+		return fault_code(f, E_NO_MEMORY);
 	struct hostcheck h = {
 		.vendor = &terms->vendor->roots,
 		.revoked = terms->vendor->revoked,

@@ -8,9 +8,9 @@ bool hostport_split(const char *text, char *host, size_t room, const char **ret_
 	const char *colon = strrchr(text, ':');
 	size_t n = colon ? (size_t)(colon - text) : 0;
 	bool bracketed = n > 1 && text[0] == '[' && text[n - 1] == ']';
+	n -= bracketed ? 2 : 0;
 	if (n == 0 || n >= room)
 		return false;
-	n -= bracketed ? 2 : 0;
 	memcpy(host, text + bracketed, n);
 	host[n] = 0;
 	*ret_port = colon + 1;

@@ -49,6 +49,12 @@ OPTIMISE := -O0 -g --coverage -fprofile-update=atomic
 HARDENING := -fPIC
 LINK_HARDENING := -pie --coverage
 endif
+# libFuzzer, by clang: every file is instrumented, and the targets get its main.
+ifdef FUZZER
+OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Wno-error
+HARDENING := -fPIC
+LINK_HARDENING := -pie -fsanitize=fuzzer,address,undefined
+endif
 BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -fvisibility=hidden \
 	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(OPTIMISE) $(HARDENING)
 BASE_LDFLAGS := $(LINK_HARDENING)
@@ -211,10 +217,16 @@ RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/run.py
 $(O)/libclient.a: $(call objects,client)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
 
-$(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/driver.c $(TEST_ARCHIVES)
+# musterctl reads what others have written, too.
+$(O)/tests/libctl.a: $(filter-out %/main.o,$(call objects,server/ctl))
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) $(BASE_LDFLAGS) -o $@ \
-		$(filter %.c %.a,$^) $(TEST_LIBS)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
+
+# Without FUZZER a program that replays files.
+$(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/initialize.c $(if $(FUZZER),,tests/fuzz/driver.c) $(O)/tests/libctl.a $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) -Iserver/ctl $(BASE_LDFLAGS) -o $@ \
+		$(filter %.c %.a,$^) $(MUSTERCTL_LIBS) $(TEST_LIBS)
 
 # The simulation puts itself between libmuster and its network and disk.
 SIM_WRAPS := dial dialog_open dialog_call dialog_remote dialog_retry_after dialog_close file_replace unlink
@@ -298,8 +310,8 @@ COVERAGE_SEEDS ?= 20
 FUZZ_SECONDS ?= 60
 fuzz:
 	sh packaging/deps.sh install fuzz
-	$(MAKE) $(O)/gen/muster.pb.h $(SCHEMA)
-	CLANG=$(CLANG) sh tests/fuzz/fuzz.sh $(O) $(FUZZ_SECONDS) $(FUZZ)
+	$(MAKE) $(FUZZ:%=$(O)/fuzz/tests/fuzz/%) O=$(O)/fuzz CC=$(CLANG) FUZZER=1
+	sh tests/fuzz/fuzz.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 # The installed units under a real systemd as PID 1, in a container of its own; makes its tree once. Needs root.
 pid1: all

@@ -225,11 +225,14 @@ int csv_open(struct csv *c, const struct invocation *inv, const char *path, cons
 	*c = (struct csv){
 		.inv = inv, .path = path, .shape = shape, .columns = columns, .line = 1, .record = 1};
 	int code = input_read(inv, path, CSV_FILE_MAX, &c->text, &c->n);
-	if (code)
-		return code;
+	return code ? code : csv_begin(c);
+}
+
+int csv_begin(struct csv *c)
+{
 	if (strncmp(c->text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
 		c->at = strlen(BYTE_ORDER_MARK);
-	code = check_nul(c);
+	int code = check_nul(c);
 	return code ? code : read_header(c);
 }
 

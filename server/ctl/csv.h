@@ -42,6 +42,10 @@ struct csv {
 int csv_open(struct csv *, const struct invocation *, const char *path, const char *shape,
 	     const struct csv_column *columns);
 
+/* Read the header of a text that is there already, with a NUL behind it: what csv_open does behind the file.
+ */
+int csv_begin(struct csv *);
+
 /* Visit each record; row returns 0, or an exit code that ends it. Returns that, or the exit code after
  * telling what is wrong with a record, or 0. */
 int csv_each(struct csv *, int (*row)(const struct csv *, void *context), void *context);

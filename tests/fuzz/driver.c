@@ -13,7 +13,7 @@ static int replay_file(const char *path)
 	FILE *file = fopen(path, "rb");
 	uint8_t *room = malloc(FILE_MAX);
 	if (!file || !room) {
-		fprintf(stderr, "%s: cannot be read\n", path);
+		printf("%s: cannot be read\n", path);
 		free(room);
 		if (file)
 			fclose(file);
@@ -53,7 +53,7 @@ static int replay_folder(const char *path, size_t *count)
 int main(int argc, char **argv)
 {
 	size_t count = 0;
-	int failed = sodium_init() < 0;
+	int failed = LLVMFuzzerInitialize(&argc, &argv);
 	LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
 	for (int i = 1; i < argc; i++) {
 		struct stat st;

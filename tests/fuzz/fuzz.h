@@ -14,6 +14,7 @@
 
 #include "paseto.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* Results go here, so that no compiler drops the call that made them. */
@@ -34,6 +35,17 @@ static inline void fuzz_require(int holds)
 {
 	if (!holds)
 		abort();
+}
+
+/* The input as text; freed by the caller. */
+static inline char *fuzz_text(const uint8_t *data, size_t n)
+{
+	char *text = malloc(n + 1);
+	if (!text)
+		abort();
+	memcpy(text, data, n);
+	text[n] = 0;
+	return text;
 }
 
 /* The key pair of a one-letter seed: 'v' the vendor, 'h' the host. The corpora are made for these. */

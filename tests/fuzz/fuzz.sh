@@ -1,31 +1,38 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fuzz each target for a bounded time with libFuzzer under ASan and UBSan; inputs that reach new code join the corpus.
-# Usage: fuzz.sh BUILD SECONDS TARGET...      (make fuzz)
+# Run each target for a bounded time with libFuzzer under ASan and UBSan; the smallest inputs that reach new code join the
+# corpus, as long as it has room. Usage: fuzz.sh BUILD SECONDS TARGET...      (make fuzz)
 set -eu
 build=$1
 seconds=$2
 shift 2
-out=$build/fuzz
-mkdir -p "$out"
+most=40 # files of a corpus
 failed=
+
+# Inputs of $found that reach what the corpus does not.
+keep_new() {
+	rm -rf "$kept"
+	cp -R "$corpus" "$kept"
+	"$program" -merge=1 -use_counters=0 -max_len=4096 -verbosity=0 "$kept" "$found"
+	find "$kept" -type f -printf '%s %f\n' | sort -n | while read -r _ name; do
+		if [ ! -e "$corpus/$name" ] && [ "$(find "$corpus" -type f | wc -l)" -lt $most ]; then
+			cp "$kept/$name" "$corpus/"
+		fi
+	done
+}
+
 for target in "$@"; do
+	program=$build/tests/fuzz/$target
 	corpus=tests/fuzz/corpus/$target
-	found=$out/$target.new
+	found=$build/$target.new
+	kept=$build/$target.kept
 	mkdir -p "$corpus" "$found"
-	# shellcheck disable=SC2046 # flags are words
-	"${CLANG:-clang}" -g -O1 -std=c11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-DMUSTER_VERSION='"fuzz"' -Iprotocol -Iclient -Iclient/include -Iserver/admin -Iserver/backup -Iserver/broker -Iserver/store \
-		-Iserver/domain -Iserver/dns -Iserver/base -I"$build/gen" "tests/fuzz/$target.c" protocol/*.c client/*.c \
-		server/domain/*.c server/base/*.c server/store/*.c server/broker/*.c server/backup/archive.c \
-		server/admin/change_read.c server/dns/name.c server/dns/tsig_key.c "$build/gen/muster.pb.c" -o "$out/$target" -lprotobuf-nanopb \
-		$(pkg-config --libs libsodium jansson libcares sqlite3) -lpthread
-	if "$out/$target" -max_total_time="$seconds" -max_len=4096 -print_final_stats=0 -verbosity=0 \
-		-artifact_prefix="$out/$target-" "$found" "$corpus"; then
-		"$out/$target" -merge=1 -use_counters=0 -max_len=4096 -verbosity=0 "$corpus" "$found"
+	if "$program" -max_total_time="$seconds" -max_len=4096 -print_final_stats=0 -verbosity=0 \
+		-artifact_prefix="$build/$target-" "$found" "$corpus"; then
+		keep_new
 		printf '%s: no finding in %s s, %s inputs kept\n' "$target" "$seconds" "$(find "$corpus" -type f | wc -l)"
 	else
 		failed="$failed $target"
 	fi
 done
-[ -z "$failed" ] || { printf 'findings:%s (inputs in %s)\n' "$failed" "$out"; exit 1; }
+[ -z "$failed" ] || { printf 'findings:%s (inputs in %s)\n' "$failed" "$build"; exit 1; }

@@ -8,10 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct archive_info info = {0};
 	struct archive_info again = {0};
-	char *text = malloc(n + 1);
-	fuzz_require(text != NULL);
-	memcpy(text, data, n);
-	text[n] = 0;
+	char *text = fuzz_text(data, n);
 	if (archive_parse(text, &info) == 0) {
 		json_t *told = archive_json(&info);
 		char *words = told ? json_dumps(told, JSON_COMPACT) : NULL;

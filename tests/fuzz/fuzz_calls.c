@@ -39,11 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	if (n == 0)
 		return 0;
-	char *text = malloc(n);
-	if (!text)
-		return 0;
-	memcpy(text, data + 1, n - 1);
-	text[n - 1] = 0;
+	char *text = fuzz_text(data + 1, n - 1);
 	if (data[0] & 1)
 		read_keys(text);
 	else

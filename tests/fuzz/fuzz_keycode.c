@@ -24,10 +24,7 @@ static void try_length(const char *typed, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	char *typed = malloc(n + 1);
-	fuzz_require(typed != NULL);
-	memcpy(typed, data, n);
-	typed[n] = 0;
+	char *typed = fuzz_text(data, n);
 	try_length(typed, KEYCODE_KEY);
 	try_length(typed, KEYCODE_CODE);
 	free(typed);

@@ -17,11 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	const uint8_t iid[VOICE_IID] = {0};
 	uint8_t public[PASETO_PUBLIC];
 	uint8_t secret[PASETO_SECRET];
-	char *typed = malloc(n + 1);
-	if (!typed)
-		return 0;
-	memcpy(typed, data, n);
-	typed[n] = 0;
+	char *typed = fuzz_text(data, n);
 	int error = words_read(typed, numbers, &words, &report);
 	fuzz_require((error == 0) == (report.n == 0));
 	fuzz_use_text(words_explain(&report, told));

@@ -377,6 +377,160 @@ def jsontext_seeds():
     yield "long-number", b"[" + b"1" * 200 + b".5]"
 
 
+def issuing_key_seeds():
+    """Statements of the root about the key HOST, with which the target signs."""
+    whole = {"typ": "muster.key", "v": 1, "iss": ind.k4_pid(ind.public_of(VENDOR)), "iat": "2026-11-01T00:00:00Z", "jti": "k",
+             "key": ind.k4_public(ind.public_of(HOST)), "uses": ["license", "certificate", "clearing"],
+             "static": ind.b64(bytes(range(32))), "nbf": "2026-11-01T00:00:00Z", "exp": "2027-11-01T00:00:00Z"}
+    yield "whole", payload(whole)
+    yield "license", payload({**without(whole, "static"), "uses": ["license"]})
+    yield "future-use", payload({**without(whole, "static"), "uses": ["license", "dancing"]})
+    yield "no-use", payload({**without(whole, "static"), "uses": []})
+    yield "no-static", payload(without(whole, "static"))
+    yield "long", payload({**whole, "exp": "2036-11-01T00:00:00Z"})
+    yield "other-key", payload({**whole, "key": ind.k4_public(ind.public_of(DEVICE))})
+    yield "ended", payload({**whole, "nbf": "2025-11-01T00:00:00Z", "exp": "2026-11-02T00:00:00Z"})
+    yield "token", ind.token_sign(VENDOR, whole, "").encode()
+    yield "nested", ind.token_sign(VENDOR, whole, ind.token_sign(VENDOR, whole, "")).encode()
+
+
+def keybag_seeds():
+    """Behind a first byte 0 triples: a place of two bytes, and the byte to be put there."""
+    yield "good", b"\0"
+    yield "one-byte", b"\0\0\x40A"
+    yield "two-bytes", b"\0\0\x20A\1\x10A"
+    yield "brace", b"\0\0\0["
+    wrapped = ind.b64(bytes(56 + 96))
+    yield "zero", payload({"sign": "k4.secret-pw." + wrapped, "static": "k4.local-pw." + wrapped})
+    yield "numbers", payload({"sign": 1, "static": []})
+    yield "empty", b"{}"
+
+
+def host_key_seeds():
+    secret, fixed = ind.k4_secret(HOST), ind.b64(bytes(range(32)))
+    whole = f"muster-host-key 1\nsign {secret}\nstatic {fixed}\n"
+    yield "whole", whole.encode()
+    yield "title", whole.replace(" 1\n", " 2\n").encode()
+    yield "halves", whole.replace(secret[-20:], "A" * 20).encode()
+    yield "short", whole.replace(fixed, fixed[:-1]).encode()
+    yield "cut", whole[:-1].encode()
+    yield "more", (whole + "x").encode()
+
+
+def device_key_seeds():
+    key = ind.b64(bytes(range(32)))
+    whole = f"muster-device-key 1\nstatic {key}\nsign {key}\n"
+    tag = ind.b64(bytes(16))
+    yield "whole", b"\0" + whole.encode()
+    yield "former", b"\0" + (whole + f"mac {key}\n").encode()
+    yield "origin", b"\0" + (whole + f"uuid {tag}\nmachine-id {tag}\n").encode()
+    yield "unsorted", b"\0" + (whole + f"machine-id {tag}\nuuid {tag}\n").encode()
+    yield "cut", b"\0" + whole[:-3].encode()
+    yield "seed", b"\1" + bytes(range(32))
+    yield "zero-seed", b"\1" + bytes(32)
+    yield "short-seed", b"\1" + bytes(range(31))
+    yield "long-seed", b"\1" + bytes(range(33))
+
+
+def csv_seeds():
+    yield "whole", b"user,name,groups\r\nkari@fjord.no,Kari,\"sales, north\"\r\n\r\nola,\"Ola \"\"O\"\"\nNordmann\",\n"
+    yield "bom", b"\xef\xbb\xbfname,user\nA,a"
+    yield "header", b"user,nom\n"
+    yield "twice", b"user,user,name\n"
+    yield "few", b"user,name\na\n"
+    yield "many", b"user,name\n" + b"," * 9 + b"\n"
+    yield "open", b'user,name\n"a,b\n'
+    yield "behind", b'user,name\n"a"b,c\n'
+    yield "inside", b'user,name\na"b,c\n'
+    yield "return", b"user,name\ra,b\n"
+    yield "latin", b"user,name\na,\xe6\n"
+    yield "nul", b"user,name\na\0,b\n"
+
+
+def items_seeds():
+    yield "whole", b' { "schema" : 1, "items" : [ {"a":1}, 2, "x", [] ], "next" : "7.1" } '
+    yield "empty", b'{"items":[]}'
+    yield "twice", b'{"items":[],"items":[1]}'
+    yield "none", b'{"next":null}'
+    yield "cut", b'{"items":[{"a":1},{"a"'
+    yield "comma", b'{"items":[1,],"a":1}'
+    yield "behind", b'{"items":[]}x'
+    yield "doubled", b'{"a":1,"items":[],"a":2}'
+    yield "escaped", rb'{"\u0069tems":[1]}'
+
+
+def config_seeds():
+    yield "whole", (b"[server]\nstate_dir = /var/lib/muster ; here\n[limits]\nexempt = 10.0.0.0/8, 2001:db8::/32\n"
+                    b"[dns]\ndomains = a.example b.example\nserver = [::1]:5353\npublish = yes\n[log]\nlevel = debug\n"
+                    b"format = json\n[store]\nurl = sqlite:muster.db\n")
+    yield "unknown", b"[server]\ncolour = red\n"
+    yield "twice", b"[log]\nlevel = info\nlevel = info\n"
+    yield "numbers", b"[limits]\nhandshakes_per_minute = 99999999999999999999\n"
+    yield "continued", b"[server]\nlisten = a\n  b\n"
+    yield "long", b"[server]\nlisten = " + b"a" * 300 + b"\n"
+    yield "broken", b"[server\nlisten\n= x\n"
+    yield "many-networks", b"[limits]\nexempt = " + b"10.0.0.1 " * 20 + b"\n"
+
+
+def dns_answer(flags, records, *more):
+    """A length, the flags, three counts (all records are answers), the bytes of the records."""
+    body = flags + bytes([len(records), 0, 0]) + b"".join(records)
+    return bytes([len(body)]) + body + b"".join(more)
+
+
+def dns_seeds():
+    """Behind the first byte: what is asked. Names point to the question's at offset 12."""
+    def record(kind, data, owner=b"\xc0\x0c"):
+        return owner + kind.to_bytes(2, "big") + b"\0\1\0\0\2\x58" + len(data).to_bytes(2, "big") + data
+
+    def name(text):
+        return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".")) + b"\0"
+
+    srv = record(33, b"\0\0\0\x0a\x1a\xde" + name("host.example.org"))
+    other = record(33, b"\0\0\0\x0a\x1a\xde" + name("other.example.org"))
+    soa = record(6, name("ns.example.org") + name("root.example.org") + bytes(20), name("example.org"))
+    ok, four, six = b"\4\0", record(1, b"\x7f\0\0\2"), record(28, bytes(15) + b"\1")
+    zone = dns_answer(ok, [soa])
+    yield "ask", b"\0" + dns_answer(ok, [srv, other], dns_answer(ok, [four, four]), dns_answer(ok, [six]), zone)
+    yield "not-offered", b"\0" + dns_answer(ok, [record(33, bytes(7))])
+    yield "cut-answer", b"\0" + dns_answer(b"\6\0", [srv], dns_answer(ok, [srv]))
+    yield "no-name", b"\0" + dns_answer(b"\4\3", [])
+    yield "refused", b"\0" + dns_answer(b"\4\5", []) * 4
+    yield "escaped", b"\0" + dns_answer(ok, [record(33, b"\0\0\0\0\0\1\3a.b\0")])
+    yield "loop", b"\0" + dns_answer(ok, [record(33, b"\0\0\0\0\0\1\xc0\x0c")])
+    done = dns_answer(b"\x28\0", [])
+    yield "publish", b"\x09" + zone + dns_answer(ok, [other]) + done + dns_answer(ok, [other, srv])
+    yield "withdraw", b"\x08" + zone + dns_answer(ok, [srv]) + done + dns_answer(ok, [])
+    yield "unsigned", b"\x0b" + zone + dns_answer(ok, []) + done
+    yield "primary", b"\x0d" + zone + dns_answer(ok, [four]) + dns_answer(ok, [six]) + dns_answer(ok, [srv])
+    for code in (1, 5, 9, 10):
+        yield f"code-{code}", b"\x09" + zone + dns_answer(ok, []) + dns_answer(bytes([0x28, code]), [])
+    signature = record(250, name("hmac-sha256") + bytes(6) + b"\1\x2c\0\x20" + bytes(32) + b"\0\0\0\x12\0\0", name("muster"))
+    signature = signature.replace(b"\0\1\0\0\2\x58", b"\0\xff\0\0\0\0", 1)
+    body = b"\x28\x09\0\0\1" + signature
+    yield "bad-time", b"\x0b" + zone + dns_answer(ok, []) + bytes([len(body)]) + body
+
+
+def settings_seeds():
+    """The first byte: times, places, keys, words, cursors."""
+    for kind, texts in enumerate((
+            ("2026-11-23T18:00:00Z", "2026-11-23T18:00:00.5+01:00", "2030-01-01", "180d", "90s", "9999-12-31T23:59:59Z", "0w"),
+            ("host.example.org:7000", "[::1]:7000", "::1", "10.0.0.0/8", "2001:db8::/32", "127.0.0.1:53", "a.b.", "[::1", "a:0"),
+            (ind.k4_public(ind.public_of(VENDOR)) + " # root\n" + ind.k4_public(ind.public_of(HOST)),
+             ind.k4_public(ind.public_of(VENDOR)) * 2),
+            ("volume", "report", "release", "reduced", "approve", "debug", "json", "license,clearing", "license,"),
+            ("17", "17.3", "17.3.1", "1.2.3.4", "-1", "9223372036854775808"))):
+        for i, text in enumerate(texts):
+            yield f"{kind}-{i}", bytes([kind]) + text.encode()
+
+
+def stored_seeds():
+    yield "answer", b"\0" + bytes(8) + b"\0"
+    yield "answer-lines", b"\0" + bytes(range(8)) + b"\1" + bytes(60)
+    yield "hardware", b"\1" + b"\1\0\1\2\0\2"
+    yield "hardware-cut", b"\1" + b"\1\0"
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: seeds.py FOLDER")
@@ -389,7 +543,10 @@ def main():
     sets.update({kind: claims_seeds(kind) for kind in ("license", "product", "lease", "revocations", "checkpoint")})
     sets["license_request"] = claims_seeds("license-request")
     sets.update({"offline_request": claims_seeds("request"), "offline_answer": claims_seeds("answer"), "bundle": bundle_seeds(),
-                 "digits": digits_seeds(), "calls": calls_seeds(), "words": words_seeds()})
+                 "digits": digits_seeds(), "calls": calls_seeds(), "words": words_seeds(),
+                 "issuing_key": issuing_key_seeds(), "keybag": keybag_seeds(), "host_key": host_key_seeds(),
+                 "device_key": device_key_seeds(), "csv": csv_seeds(), "items": items_seeds(), "config": config_seeds(),
+                 "dns": dns_seeds(), "settings": settings_seeds(), "stored": stored_seeds()})
     for target, seeds in sets.items():
         os.makedirs(os.path.join(sys.argv[1], "fuzz_" + target), exist_ok=True)
         for name, data in seeds:

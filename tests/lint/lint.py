@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-The house rules that a compiler does not check: floors (floors.txt), lengths, SPDX lines, blanks at line ends, layout, and
-codes of errors.def that nobody uses (a warning). Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
+The house rules that a compiler does not check: floors (floors.txt), lengths, SPDX lines, blanks at line ends, layout,
+readers of outside bytes that no fuzz target is said to reach (tests/fuzz/parsers.txt), and codes of errors.def that nobody uses
+(a warning). Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
 """
 
 import fnmatch
@@ -198,6 +199,43 @@ def check_format(lint, paths):
             lint.problem(pathlib.Path(found.group(1)), int(found.group(2)), "not as clang-format has it; run clang-format -i")
 
 
+# --- who fuzzes what ---
+
+READER = re.compile(r"^[a-z][^;{}()]*?\b(\w+_(?:read|parse|unwrap|feed)(?:_\w+)?|\w+_open(?=\(const (?:char \*token|uint8_t)))\(", re.M)
+
+
+def check_parsers(lint):
+    """Every reader in a public header has a row in parsers.txt, and every row of a target is so."""
+    table = lint.root / "tests" / "fuzz" / "parsers.txt"
+    if not table.exists():
+        return
+    rows = set()
+    reached = []
+    for i, line in enumerate(text_of(table).split("\n"), 1):
+        kind, *names = line.partition("#")[0].split() or [None]
+        if kind == "within":
+            reached.append((i, names.pop(0)))
+        elif kind == "none":
+            names = names[:1]
+        elif kind:
+            target = table.parent / (kind + ".c")
+            code = text_of(target) if target.exists() else ""
+            for name in names:
+                if not re.search(rf"\b{name}\b", code):
+                    lint.problem(table, i, f"{kind}.c does not call {name}")
+        rows.update(names)
+    for i, name in reached:
+        if name not in rows:
+            lint.problem(table, i, f"{name} has no row of its own")
+    for path in lint.files:
+        if path.suffix == ".h" and lint.name(path).startswith(("protocol/", "client/", "server/")):
+            text = text_of(path)
+            for found in READER.finditer(text):
+                if found.group(1) not in rows:
+                    lint.problem(path, text.count("\n", 0, found.start()) + 1,
+                                 f"{found.group(1)} has no row in tests/fuzz/parsers.txt")
+
+
 # --- errors.def ---
 
 def check_errors(lint):
@@ -224,6 +262,7 @@ def main():
         if path.suffix in FORMATTED | {".def"}:
             check_includes(lint, floors, path, table)
     check_format(lint, [p for p in lint.files if p.suffix in FORMATTED])
+    check_parsers(lint)
     check_errors(lint)
     if lint.problems:
         print(f"{lint.problems} problems")

@@ -126,6 +126,28 @@ def test_an_unused_code_is_a_warning(tree):
     assert findings(lines) == ["protocol/errors.def:3: warning: nobody uses NOBODY"]
 
 
+READERS = "# SPDX-License-Identifier: Apache-2.0\nfuzz_thing thing_read\nwithin thing_read part_read\nnone file_read bytes\n"
+
+
+@pytest.mark.parametrize("rows, problem", [
+    (READERS, None),
+    (READERS.replace(" thing_read\nw", "\nw"), "protocol/thing.h:3: thing_read has no row"),
+    (READERS.replace("part_read", ""), "protocol/thing.h:4: part_read has no row"),
+    (READERS.replace("none file_read", "none file_rea"), "protocol/thing.h:2: file_read has no row"),
+    (READERS + "fuzz_gone thing_read\n", "tests/fuzz/parsers.txt:5: fuzz_gone.c does not call thing_read"),
+    (READERS + "fuzz_thing other_read\n", "tests/fuzz/parsers.txt:5: fuzz_thing.c does not call other_read"),
+    (READERS + "within other_read more_read\n", "tests/fuzz/parsers.txt:5: other_read has no row of its own"),
+])
+def test_a_reader_without_a_fuzz_target(tree, rows, problem):
+    put(tree, "protocol/thing.h", SPDX + "int file_read(const char *path);\nint thing_read(const char *text);\n"
+        "bool part_read(const char *text);\nint thing_open(int fd);\nint thing_write(const char *text);\n")
+    put(tree, "tests/fuzz/fuzz_thing.c", SPDX + "int x = thing_read();\n")
+    put(tree, "tests/fuzz/parsers.txt", rows)
+    code, lines = lint(tree)
+    assert [line for line in findings(lines) if line.startswith(problem or "-")] or problem is None, lines
+    assert (code == 0) == (problem is None), lines
+
+
 def test_a_wrong_row_in_the_table(tree):
     put(tree, "tests/lint/floors.txt", "roof x y\n")
     done = subprocess.run([sys.executable, "-B", str(HERE / "lint.py"), str(tree)], capture_output=True, text=True, check=False)

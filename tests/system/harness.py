@@ -18,7 +18,9 @@ BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 SECONDS = 60  # no single command of these tests takes longer
 PRODUCT = "acme-cad"
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-SANITIZED = (BUILD / "musterd").exists() and any(name in (BUILD / "musterd").read_bytes() for name in (b"__asan_init", b"__tsan_init"))
+CODE = (BUILD / "musterd").read_bytes() if (BUILD / "musterd").exists() else b""
+SANITIZED = b"__asan_init" in CODE or b"__tsan_init" in CODE
+INSTRUMENTED = SANITIZED or b"__gcov_init" in CODE
 
 needs_faketime = pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs libfaketime, and no sanitizer beside it")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be other users")

@@ -56,7 +56,7 @@ def test_a_copied_disk_is_a_machine_of_its_own_at_its_first_start(folder, served
     assert row["hostname"] and row["forked_from_hostname"]
     listed = {d["device"]: d["forked_from"] for d in served.items("device", "list")}
     assert listed == {machine.id: None, twin.id: machine.id}
-    assert machine.id in served.ctl("device", "show", twin.id).stdout
+    assert machine.id in served.ctl("device", "show", "--", twin.id).stdout
 
 
 def test_two_living_copies_on_the_same_hardware_are_told_apart_by_the_host(folder, served, vendor):

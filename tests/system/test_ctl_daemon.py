@@ -61,10 +61,13 @@ def unprivileged(folder):
 def test_socket_without_rights(daemon, folder):
     os.chmod(daemon.socket, 0)
     program, more = unprivileged(folder)
+    counts = folder / "counts"  # of an instrumented program
+    counts.mkdir()
+    counts.chmod(0o777)
 
     def attempt(*args):
         return subprocess.run([*program, "--socket", daemon.socket, *args], capture_output=True, encoding="utf-8",
-                              timeout=60, env=environment(), cwd="/", **more)
+                              timeout=60, env=environment(GCOV_PREFIX=str(counts)), cwd="/", **more)
 
     result = attempt("status")
     assert "Permission denied" in refused(result, "NOT_PERMITTED", 77)

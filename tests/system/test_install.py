@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from harness import BUILD, ROOT, SANITIZED, run
+from harness import BUILD, ROOT, INSTRUMENTED, run
 
 PROGRAM = """
 #include <muster.h>
@@ -25,7 +25,7 @@ def make(*args):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(SANITIZED, reason="an outsider's program is not built with the sanitizers")
+@pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
 def test_install_use_and_uninstall(folder):
     make("install", f"DESTDIR={folder / 'root'}", f"PREFIX={folder / 'usr'}")
     usr = folder / "root" / str(folder / "usr").lstrip("/")

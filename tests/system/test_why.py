@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """musterctl why: the rules that a device passed, the one that refused, and what to do; nothing is changed by asking."""
+import itertools
 import json
 
 import pytest
@@ -24,9 +25,11 @@ def machine(folder, vendor, host, number=1):
 
 def why(host, *args, expect=None):
     """The document; the text says the same, and the exit code whether the device would be licensed."""
+    words = list(itertools.takewhile(lambda word: not word.startswith("--"), args))
+    options = args[len(words):]
     before = [host.items("audit", "list"), host.items("activation", "list"), counters(host)]
-    done = host.ctl("why", *args, "--json", check=False)
-    text = host.ctl("why", *args, check=False)
+    done = host.ctl("why", *options, "--json", "--", *words, check=False)
+    text = host.ctl("why", *options, "--", *words, check=False)
     assert [host.items("audit", "list"), host.items("activation", "list"), counters(host)] == before
     answer = json.loads(done.stdout)
     code = answer["error"]["code"] if answer["error"] else None
@@ -58,12 +61,12 @@ def test_a_threshold(folder, vendor, host):
     assert grant["outcome"] == "refused" and grant["counts"] and grant["holding"] == "counted"
     assert grant["rules"][-1]["rule"] == "threshold" and grant["error"]["numbers"] == {"have": 1, "need": 2}
     assert [r["rule"] for r in grant["rules"][:3]] == ["certified", "revoked", "blocked"]
-    text = host.ctl("why", first.id, check=False).stdout
+    text = host.ctl("why", "--", first.id, check=False).stdout
     assert "  passed   certified" in text and "  REFUSED  threshold" in text and "(have 1, need 2)" in text
     second.activate(check=True)
     answer = why(host, first.id)
     assert answer["outcome"] == "licensed" and answer["grant"] == "cad-volume" and answer["expires"]
-    host.ctl("device", "block", first.id)
+    host.ctl("device", "block", "--", first.id)
     assert why(host, first.id, PRODUCT, expect="DEVICE_BLOCKED")["blocked"]
 
 
@@ -95,7 +98,7 @@ def test_users_and_plans(folder, vendor, host):
                 {"do": "assign", "group": "a", "product": "suite", "plans": "pro"})
     seat = why(host, pc.id, "suite")["seats"][0]  # what fits is served, and what does not is told
     assert seat["grant"] == "users" and seat["error"]["code"] == "PLAN_CONFLICT" and seat["error"]["remedy"]
-    assert "PLAN_CONFLICT" in host.ctl("why", pc.id, "suite").stdout
+    assert "PLAN_CONFLICT" in host.ctl("why", "--", pc.id, "suite").stdout
     host.change({"do": "unassign", "group": "a", "product": "suite"})
     answer = why(host, pc.id, "suite", "--user", "ola", expect="SIGNIN_NEEDED")
     assert answer["user"] == "ola" and not answer["signed_in"]

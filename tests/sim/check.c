@@ -9,6 +9,7 @@
 
 #define ANSWERS_KEPT 1024
 #define SECONDS_OFF (HOUR + 600) /* what a clock may be off without being doubted, as the world turns it */
+#define SILENCE (31LL * DAY)
 #define LEASE_LONGEST (180LL * DAY)
 #define POOL_QUANTITY 4
 
@@ -33,22 +34,29 @@ struct acked *check_device(const uint8_t device[DEVICE_ID])
 /* --- every answer of a host, heard or not --- */
 
 /* One answer for a device and token, whatever is repeated, late or lost. */
-static struct {
+static struct kept {
 	uint8_t key[32];
 	uint8_t digest[32];
+	bool licensed;
+	int64_t at;
 } kept[ANSWERS_KEPT];
+
+/* A host forgets who was never licensed and has been silent for so long. */
+static bool may_be_forgotten(const struct kept *k)
+{
+	return !k->licensed && world.now - k->at > SILENCE;
+}
 
 static void check_same(const struct host *h, const struct job *job)
 {
 	crypto_generichash_state state;
-	uint8_t key[32];
-	uint8_t digest[32];
+	struct kept now = {.at = world.now};
 	crypto_generichash_init(&state, NULL, 0, 32);
 	crypto_generichash_update(&state, (const uint8_t *)&world.seed, sizeof(world.seed));
 	crypto_generichash_update(&state, (const uint8_t *)&h->number, sizeof(h->number));
 	crypto_generichash_update(&state, job->device, DEVICE_ID);
 	crypto_generichash_update(&state, job->shown.token, REQUEST_TOKEN);
-	crypto_generichash_final(&state, key, sizeof(key));
+	crypto_generichash_final(&state, now.key, sizeof(now.key));
 	crypto_generichash_init(&state, NULL, 0, 32);
 	crypto_generichash_update(&state, (const uint8_t *)&job->counter, sizeof(job->counter));
 	crypto_generichash_update(&state, job->ratchet, RATCHET);
@@ -56,14 +64,15 @@ static void check_same(const struct host *h, const struct job *job)
 		const char *lease = job->lines[i].lease ? job->lines[i].lease : "";
 		crypto_generichash_update(&state, (const uint8_t *)lease, strlen(lease));
 		crypto_generichash_update(&state, (const uint8_t *)&job->lines[i].answer.code, sizeof(int));
+		now.licensed |= *lease != 0;
 	}
-	crypto_generichash_final(&state, digest, sizeof(digest));
-	size_t at = (size_t)(key[0] | key[1] << 8) % ANSWERS_KEPT;
-	if (memcmp(kept[at].key, key, sizeof(key)) == 0 &&
-	    memcmp(kept[at].digest, digest, sizeof(digest)) != 0 && !job->mismatched)
+	crypto_generichash_final(&state, now.digest, sizeof(now.digest));
+	struct kept *before = &kept[(size_t)(now.key[0] | now.key[1] << 8) % ANSWERS_KEPT];
+	if (memcmp(before->key, now.key, sizeof(now.key)) == 0 &&
+	    memcmp(before->digest, now.digest, sizeof(now.digest)) != 0 && !job->mismatched &&
+	    !may_be_forgotten(before))
 		broken("host %zu gave two answers to one request", h->number);
-	memcpy(kept[at].key, key, sizeof(key));
-	memcpy(kept[at].digest, digest, sizeof(digest));
+	*before = now;
 }
 
 /* A pool's lease runs as long as its grant. */

@@ -342,8 +342,10 @@ static void give_back(struct machine *m)
 	world.here = NULL;
 }
 
+/* One that is killed at it may still be who it was, and know nothing of it. */
 static void generalize(struct machine *m)
 {
+	taint(m);
 	struct muster *h = machine_open(m);
 	muster_generalize(h);
 	muster_free(h);

@@ -26,6 +26,8 @@ int __wrap_dial(const struct address *rows, size_t n, struct deadline deadline, 
 		size_t *ret_index);
 int __wrap_dialog_open(struct dialog *d, int fd, const struct noise_pair *device,
 		       const uint8_t (*vendors)[PASERK_ID], size_t n, struct deadline deadline);
+/* What the host has done may come to it a second time. Not what it refused and left no trace of: a session
+ * takes each message once, and the machine makes a new request of it. */
 int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *ret);
 const uint8_t *__wrap_dialog_remote(const struct dialog *d);
 unsigned __wrap_dialog_retry_after(const struct dialog *d);
@@ -110,6 +112,8 @@ static int delay(struct job *job)
 	return E_TIMEOUT;
 }
 
+/* What the host has done may come to it a second time. Not what it refused and left no trace of: a session
+ * takes each message once, and the machine makes a new request of it. */
 int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *ret)
 {
 	struct host *h = session.host;
@@ -123,11 +127,14 @@ int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *r
 		job_free(job);
 		return E_CLOSED;
 	}
-	if (world.weather && chance_in(20))
-		keep_late(job_of(request), (int64_t)chance_below(10 * DAY)); /* the network doubles it */
+	struct job *twin = world.weather && chance_in(20) ? job_of(request) : NULL;
 	world.sender = world.here;
 	host_run(h, &job, 1);
 	world.sender = NULL;
+	if (twin && job->counter)
+		keep_late(twin, (int64_t)chance_below(10 * DAY));
+	else if (twin)
+		job_free(twin);
 	if (!job->batch || lost() || !machine_step()) {
 		job_free(job);
 		return E_CLOSED;

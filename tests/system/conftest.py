@@ -33,7 +33,7 @@ def hosts(folder):
 
     yield make
     for host in made:
-        host.kill()
+        host.end()
 
 
 @pytest.fixture

@@ -265,6 +265,15 @@ class Host:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
+    def end(self):
+        """At the end of a test: as a service manager ends it, whatever the test has done to it."""
+        try:
+            if self.process and self.process.poll() is None:
+                self.process.send_signal(signal.SIGCONT)
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+
     def grant(self, grant):
         return next(g for g in self.status()["grants"] if g["grant"] == grant)
 

@@ -57,7 +57,7 @@ def made():
 
     yield make
     for site in sites:
-        site.host.kill()
+        site.host.end()
         shutil.rmtree(site.folder, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 """musterctl and a daemon that cannot be reached, answers nonsense, refuses, or comes up late."""
 import json
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -61,13 +62,13 @@ def unprivileged(folder):
 def test_socket_without_rights(daemon, folder):
     os.chmod(daemon.socket, 0)
     program, more = unprivileged(folder)
-    counts = folder / "counts"  # of an instrumented program
+    counts = pathlib.Path(folder, "counts")  # of an instrumented program
     counts.mkdir()
     counts.chmod(0o777)
 
     def attempt(*args):
         return subprocess.run([*program, "--socket", daemon.socket, *args], capture_output=True, encoding="utf-8",
-                              timeout=60, env=environment(GCOV_PREFIX=str(counts)), cwd="/", **more)
+                              timeout=60, env=environment() | {"GCOV_PREFIX": str(counts)}, cwd="/", **more)
 
     result = attempt("status")
     assert "Permission denied" in refused(result, "NOT_PERMITTED", 77)

@@ -84,7 +84,7 @@ def site():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp"))
     site = Site(folder)
     yield site
-    site.host.kill()
+    site.host.end()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -94,14 +94,15 @@ def replay(totals):
 def simulation(totals):
     """Seeds of the simulation, spread over the cores; then its wrong variants, which must each be found."""
     seeds, days, cores = int(os.environ.get("SEEDS", 200)), os.environ.get("DAYS", "60"), os.cpu_count() or 1
+    first = int(os.environ.get("FIRST", 1))
     program = str(BUILD / "tests" / "sim" / "sim")
     start = time.monotonic()
     share = -(-seeds // cores)
-    ranges = [(1 + i * share, min(share, seeds - i * share)) for i in range(cores) if i * share < seeds]
+    ranges = [(first + i * share, min(share, seeds - i * share)) for i in range(cores) if i * share < seeds]
     with concurrent.futures.ThreadPoolExecutor(cores) as pool:
         done = list(pool.map(lambda r: run([program, "--seed", str(r[0]), "--seeds", str(r[1]), "--days", days], SIM_SECONDS), ranges))
     ok, output = all(code == 0 for _, code in done), "".join(text for text, _ in done)
-    totals.add(f"sim ({seeds} seeds of {days} days)", int(ok), int(not ok), 0, time.monotonic() - start, output)
+    totals.add(f"sim ({seeds} seeds of {days} days, from {first})", int(ok), int(not ok), 0, time.monotonic() - start, output)
     for variant in ("skip-commit", "answer-first", "forget-ratchet"):
         start = time.monotonic()
         output, code = run([program, "--seeds", "100", "--days", days, "--variant", variant, "--until-broken"], PROGRAM_SECONDS)

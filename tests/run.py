@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 PYTHON = "/usr/bin/python3"
 PROGRAM_SECONDS = int(os.environ.get("FAULT_SECONDS", 300))
-SUITE_SECONDS = 1500
+SUITE_SECONDS = int(os.environ.get("SUITE_SECONDS", 1500))
 SIM_SECONDS = int(os.environ.get("SIM_SECONDS", 600))
 
 

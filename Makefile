@@ -280,8 +280,9 @@ sim: deps-check $(O)/tests/sim/sim
 
 # Every single allocation and call of the disk fails, not only some.
 FAULT_STRIDE ?= 1
+FAULT_TRIES ?= 100000
 faults: all test-programs
-	FAULT_STRIDE=$(FAULT_STRIDE) FAULT_SECONDS=7200 $(RUN_TESTS) faults
+	FAULT_STRIDE=$(FAULT_STRIDE) FAULT_TRIES=$(FAULT_TRIES) FAULT_SECONDS=7200 SUITE_SECONDS=36000 $(RUN_TESTS) faults
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of its own.
 sanitize:

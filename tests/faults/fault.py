@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders for tests/lib/fail.so, which is preloaded into a program and reads them in a file."""
+import errno
+import mmap
+import os
+import struct
+
+from harness import BUILD
+
+LAYOUT = struct.Struct("iiiilll")  # struct fail of tests/lib/fail.h
+MEMORY, DISK = 1, 2
+# So many places of each command; `make faults` tries many more.
+TRIES = int(os.environ.get("FAULT_TRIES", 6))
+
+
+class Fault:
+    def __init__(self, folder):
+        self.path = folder / "fault"
+        self.path.write_bytes(bytes(mmap.PAGESIZE))
+        with open(self.path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), 0)
+        self.env = {"LD_PRELOAD": str(BUILD / "tests" / "lib" / "fail.so"), "MUSTER_FAIL": str(self.path)}
+
+    def order(self, kind, at, for_good=False):
+        self.memory[:LAYOUT.size] = LAYOUT.pack(kind, errno.ENOSPC, for_good, 1, at, 0, 0)
+
+    @property
+    def calls(self):
+        return LAYOUT.unpack(self.memory[:LAYOUT.size])[5]
+
+    def places(self, run, tries=TRIES):
+        """(kind, at, for_good) to be tried on what `run` does once without a fault; spread over all its calls."""
+        for kind in (MEMORY, DISK):
+            self.order(kind, 0)
+            run()
+            calls = self.calls
+            assert calls, "nothing is counted"
+            for i in range(min(tries, calls)):
+                for for_good in (False, True):
+                    yield kind, 1 + (i * calls + calls // 2) // min(tries, calls), for_good

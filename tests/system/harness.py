@@ -20,7 +20,8 @@ PRODUCT = "acme-cad"
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 CODE = (BUILD / "musterd").read_bytes() if (BUILD / "musterd").exists() else b""
 SANITIZED = b"__asan_init" in CODE or b"__tsan_init" in CODE
-INSTRUMENTED = SANITIZED or b"__gcov_init" in CODE
+COVERED = b"__gcov_init" in CODE
+INSTRUMENTED = SANITIZED or COVERED
 
 needs_faketime = pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs libfaketime, and no sanitizer beside it")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be other users")

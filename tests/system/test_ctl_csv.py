@@ -10,6 +10,7 @@ import pytest
 
 from ctl_server import Changes, environment, error, on_terminal, peak, problem, refused
 from ctl_server import daemon, folder  # noqa: F401 (fixtures)
+from harness import SANITIZED
 
 
 def write(folder, text):
@@ -261,7 +262,7 @@ def test_100000_rows(daemon, folder, tmp_path):
     assert len(items) == n and sum(not item["ok"] for item in items) == 10 and items[-1]["line"] == n + 1
     # Request and answer as text, but never as a tree.
     least = peak([*args, large_file(folder, 10)], tmp_path / "out")[1]
-    assert most - least < n * 400 / 1024, (most, least)
+    assert SANITIZED or most - least < n * 400 / 1024, (most, least)
 
 
 def test_progress_only_on_a_terminal(daemon, folder):

@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The count of a volume grant on the real parts: true, durable, and without a cliff (domain.md 8.2)."""
 import json
-import pathlib
 
-import pytest
-from harness import PRODUCT, SANITIZED, Machine, run
-
-FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+from harness import FAKETIME, PRODUCT, Machine, needs_faketime
 
 
 def refusal(machine):
@@ -46,14 +42,11 @@ def test_the_twenty_fifth(folder, hosts, vendor):
     assert host.json("doctor")["ok"] is True
 
 
-@pytest.mark.skipif(not FAKETIME, reason="libfaketime is not installed")
+@needs_faketime
 def test_below_the_threshold_renewals_go_on_in_the_grace(folder, hosts, vendor):
     clock = folder / "clock"
     clock.write_text("+0")
-    preload = str(FAKETIME)
-    if SANITIZED:  # whose runtime must come first
-        preload = run("gcc", "-print-file-name=libasan.so").stdout.strip() + " " + preload
-    host = hosts(env={"LD_PRELOAD": preload, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+    host = hosts(env={"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
                       "DONT_FAKE_MONOTONIC": "1"}).start()
     host.install(vendor, threshold=3, grant=",window=2d,grace=10d")
     at = ["--host", f"127.0.0.1:{host.port}"]

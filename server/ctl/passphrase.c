@@ -37,11 +37,20 @@ static char *type_in(const char *prompt)
 	if (terminal)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);
-	if (got)
-		line[strcspn(line, "\r\n")] = 0;
-	else
+	if (!got) {
 		passphrase_free(line);
-	return got ? line : NULL;
+		return NULL;
+	}
+	/* Of a line that is too long the rest is no answer to the next question. */
+	for (int c = strchr(line, '\n') ? '\n' : 0; c != '\n' && c != EOF;)
+		c = getchar();
+	line[strcspn(line, "\r\n")] = 0;
+	return line;
+}
+
+static int refuse_length(const struct invocation *inv)
+{
+	return failure_say(inv, E_USAGE, "--passphrase: 1 to %d bytes", PASSPHRASE_MAX);
 }
 
 static int ask(const struct invocation *inv, bool again, char **ret)
@@ -52,13 +61,14 @@ static int ask(const struct invocation *inv, bool again, char **ret)
 	char *first = type_in("passphrase: ");
 	char *second = first && again ? type_in("the same again: ") : NULL;
 	bool same = first && (!again || (second && strcmp(first, second) == 0));
+	bool fits = same && *first && strlen(first) <= PASSPHRASE_MAX;
 	passphrase_free(second);
-	if (same && *first) {
+	if (fits) {
 		*ret = first;
 		return 0;
 	}
 	passphrase_free(first);
-	return failure_say(inv, E_USAGE, same ? "an empty passphrase" : "the two passphrases differ");
+	return same ? refuse_length(inv) : failure_say(inv, E_USAGE, "the two passphrases differ");
 }
 
 int passphrase_read(const struct invocation *inv, bool again, char **ret)
@@ -77,5 +87,5 @@ int passphrase_read(const struct invocation *inv, bool again, char **ret)
 	if (**ret && strlen(*ret) <= PASSPHRASE_MAX)
 		return 0;
 	passphrase_free(*ret);
-	return failure_say(inv, E_USAGE, "--passphrase: 1 to %d bytes", PASSPHRASE_MAX);
+	return refuse_length(inv);
 }

@@ -305,7 +305,7 @@ coverage:
 	sh packaging/deps.sh install coverage
 	$(MAKE) all test-programs O=$(O)/coverage COVERAGE=1
 	find $(O)/coverage -name '*.gcda' -delete
-	MUSTER_BUILD=$(abspath $(O))/coverage SEEDS=$(COVERAGE_SEEDS) SUITE_SECONDS=5000 \
+	MUSTER_BUILD=$(abspath $(O))/coverage SEEDS=$(COVERAGE_SEEDS) FAULT_TRIES=60 SUITE_SECONDS=5000 \
 		$(PYTHON) tests/run.py $(COVERAGE_RINGS)
 	sh tests/coverage.sh $(O)/coverage
 COVERAGE_SEEDS ?= 20

@@ -137,6 +137,8 @@ int duration_read(const char *text, int64_t *ret_seconds)
 		return E_CLAIM_INVALID;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (units[i].letter == *end) {
+			if (value > RFC3339_MAX / units[i].seconds)
+				return E_CLAIM_INVALID;
 			*ret_seconds = value * units[i].seconds;
 			return 0;
 		}

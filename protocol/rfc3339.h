@@ -20,7 +20,8 @@ int rfc3339_read(const char *text, int64_t *ret);
  * E_CLAIM_INVALID. */
 int rfc3339_read_date(const char *text, int64_t *ret);
 
-/* Read "90s", "15m", "2h", "180d" or "4w" in seconds; a bare number is refused. E_CLAIM_INVALID. */
+/* Read "90s", "15m", "2h", "180d" or "4w" in seconds; a bare number is refused, and what is longer
+ * than all time (RFC3339_MAX). E_CLAIM_INVALID. */
 int duration_read(const char *text, int64_t *ret_seconds);
 
 /* Write seconds in the largest unit that divides them: "180d". Returns out. */

@@ -74,18 +74,21 @@ static int ask(const struct invocation *inv, bool again, char **ret)
 int passphrase_read(const struct invocation *inv, bool again, char **ret)
 {
 	const char *given = invocation_value(inv, "passphrase");
+	char *text;
 	size_t n;
 	if (!given)
 		return ask(inv, again, ret);
 	if (strcmp(given, "-") != 0 && *given != '@')
 		return failure_say(inv, E_USAGE,
 				   "--passphrase: give - or @FILE; others can see it on a command line");
-	int code = input_read(inv, *given == '@' ? given + 1 : given, FILE_MAX, ret, &n);
+	int code = input_read(inv, *given == '@' ? given + 1 : given, FILE_MAX, &text, &n);
 	if (code)
 		return code;
-	(*ret)[strcspn(*ret, "\r\n")] = 0;
-	if (**ret && strlen(*ret) <= PASSPHRASE_MAX)
+	text[strcspn(text, "\r\n")] = 0;
+	if (*text && strlen(text) <= PASSPHRASE_MAX) {
+		*ret = text;
 		return 0;
-	passphrase_free(*ret);
+	}
+	passphrase_free(text);
 	return refuse_length(inv);
 }

@@ -8,8 +8,8 @@
 
 #define PASSPHRASE_MAX 1024
 
-/* Read --passphrase, or ask (again: twice, which must agree). *ret: wiped and freed by passphrase_free.
- * Returns 0, or the exit code after telling the failure. */
+/* Read --passphrase, or ask (again: twice, which must agree). *ret: set on success, wiped and freed by
+ * passphrase_free. Returns 0, or the exit code after telling the failure. */
 int passphrase_read(const struct invocation *, bool again, char **ret);
 
 /* NULL is allowed. */

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from harness import SECONDS, program
+from harness import SECONDS, program, run
 
 
 @pytest.fixture
@@ -37,11 +37,22 @@ def typed(host, *answers, args=("--with-key",)):
     return child.wait(timeout=SECONDS), seen.decode()
 
 
-def test_typed_twice_and_unseen(host):
+def opens(hosts, host, word):
+    """It is this passphrase, and no other, that gives the backup's keys."""
+    other = hosts(state="other")
+    other.write_config()
+    restore = [program("musterctl"), "restore", host.dir / "b", "--config", other.config, "--passphrase", "-"]
+    assert run(*restore, stdin="y" + word[1:], check=False).stderr.startswith("PASSPHRASE_WRONG")
+    too_long = run(*restore, stdin="x" * 1025, check=False)
+    assert too_long.returncode == 64 and "1 to 1024 bytes" in too_long.stderr
+    run(*restore, stdin=word)
+    assert (other.state / "host.key").read_bytes() == (host.state / "host.key").read_bytes()
+
+
+def test_typed_twice_and_unseen(host, hosts):
     code, seen = typed(host, b"correct horse", b"correct horse")
     assert code == 0 and "correct" not in seen, seen
-    (host.dir / "word").write_text("correct horse\n")
-    host.ctl("restore", host.dir / "b", "--dry-run", "--with-key", "--passphrase", f"@{host.dir / 'word'}", check=False)
+    opens(hosts, host, "correct horse")
 
 
 @pytest.mark.parametrize("answers, why", [((b"one", b"two"), "the two passphrases differ"), ((b"", b""), "1 to 1024 bytes"),
@@ -68,6 +79,6 @@ def test_given_wrongly(host, args, stdin, code, why):
 
 
 @pytest.mark.parametrize("word", ["x", "x" * 1024, "with \u00e6 and blanks "])
-def test_given_on_standard_input(host, word):
+def test_given_on_standard_input(host, hosts, word):
     host.ctl("backup", host.dir / "b", "--with-key", "--passphrase", "-", stdin=word + "\r\n")
-    assert (host.dir / "b").exists()
+    opens(hosts, host, word)

@@ -44,6 +44,7 @@ struct reading {
 	const char *path;
 	int line;
 	int faults;
+	bool starved; /* of memory: no fault of the file */
 	bool seen[CONFIG_COUNT];
 };
 
@@ -233,9 +234,10 @@ static int on_value(void *context, const char *section, const char *key, const c
 	} else {
 		r->seen[id] = true;
 		int error = set(r->config, id, value, CONFIG_FILE, r->line);
-		if (error) {
+		r->starved |= error == E_NO_MEMORY;
+		if (error && error != E_NO_MEMORY) {
 			describe_bad(id, value, which, sizeof(which));
-			fault(r, error == E_NO_MEMORY ? "out of memory" : "bad value", which);
+			fault(r, "bad value", which);
 		}
 	}
 	return 1;
@@ -257,6 +259,8 @@ static int read_file(struct config *c)
 		r.line = bad_line;
 		fault(&r, "not understood", "expected [section] or key = value");
 	}
+	if (r.starved)
+		return E_NO_MEMORY;
 	return r.faults || bad_line ? E_CONFIG_INVALID : 0;
 }
 

@@ -33,8 +33,8 @@ struct config {
 };
 
 /*
- * Load. path: NULL for defaults and environment alone. Every fault is one line on standard error. *ret: freed
- * with config_free. E_CONFIG_INVALID; E_IO: the file cannot be read; E_NO_MEMORY.
+ * Load. path: NULL for defaults and environment alone. Every fault of what is configured is one line on
+ * standard error. *ret: freed with config_free. E_CONFIG_INVALID; E_IO: the file cannot be read; E_NO_MEMORY.
  */
 int config_load(const char *path, struct config **ret);
 void config_free(struct config *);

@@ -19,7 +19,8 @@ SECONDS = 60  # no single command of these tests takes longer
 PRODUCT = "acme-cad"
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 CODE = (BUILD / "musterd").read_bytes() if (BUILD / "musterd").exists() else b""
-SANITIZED = b"__asan_init" in CODE or b"__tsan_init" in CODE
+SANITIZER = next((name for name in ("asan", "tsan") if f"__{name}_init".encode() in CODE), None)
+SANITIZED = SANITIZER is not None
 COVERED = b"__gcov_init" in CODE
 INSTRUMENTED = SANITIZED or COVERED
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from harness import BUILD, ROOT, INSTRUMENTED, run
+from harness import BUILD, INSTRUMENTED, ROOT, run
 
 PROGRAM = """
 #include <muster.h>

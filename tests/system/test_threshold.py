@@ -2,7 +2,8 @@
 """The count of a volume grant on the real parts: true, durable, and without a cliff (domain.md 8.2)."""
 import json
 
-from harness import FAKETIME, PRODUCT, Machine, needs_faketime
+import pytest
+from harness import FAKETIME, PRODUCT, SANITIZER, Machine, run
 
 
 def refusal(machine):
@@ -42,11 +43,15 @@ def test_the_twenty_fifth(folder, hosts, vendor):
     assert host.json("doctor")["ok"] is True
 
 
-@needs_faketime
+@pytest.mark.skipif(not FAKETIME, reason="libfaketime is not installed")
+@pytest.mark.skipif(SANITIZER == "tsan", reason="ThreadSanitizer takes no library beside it")
 def test_below_the_threshold_renewals_go_on_in_the_grace(folder, hosts, vendor):
     clock = folder / "clock"
     clock.write_text("+0")
-    host = hosts(env={"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+    preload = str(FAKETIME)
+    if SANITIZER:  # whose runtime must come first
+        preload = run("gcc", f"-print-file-name=lib{SANITIZER}.so").stdout.strip() + " " + preload
+    host = hosts(env={"LD_PRELOAD": preload, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
                       "DONT_FAKE_MONOTONIC": "1"}).start()
     host.install(vendor, threshold=3, grant=",window=2d,grace=10d")
     at = ["--host", f"127.0.0.1:{host.port}"]

@@ -23,7 +23,7 @@ def seats(hosts, suite):
     """Make a host with so many seats of the product with plans, or with other grants."""
 
     def make(quantity=5, *grants, roled=False):
-        host = hosts()
+        host = hosts(config="[limits]\nrequests_per_device = 1000000\n")
         if roled:
             host.roled()
         return host.start().serve(suite, f"id=suite,product={SUITE},model=user,quantity={quantity}", *grants)

@@ -25,7 +25,7 @@ def machine(folder, vendor, host, number=1):
 
 def why(host, *args, expect=None):
     """The document; the text says the same, and the exit code whether the device would be licensed."""
-    words = list(itertools.takewhile(lambda word: not word.startswith("--"), args))
+    words = [args[0], *itertools.takewhile(lambda word: not word.startswith("--"), args[1:])]
     options = args[len(words):]
     before = [host.items("audit", "list"), host.items("activation", "list"), counters(host)]
     done = host.ctl("why", *options, "--json", "--", *words, check=False)
@@ -78,7 +78,7 @@ def test_whom_nobody_knows(folder, vendor, host):
     first.activate(check=True)
     answer = why(host, first.id, "acme-cadd", expect="PRODUCT_UNKNOWN")
     assert answer["error"]["detail"] == f"licensed here: {PRODUCT}" and answer["grants"] == []
-    assert "nobody has this name" in str(host.refused("NOT_FOUND", "why", first.id, PRODUCT, "--user", "eve"))
+    assert "nobody has this name" in str(host.refused("NOT_FOUND", "why", "--user", "eve", "--", first.id, PRODUCT))
     assert "6 characters" in str(host.refused("BAD_REQUEST", "why", "abc", PRODUCT))
 
 

@@ -7,6 +7,7 @@ build=$1
 seconds=$2
 shift 2
 most=40 # files of a corpus
+[ "$seconds" -gt 0 ] || { echo 'fuzz: FUZZ_SECONDS: 1 or more' >&2; exit 64; } # to libFuzzer 0 is for ever
 failed=
 
 # Inputs of $found that reach what the corpus does not.

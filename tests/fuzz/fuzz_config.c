@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input as musterd's configuration. Every value of a file that is taken can be asked for. */
-#include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -10,11 +8,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct config *c;
-	char path[32];
+	char path[FUZZ_PATH];
 	char word[256];
-	int fd = memfd_create("conf", MFD_CLOEXEC);
-	fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int fd = fuzz_file(data, n, path);
 	if (config_load(path, &c) == 0) {
 		for (int id = 0; id < CONFIG_COUNT; id++) {
 			fuzz_use_text(config_text(c, (enum config_id)id));

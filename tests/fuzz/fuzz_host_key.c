@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input as the host's file of keys. What opens is made of the two secrets alone. */
-#include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -12,10 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct host_key *key;
 	struct host_key *again;
-	char path[32];
-	int fd = memfd_create("key", MFD_CLOEXEC);
-	fuzz_require(fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, data, n) == (ssize_t)n);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	char path[FUZZ_PATH];
+	int fd = fuzz_file(data, n, path);
 	if (host_key_open(path, &key) == 0) {
 		fuzz_require(host_key_make(key->sign, key->fixed.secret, &again) == 0);
 		fuzz_require(sodium_memcmp(key, again, sizeof(*key)) == 0);

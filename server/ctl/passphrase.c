@@ -84,7 +84,9 @@ int passphrase_read(const struct invocation *inv, bool again, char **ret)
 	int code = input_read(inv, *given == '@' ? given + 1 : given, FILE_MAX, &text, &n);
 	if (code)
 		return code;
-	text[strcspn(text, "\r\n")] = 0;
+	/* Behind its first line there may be more that nobody else is to see. */
+	size_t line = strcspn(text, "\r\n");
+	explicit_bzero(text + line, n - line);
 	if (*text && strlen(text) <= PASSPHRASE_MAX) {
 		*ret = text;
 		return 0;

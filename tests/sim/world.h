@@ -68,6 +68,7 @@ struct host {
 	int64_t clock_off; /* of its clock, from the right time */
 	int64_t back;      /* when its clock is right again, and */
 	int64_t up;        /* when it is up again; 0: now */
+	int64_t checked;   /* when its whole store was last looked at */
 	char path[64];     /* of its database; "": in memory */
 };
 

@@ -109,7 +109,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -206,13 +206,17 @@ TEST_LIBS := -lcmocka $(CLIENT_LIBS) $(MUSTERD_LIBS) $(PROTOCOL_LIBS)
 TEST_ARCHIVES := $(O)/libclient.a $(O)/libserver.a $(O)/libprotocol.a
 UNIT := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c tests/contract/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-REPLAY := $(FUZZ:%=$(O)/tests/fuzz/%)
+# Parsers replay their corpora under sanitizers, in a build folder of their own, unless the whole build is made for something.
+SANITIZERS := address,undefined
+REPLAY_BUILD := $(if $(SANITIZE)$(COVERAGE),$(O),$(O)/replay)
 BENCH := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/bench/bench_*.c))
 # The benchmarks are only built by the tests, so that they do not rot.
-TEST_PROGRAMS := $(UNIT) $(REPLAY) $(BENCH) \
+TEST_PROGRAMS := $(UNIT) $(BENCH) \
 	$(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/faults/*.c tests/interop/*.c tests/system/*.c)) $(O)/tests/sim/sim \
 	$(O)/tests/lib/fail.so
-RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/run.py
+# As many jobs as cores, when it was not said how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+RUN_TESTS := MUSTER_BUILD=$(abspath $(O)) MUSTER_REPLAY=$(abspath $(REPLAY_BUILD)) $(PYTHON) tests/run.py
 
 $(O)/libclient.a: $(call objects,client)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $^
@@ -266,10 +270,15 @@ unit: $(UNIT)
 # Everything but the long targets; installs what it needs.
 test:
 	sh packaging/deps.sh install test
-	$(MAKE) all $(TEST_PROGRAMS)
+	$(MAKE) $(JOBS) all test-programs
 	$(RUN_TESTS)
 
-test-programs: $(TEST_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) replay-programs
+
+# Where both makes would write the same archives, the first one does.
+replay-programs: $(if $(filter $(O),$(REPLAY_BUILD)),$(TEST_ARCHIVES) $(O)/tests/libctl.a)
+	$(MAKE) $(FUZZ:%=$(REPLAY_BUILD)/tests/fuzz/%) O=$(REPLAY_BUILD) \
+		SANITIZE=$(if $(COVERAGE),,$(if $(SANITIZE),$(SANITIZE),$(SANITIZERS)))
 
 # Many seeds of the simulation, many days each; a processor takes about five seconds a seed. FIRST: to go on with another part.
 SEEDS ?= 10000
@@ -286,13 +295,13 @@ faults: all test-programs
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of its own.
 sanitize:
-	$(MAKE) test O=$(O)/sanitize SANITIZE=address,undefined
+	$(MAKE) test O=$(O)/sanitize SANITIZE=$(SANITIZERS)
 
 # The real programs under ThreadSanitizer, in a build folder of its own: no race may be reported by any of them.
 TSAN_TESTS ?= tests/system
 tsan:
 	sh packaging/deps.sh install test
-	$(MAKE) all test-programs O=$(O)/tsan SANITIZE=thread
+	$(MAKE) $(JOBS) all test-programs O=$(O)/tsan SANITIZE=thread
 	rm -rf $(O)/tsan/reports && mkdir -m 1777 $(O)/tsan/reports
 	TSAN_OPTIONS=log_path=$(abspath $(O))/tsan/reports/race MUSTER_BUILD=$(abspath $(O))/tsan \
 		$(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider $(TSAN_TESTS)
@@ -303,10 +312,10 @@ tsan:
 COVERAGE_RINGS ?= unit contract faults interop sim system replay
 coverage:
 	sh packaging/deps.sh install coverage
-	$(MAKE) all test-programs O=$(O)/coverage COVERAGE=1
+	$(MAKE) $(JOBS) all test-programs O=$(O)/coverage COVERAGE=1
 	find $(O)/coverage -name '*.gcda' -delete
-	MUSTER_BUILD=$(abspath $(O))/coverage SEEDS=$(COVERAGE_SEEDS) FAULT_TRIES=60 SUITE_SECONDS=5000 \
-		$(PYTHON) tests/run.py $(COVERAGE_RINGS)
+	MUSTER_BUILD=$(abspath $(O))/coverage MUSTER_REPLAY=$(abspath $(O))/coverage SEEDS=$(COVERAGE_SEEDS) FAULT_TRIES=60 \
+		SUITE_SECONDS=5000 $(PYTHON) tests/run.py $(COVERAGE_RINGS)
 	sh tests/coverage.sh $(O)/coverage
 COVERAGE_SEEDS ?= 20
 
@@ -314,7 +323,7 @@ COVERAGE_SEEDS ?= 20
 FUZZ_SECONDS ?= 60
 fuzz:
 	sh packaging/deps.sh install fuzz
-	$(MAKE) $(FUZZ:%=$(O)/fuzz/tests/fuzz/%) O=$(O)/fuzz CC=$(CLANG) FUZZER=1
+	$(MAKE) $(JOBS) $(FUZZ:%=$(O)/fuzz/tests/fuzz/%) O=$(O)/fuzz CC=$(CLANG) FUZZER=1
 	sh tests/fuzz/fuzz.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 # The installed units under a real systemd as PID 1, in a container of its own; makes its tree once. Needs root.
@@ -352,7 +361,7 @@ bench-listing: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 
 run:
 	sh packaging/deps.sh install test
-	$(MAKE) all
+	$(MAKE) $(JOBS) all
 	sh packaging/demo.sh $(abspath $(O))
 
 deps:

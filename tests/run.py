@@ -14,6 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
+REPLAY = pathlib.Path(os.environ.get("MUSTER_REPLAY", BUILD / "replay"))  # the fuzz targets, under sanitizers
 PYTHON = "/usr/bin/python3"
 PROGRAM_SECONDS = int(os.environ.get("FAULT_SECONDS", 300))
 SUITE_SECONDS = int(os.environ.get("SUITE_SECONDS", 1500))
@@ -85,7 +86,7 @@ def replay(totals):
     for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
         start = time.monotonic()
         corpus = ROOT / "tests" / "fuzz" / "corpus" / source.stem
-        output, code = run([str(BUILD / "tests" / "fuzz" / source.stem), str(corpus)], PROGRAM_SECONDS)
+        output, code = run([str(REPLAY / "tests" / "fuzz" / source.stem), str(corpus)], PROGRAM_SECONDS)
         inputs = len([f for f in corpus.iterdir() if f.is_file()]) if corpus.is_dir() else 0
         ok = code == 0 and inputs > 0
         totals.add(f"fuzz/{source.stem} ({inputs} inputs)", int(ok), int(not ok), 0, time.monotonic() - start, output)

@@ -42,7 +42,7 @@ static struct kept {
 	int64_t at;
 } kept[ANSWERS_KEPT];
 
-/* A host forgets who was never licensed and has been silent for so long. */
+/* A host forgets who was never licensed and has been silent for so long. A repeat breaks no silence. */
 static bool may_be_forgotten(const struct kept *k)
 {
 	return !k->licensed && world.now - k->at > SILENCE;
@@ -69,10 +69,12 @@ static void check_same(const struct host *h, const struct job *job)
 	}
 	crypto_generichash_final(&state, now.digest, sizeof(now.digest));
 	struct kept *before = &kept[(size_t)(now.key[0] | now.key[1] << 8) % ANSWERS_KEPT];
-	if (memcmp(before->key, now.key, sizeof(now.key)) == 0 &&
-	    memcmp(before->digest, now.digest, sizeof(now.digest)) != 0 && !job->mismatched &&
+	bool again = memcmp(before->key, now.key, sizeof(now.key)) == 0;
+	if (again && memcmp(before->digest, now.digest, sizeof(now.digest)) != 0 && !job->mismatched &&
 	    !may_be_forgotten(before))
 		broken("host %zu gave two answers to one request", h->number);
+	if (again && job->repeated)
+		now.at = before->at;
 	*before = now;
 }
 

@@ -94,14 +94,14 @@ static void destroy(struct conn *c)
 	/* otherwise the worker has the session; on_crypto_done closes */
 }
 
-/* What the peer did wrong is counted, and held against its source. */
+/* What went wrong is counted. The peer's fault is held against its source, the host's own is told. */
 static void note_fault(struct conn *c, int64_t now_ms)
 {
 	int error = c->session.error;
 	if (!error)
 		return;
 	counter_code(c->net->settings.counters->closures, error);
-	log_event(EVENT_CONNECTION_CLOSED, LOG_CODE(error));
+	log_event(error == E_NO_MEMORY ? EVENT_CONNECTION_FAILED : EVENT_CONNECTION_CLOSED, LOG_CODE(error));
 	if (error == E_MALFORMED || error == E_HANDSHAKE_FAILED || error == E_TOO_LARGE)
 		source_punish(c->source, PENALTY_MALFORMED, now_ms);
 }
@@ -135,6 +135,8 @@ static void write_later(struct conn *c)
 	struct buffer *out = &c->session.channel.out;
 	struct output *o = malloc(sizeof(*o));
 	if (!o) {
+		c->session.error = E_NO_MEMORY;
+		note_fault(c, 0);
 		destroy(c);
 		return;
 	}
@@ -466,6 +468,7 @@ void conn_accept(struct net *net, uv_stream_t *listener)
 	if (!c) {
 		net->starved = true; /* libuv offers no other connection until this one is accepted: the tick
 					tries again */
+		log_event(EVENT_CONNECTION_FAILED, LOG_CODE(E_NO_MEMORY));
 		return;
 	}
 	c->net = net;

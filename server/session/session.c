@@ -7,6 +7,8 @@
 #include "log.h"
 #include "rpc.h"
 
+#define RETRY_STARVED_S 10
+
 void session_init(struct session *s, const struct noise_pair *fixed, struct credentials_board *board)
 {
 	memset(s, 0, sizeof(*s));
@@ -29,12 +31,14 @@ static void close_with(struct session *s, int error)
 	s->error = error;
 }
 
-/* A clear refusal, while the client has seen no byte of ours. Foreign bytes get no answer at all. */
+/* A clear refusal, while the client has seen no byte of ours. Foreign bytes get no answer at all. A host
+ * without memory is busy, to its clients. */
 static void refuse(struct session *s, int code)
 {
 	uint8_t refusal[FRAME_REFUSAL];
+	bool starved = code == E_NO_MEMORY;
 	if (s->channel.greeted) {
-		refusal_write(code, 0, refusal);
+		refusal_write(starved ? E_BUSY : code, starved ? RETRY_STARVED_S : 0, refusal);
 		int ignored = buffer_append(&s->channel.out, refusal, sizeof(refusal));
 		(void)ignored; /* without memory the connection just closes */
 	}

@@ -8,7 +8,7 @@ import re
 import shutil
 
 import pytest
-from fault import DISK, TRIES, Fault
+from fault import DISK, MEMORY, TRIES, Fault
 from harness import COVERED, PRODUCT, SANITIZED, Host, Machine, Vendor, program, run, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's allocator comes first; it sees the faults that are linked in")
@@ -174,7 +174,7 @@ def test_a_host(folder, fault, vendor):
         host, machine, acknowledged = life(fault.env)
         print(f"kind {kind}, call {at}, {'for good' if for_good else 'once'}: acknowledged {acknowledged}")
         # A full disk takes no log, either.
-        assert acknowledged or kind == DISK or re.search(r"error: .* code=[A-Z_]+|refused code=", host.log.read_text())
+        assert acknowledged or kind == DISK or re.search(r"error: .* code=[A-Z_]+|refused .*code=", host.log.read_text())
         host.env, host.readies = {}, 1 if " ready " in host.log.read_text() else 0
         host.start()
         assert host.count() >= int(acknowledged)
@@ -182,3 +182,23 @@ def test_a_host(folder, fault, vendor):
         assert host.count() == 1
         host.healthy()
         host.stop()
+
+
+def test_a_living_host(folder, fault, vendor):
+    """Each of the first calls that it makes for a machine fails once: the machine is served, or the log says why not."""
+    host = Host(folder, state="living", env=fault.env, config="[log]\nlevel = debug\n").start()
+    fault.order(MEMORY, 0)
+    host.install(vendor)
+    machine = Machine(folder, "living", vendor.products, "--timeout", "5")
+    machine.done("activate", PRODUCT, "--host", f"127.0.0.1:{host.port}")
+    for at in range(1, 60):
+        fault.order(MEMORY, at)
+        seen = len(host.log.read_text())
+        done = machine("renew", PRODUCT, "--host", f"127.0.0.1:{host.port}")
+        if done.returncode:
+            assert re.search(r"error: .* code=NO_MEMORY|refused .*code=NO_MEMORY", host.log.read_text()[seen:]), (at, done.stderr)
+            assert "MALFORMED" not in done.stderr, (at, done.stderr)
+    fault.order(MEMORY, 0)
+    machine.done("renew", PRODUCT, "--host", f"127.0.0.1:{host.port}")
+    host.healthy("THRESHOLD_NOT_MET")
+    host.end()

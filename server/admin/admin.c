@@ -172,6 +172,25 @@ static struct MHD_Response *last_words(struct exchange *x)
 	return MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
 }
 
+/* False: a header was not taken, for want of memory; without it the answer would be another one. */
+static bool put_headers(const struct exchange *x, struct MHD_Response *response)
+{
+	const char *const headers[][2] = {
+		{"Allow", x->status == MHD_HTTP_METHOD_NOT_ALLOWED ? x->allow : NULL},
+		{"Content-Type", x->content_type},
+		{"X-Request-Id", x->request_id},
+		{"Cache-Control", "no-store"},
+		{"ETag", x->tag[0] ? x->tag : NULL},
+		{"Idempotency-Replayed", x->replay && x->replay->found ? "true" : NULL},
+	};
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++)
+		if (headers[i][1] &&
+		    MHD_add_response_header(response, headers[i][0], headers[i][1]) != MHD_YES)
+			return false;
+	return true;
+}
+
+/* MHD_NO: the connection ends without an answer, since there is no memory for one. */
 static enum MHD_Result queue_reply(struct exchange *x)
 {
 	size_t n = x->reply ? strlen(x->reply) : 0;
@@ -181,20 +200,16 @@ static enum MHD_Result queue_reply(struct exchange *x)
 		: x->file_n ? MHD_create_response_from_fd64((uint64_t)x->file_n, x->file)
 		: mute      ? last_words(x)
 			    : MHD_create_response_from_buffer(n, x->reply, MHD_RESPMEM_MUST_FREE);
-	if (!response)
+	if (response) {
+		x->reply = NULL; /* all of these are the response's now */
+		x->file_n = 0;
+	}
+	if (!response || !put_headers(x, response)) {
+		if (response)
+			MHD_destroy_response(response);
+		log_event(EVENT_API_REFUSED, LOG_TEXT(REQUEST, x->request_id), LOG_CODE(E_NO_MEMORY));
 		return MHD_NO;
-	x->reply = NULL; /* all of these are the response's now */
-	x->file_n = 0;
-	if (x->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, "Allow", x->allow);
-	if (x->content_type)
-		MHD_add_response_header(response, "Content-Type", x->content_type);
-	MHD_add_response_header(response, "X-Request-Id", x->request_id);
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	if (x->tag[0])
-		MHD_add_response_header(response, "ETag", x->tag);
-	if (x->replay && x->replay->found)
-		MHD_add_response_header(response, "Idempotency-Replayed", "true");
+	}
 	note_answer(x);
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, response);
 	MHD_destroy_response(response);
@@ -213,7 +228,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return *state ? MHD_YES : MHD_NO;
 	}
 	if (*upload_n) {
-		x->too_large |= buffer_append(&x->body, upload, *upload_n) != 0;
+		if (!x->body_error)
+			x->body_error = buffer_append(&x->body, upload, *upload_n);
 		*upload_n = 0;
 		return MHD_YES;
 	}
@@ -232,8 +248,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	}
 	if (ambiguous(connection))
 		exchange_problem(x, E_BAD_REQUEST, "both Content-Length and Transfer-Encoding");
-	else if (x->too_large)
-		exchange_problem(x, E_TOO_LARGE, NULL);
+	else if (x->body_error)
+		exchange_problem(x, x->body_error, NULL);
 	else
 		dispatch(x);
 	return x->resume ? MHD_YES : queue_reply(x);

@@ -62,7 +62,7 @@ struct exchange {
 	int64_t begun_us; /* clock_us */
 	bool large;       /* its body may be large */
 	bool answering;   /* counted in admin->answering */
-	int too_large;    /* the body was, and was thrown away */
+	int body_error;   /* why the body was thrown away; 0: it was not */
 
 	void (*resume)(
 		struct exchange *); /* goes on when what it waits for is done; NULL: it waits for nothing */

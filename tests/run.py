@@ -102,9 +102,9 @@ def simulation(totals):
     ranges = [(first + i * share, min(share, seeds - i * share)) for i in range(cores) if i * share < seeds]
     with concurrent.futures.ThreadPoolExecutor(cores) as pool:
         done = list(pool.map(lambda r: run([program, "--seed", str(r[0]), "--seeds", str(r[1]), "--days", days], SIM_SECONDS), ranges))
-    ok, output = all(code == 0 for _, code in done), "".join(text for text, _ in done)
+    ok, output = bool(done) and all(code == 0 for _, code in done), "".join(text for text, _ in done)
     totals.add(f"sim ({seeds} seeds of {days} days, from {first})", int(ok), int(not ok), 0, time.monotonic() - start, output)
-    for variant in ("skip-commit", "answer-first", "forget-ratchet"):
+    for variant in ("skip-commit", "answer-first", "forget-ratchet", "forget-parts", "count-many", "count-places"):
         start = time.monotonic()
         output, code = run([program, "--seeds", "100", "--days", days, "--variant", variant, "--until-broken"], PROGRAM_SECONDS)
         found = code == 1 and "replay:" in output

@@ -97,8 +97,8 @@ static char *license_token(void)
 		snprintf(grants[i].id, sizeof(grants[i].id), "grant-%zu", i);
 		snprintf(grants[i].product, sizeof(grants[i].product), "%s", products[i]);
 	}
-	grants[0].policy.threshold = 2;
-	grants[1].quantity = 4;
+	grants[0].policy.threshold = VOLUME_THRESHOLD;
+	grants[1].quantity = POOL_QUANTITY;
 	grants[1].policy.enrol = ENROL_OPEN;
 	head(&l.head, "license");
 	if (license_sign(&l, vendor_secret, &token))

@@ -147,6 +147,16 @@ static void copy_folder(const char *from, const char *to)
 	walk(from, copy_one, to);
 }
 
+static bool has_uuid(unsigned root)
+{
+	return root % 2;
+}
+
+bool machine_alike(unsigned root, unsigned other)
+{
+	return has_uuid(root) == has_uuid(other);
+}
+
 /* Hardware: with a firmware's UUID; or with nothing that a copy notices by itself, so that the host must. */
 const char *machine_root(unsigned root)
 {
@@ -163,7 +173,7 @@ const char *machine_root(unsigned root)
 		mkdir(file, 0700);
 	}
 	snprintf(file, sizeof(file), "%s/sys/class/dmi/id/%s", path,
-		 root % 2 ? "product_uuid" : "board_serial");
+		 has_uuid(root) ? "product_uuid" : "board_serial");
 	snprintf(text, sizeof(text), "4c4c4544-0042-3510-8052-b4c04f4a%04x\n", root + 16);
 	write_text(file, text);
 	return path;
@@ -177,7 +187,7 @@ struct machine *machine_make(unsigned root)
 		struct machine *m = &world.machines[i];
 		if (m->exists)
 			continue;
-		*m = (struct machine){.exists = true, .on = true, .root = root, .crash_in = -1};
+		*m = (struct machine){.exists = true, .root = root, .crash_in = -1};
 		m->booted = world.now - (int64_t)chance_below(DAY);
 		m->wakes = world.now + (int64_t)chance_below(3 * DAY);
 		snprintf(m->state, sizeof(m->state), "%s/machine-%zu", world.folder, i);
@@ -270,7 +280,6 @@ static void taint(struct machine *m)
 	struct muster *h = machine_open(m);
 	uint8_t id[DEVICE_ID];
 	size_t n;
-	m->taint = true;
 	if (muster_status(h, &s) == 0) {
 		const char *text = muster_status_device(s);
 		if (base64url_read(text, strlen(text), id, sizeof(id), &n) == 0 && n == DEVICE_ID)
@@ -305,7 +314,6 @@ static void copy_machine(struct machine *m, bool same_hardware)
 		return;
 	taint(m);
 	copy_folder(m->state, copy->state);
-	copy->taint = true;
 	copy->wants[0] = m->wants[0];
 	copy->wants[1] = m->wants[1];
 	copy->clock_off = m->clock_off;
@@ -360,6 +368,8 @@ void machine_harm(struct machine *m)
 					    "clock",       "off",      "state lost", "gives back",
 					    "generalized", "reboots",  "wants",      "to be killed"};
 	unsigned what = (unsigned)chance_below(sizeof(words) / sizeof(words[0]));
+	/* Harm to machines that sleep for long is rare: they would be copied and put back more than they are
+	 * used. */
 	if (m->wakes > world.now + 2 * DAY && chance_in(2))
 		what = 9;
 	trace("machine %zu: %s", (size_t)(m - world.machines), words[what]);
@@ -379,7 +389,6 @@ void machine_harm(struct machine *m)
 		turn_clock(m);
 		break;
 	case 5:
-		m->on = false;
 		m->wakes = world.now + (int64_t)chance_below(40 * DAY);
 		break;
 	case 6:
@@ -406,7 +415,6 @@ void machine_harm(struct machine *m)
 void machine_mend(struct machine *m)
 {
 	m->clock_off = 0;
-	m->on = true;
 	m->crash_in = -1;
 	m->wants[0] = true;
 	if (m->wakes > world.now + 3 * DAY)

@@ -26,8 +26,6 @@ int __wrap_dial(const struct address *rows, size_t n, struct deadline deadline, 
 		size_t *ret_index);
 int __wrap_dialog_open(struct dialog *d, int fd, const struct noise_pair *device,
 		       const uint8_t (*vendors)[PASERK_ID], size_t n, struct deadline deadline);
-/* What the host has done may come to it a second time. Not what it refused and left no trace of: a session
- * takes each message once, and the machine makes a new request of it. */
 int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *ret);
 const uint8_t *__wrap_dialog_remote(const struct dialog *d);
 unsigned __wrap_dialog_retry_after(const struct dialog *d);

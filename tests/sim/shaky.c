@@ -44,11 +44,35 @@ static int begin(struct store *store)
 	return is_full(s) ? E_STORE_FULL : store_begin(s->inner);
 }
 
+static void miscount(struct line_facts *line)
+{
+	for (size_t i = 0; i < line->n_candidates; i++) {
+		if (world.variant == VARIANT_COUNT_MANY)
+			line->candidates[i].count += 10;
+		if (world.variant == VARIANT_COUNT_PLACES)
+			line->candidates[i].active += 10;
+	}
+}
+
 static int facts(struct store *store, const struct asker *asker, int64_t now, struct device_facts *device,
 		 struct line_facts *lines, size_t n)
 {
 	struct shaky *s = shaky_of(store);
-	return lives(s) ? store_facts(s->inner, asker, now, device, lines, n) : E_STORE_UNKNOWN;
+	if (!lives(s))
+		return E_STORE_UNKNOWN;
+	int error = store_facts(s->inner, asker, now, device, lines, n);
+	for (size_t i = 0; i < n && !error; i++)
+		miscount(&lines[i]);
+	return error;
+}
+
+static int apply_without_parts(struct shaky *s, const struct effect *e)
+{
+	struct effect without = *e;
+	struct ratchet r = *e->u.ratchet;
+	r.machine.n = 0;
+	without.u.ratchet = &r;
+	return store_apply(s->inner, &without);
 }
 
 static int apply(struct store *store, const struct effect *e)
@@ -60,7 +84,8 @@ static int apply(struct store *store, const struct effect *e)
 		return E_STORE_FULL;
 	if (world.variant == VARIANT_FORGET_RATCHET && e->kind == EFFECT_RATCHET)
 		return 0;
-	return store_apply(s->inner, e);
+	return world.variant == VARIANT_FORGET_PARTS && e->kind == EFFECT_RATCHET ? apply_without_parts(s, e)
+										  : store_apply(s->inner, e);
 }
 
 static int commit(struct store *store)
@@ -158,16 +183,17 @@ void shaky_open(struct shaky *s, const char *url)
 		abort();
 }
 
-/* After the process was killed: what was not committed is gone. */
+/* After the process was killed: what was not committed is gone. A host does not start on a full disk, so that
+ * there is room again. */
 void shaky_reopen(struct shaky *s, const char *url)
 {
+	struct store *inner = s->inner;
 	if (s->owes_commit)
-		store_rollback(s->inner);
+		store_rollback(inner);
 	if (*url) {
-		store_close(s->inner);
+		store_close(inner);
 		shaky_open(s, url);
 		return;
 	}
-	struct store *inner = s->inner;
 	*s = (struct shaky){.store = {.ops = &ops}, .inner = inner};
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs of the world by their seeds. */
 #include <getopt.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,11 +15,18 @@
 #include "world.h"
 
 #define MEND_DAYS 45
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true /* it tells more of a death, and on standard error */
+#else
+#define SANITIZED false
+#endif
 
 struct world world;
 const char *const products[2] = {"volume-product", "pool-product"};
 
-static const char *const variants[VARIANTS] = {"none", "skip-commit", "answer-first", "forget-ratchet"};
+static const char *const variants[VARIANTS] = {"none",           "skip-commit",  "answer-first",
+					       "forget-ratchet", "forget-parts", "count-many",
+					       "count-places"};
 static long long days = 150;
 
 /* --- chance: splitmix64, and the same for keys and tokens --- */
@@ -219,7 +227,6 @@ static void live(void)
 		for (int i = 0; i < 1000 && !world.broken && (m = next_machine(dawn + DAY)) != NULL; i++) {
 			if (m->wakes > world.now)
 				world.now = m->wakes;
-			m->on = true;
 			network_late();
 			world.events++;
 			machine_turn(m);
@@ -250,7 +257,8 @@ static void make_world(uint64_t seed, enum variant variant, bool traced)
 		world.hosts[i].number = i;
 		host_make(&world.hosts[i], chance_in(4) ? "sqlite" : "memory");
 	}
-	for (unsigned i = 0; i < 3 + chance_below(4); i++) {
+	unsigned n = 3 + (unsigned)chance_below(4);
+	for (unsigned i = 0; i < n; i++) {
 		struct machine *m = machine_make(i);
 		m->wants[1] = chance_in(2);
 	}
@@ -274,8 +282,28 @@ struct totals {
 	unsigned long long seeds, answers, turns, forks, rollbacks, broken;
 };
 
+/* What dies in the middle of a seed says which it was. */
+static char epitaph[96];
+
+static void on_death(int number)
+{
+	ssize_t ignored = write(STDOUT_FILENO, epitaph, strlen(epitaph));
+	(void)ignored;
+	raise(number);
+}
+
+static void watch_for_death(void)
+{
+	struct sigaction action = {.sa_handler = on_death, .sa_flags = (int)SA_RESETHAND};
+	sigaction(SIGABRT, &action, NULL);
+	if (!SANITIZED)
+		sigaction(SIGSEGV, &action, NULL);
+}
+
 static void run_seed(uint64_t seed, enum variant variant, bool traced, struct totals *t)
 {
+	snprintf(epitaph, sizeof(epitaph), "died: sim --seed %llu --days %lld --variant %s --trace\n",
+		 (unsigned long long)seed, days, variants[variant]);
 	make_world(seed, variant, traced);
 	live();
 	if (!world.broken)
@@ -336,8 +364,9 @@ int main(int argc, char **argv)
 		return 1;
 	log_level_set(LOG_LEVEL_ERROR);
 	/* Hosts that are killed complain. */
-	if (!traced && !freopen("/dev/null", "w", stderr))
+	if (setvbuf(stdout, NULL, _IOLBF, 0) || (!traced && !SANITIZED && !freopen("/dev/null", "w", stderr)))
 		return 1;
+	watch_for_death();
 	for (unsigned long long i = 0; i < n && !(until_broken && t.broken); i++)
 		run_seed(first + i, variant, traced, &t);
 	printf("%llu seeds of %lld days, %llu turns, %llu answers, %llu put back, %llu copies refused: %llu "

@@ -25,6 +25,8 @@
 #define WORLD_MACHINES 12
 #define WORLD_LATE 32
 #define WORLD_DEVICES 256
+#define VOLUME_THRESHOLD 2
+#define POOL_QUANTITY 4
 #define WORLD_BEGIN 1800000000 /* 2027-01-15T08:00:00Z */
 
 /* What a run does wrong on purpose, so that the checks are seen to catch it. */
@@ -33,6 +35,9 @@ enum variant {
 	VARIANT_SKIP_COMMIT,    /* says that a batch is durable, and forgets it at times */
 	VARIANT_ANSWER_FIRST,   /* answers before it commits: a crash in between loses what was said */
 	VARIANT_FORGET_RATCHET, /* does not store the exactly-once row */
+	VARIANT_FORGET_PARTS,   /* does not store what a machine is made of */
+	VARIANT_COUNT_MANY,     /* counts machines that are not there */
+	VARIANT_COUNT_PLACES,   /* and places that are not taken */
 	VARIANTS
 };
 
@@ -76,8 +81,6 @@ struct host {
 
 struct machine {
 	bool exists;
-	bool on;
-	bool taint; /* a copy, or put back: the host may take it for one */
 	int64_t wakes;
 	int64_t clock_off;
 	int64_t back; /* when its clock is right again */
@@ -95,9 +98,12 @@ struct machine {
 struct acked {
 	bool used;
 	uint8_t device[DEVICE_ID];
-	bool taint;
+	bool taint; /* of a machine that was copied or put back: the host may take it for one */
 	struct {
 		uint64_t counter;
+		bool asked;    /* it is counted, heard or not */
+		unsigned root; /* the hardware that was served last, when some was */
+		bool has_root;
 		unsigned served; /* since a machine was copied or put back: a bit for each */
 		unsigned left; /* of these, those whose branch was left when another was served out of step */
 		int64_t serial[2]; /* of a lease that was taken home; 0: none, or given back */
@@ -164,6 +170,7 @@ void machine_harm(struct machine *);
 void machine_mend(struct machine *);
 bool machine_step(void); /* one that it takes; false: it is dead */
 const char *machine_root(unsigned root);
+bool machine_alike(unsigned root, unsigned other); /* hardware that shows the same kinds of parts */
 struct muster *machine_open(struct machine *);
 
 /* network.c */

@@ -3,13 +3,15 @@
 import errno
 import mmap
 import os
+import re
 import struct
 
-from harness import BUILD, COVERED
+from harness import BUILD, COVERED, ROOT
 
 LAYOUT = struct.Struct("iiiilll")  # struct fail of tests/lib/fail.h
 MEMORY, DISK = 1, 2
-EXITS = {0, 1, 2, 3, 4, 64, 69, 73, 75, 77, 78}  # DESIGN 14
+# What a program may end with: the table's codes, and 0, 2 and 4 of commands that ask how something is.
+EXITS = {0, 2, 4, *(int(code) for code in re.findall(r"^ERR\(\d+, \w+, \w+, \d+, (\d+),", (ROOT / "protocol" / "errors.def").read_text(), re.M))}
 # So many places of each command; `make faults` tries many more.
 TRIES = int(os.environ.get("FAULT_TRIES", 6))
 
@@ -28,6 +30,10 @@ class Fault:
     @property
     def calls(self):
         return LAYOUT.unpack(self.memory[:LAYOUT.size])[5]
+
+    @property
+    def failures(self):
+        return LAYOUT.unpack(self.memory[:LAYOUT.size])[6]
 
     def places(self, run, tries=TRIES, reads_only=False):
         """(kind, at, for_good) to be tried on what `run` does once without a fault; spread over all its calls."""

@@ -515,9 +515,18 @@ static void open_under_fault(void)
 static void serve(void)
 {
 	for (size_t i = 0; i < ONLINE; i++) {
+		static const char *const users[ONLINE] = {[ANN] = "ann", [FRESH] = "bob"};
 		struct job *job = request(&machines[i], JOB_RENEW, true);
+		strcpy(job->lines[0].user, users[i] ? users[i] : "");
+		if (i == KEYED)
+			strcpy(job->lines[0].product, "acme-sim");
 		run(job);
 		assert_int_equal(job->code, 0);
+		/* Who was told of a lease, and has not given it back, gets another. */
+		if (told[i].serial && !told[i].doubtful) {
+			assert_int_equal(job->lines[0].answer.code, 0);
+			assert_non_null(job->lines[0].lease);
+		}
 		learn(&machines[i], job);
 		told[i].counter = job->counter;
 		job_free(job);

@@ -52,6 +52,14 @@ def children(pid):
     return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def inner_number(pid):
+    """What a process is called in its own namespace; None: it is gone."""
+    try:
+        return int(re.search(r"^NSpid:.*\t(\d+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+    except OSError:
+        return None
+
+
 class Box:
     """A booted container."""
 
@@ -64,13 +72,17 @@ class Box:
             ["systemd-nspawn", "-q", "-D", TREE, "--boot", "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no",
              "--volatile=overlay", f"--machine=pid1-{os.getpid()}", f"--network-namespace-path=/run/netns/{NETNS}",
              f"--bind={folder}:/mnt"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.leader = 0
+
+    def boot(self):
         self.leader = wait_for(self.find_leader, seconds=20, what="the container's init")
         wait_for(lambda: self("systemctl", "is-active", "-q", "multi-user.target", check=False).returncode == 0, seconds=60,
                  what="the boot")
 
     def find_leader(self):
+        """The process that is number 1 inside: a child of nspawn's, or one further down while it sets up."""
         below = children(self.process.pid)
-        return below and (children(below[0]) or below)[0]
+        return next((p for p in below + [q for b in below for q in children(b)] if inner_number(p) == 1), None)
 
     def __call__(self, *command, check=True, timeout=60, **more):
         return run("nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *command, check=check,
@@ -119,7 +131,7 @@ class Box:
         return set(devices), sum(refused for refused, _ in counts), sum(broken for _, broken in counts)
 
     def off(self):
-        os.kill(self.leader, signal.SIGRTMIN + 4)
+        os.kill(self.leader or self.process.pid, signal.SIGRTMIN + 4 if self.leader else signal.SIGTERM)
         try:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
@@ -136,6 +148,7 @@ def box():
         folder = pathlib.Path(name)
         box = Box(folder)
         try:
+            box.boot()
             box("systemd-sysusers")
             box("systemctl", "daemon-reload")
             yield box

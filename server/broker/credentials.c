@@ -40,6 +40,7 @@ static struct credentials *make(const struct catalog *catalog)
 			continue;
 		paserk_pid(from->certificate.vendor, to->vendor);
 		to->token = strdup(from->token);
+		to->end = from->certificate.exp;
 		c->n++;
 		if (!to->token || !add_list(catalog, from->vendor, to)) {
 			destroy(c);

@@ -18,6 +18,7 @@ struct catalog;
 struct credential {
 	uint8_t vendor[PASERK_ID];
 	char *token;
+	int64_t end;         /* of the certificate */
 	int64_t revocations; /* number of the vendor's list; 0: none */
 	char *list;          /* its token; NULL: none */
 };

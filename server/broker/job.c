@@ -65,6 +65,7 @@ void job_free(struct job *job)
 	for (size_t i = 0; i < job->n_lines; i++) {
 		free(job->lines[i].lease);
 		free(job->lines[i].certificate);
+		sodium_memzero(job->lines[i].key, sizeof(job->lines[i].key));
 	}
 	for (size_t i = 0; i < job->n_parts; i++)
 		job_free(job->parts[i]);

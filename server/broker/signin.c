@@ -40,41 +40,25 @@ int signin_bind(struct broker *b, struct job *job, int64_t device, int64_t user,
 					      job->hostname));
 }
 
-/* The same request again, after a lost answer, is no other try. */
+/* The same request again, after a lost answer, is no other try: of the same device, for the same user, with
+ * the same code. */
 static bool is_new_try(struct broker *b, const struct job *job)
 {
-	uint64_t token;
-	memcpy(&token, job->shown.token, sizeof(token));
-	uint64_t *slot = &b->tried[token % TRIED_MAX];
-	bool is_new = *slot != token;
-	*slot = token;
+	crypto_generichash_state state;
+	const char *user = job->lines[0].user;
+	uint8_t hash[crypto_generichash_BYTES_MIN];
+	uint64_t mark;
+	crypto_generichash_init(&state, b->secret, RATCHET_SECRET, sizeof(hash));
+	crypto_generichash_update(&state, job->shown.token, sizeof(job->shown.token));
+	crypto_generichash_update(&state, job->device, DEVICE_ID);
+	crypto_generichash_update(&state, (const uint8_t *)job->signin_code, sizeof(job->signin_code));
+	crypto_generichash_update(&state, (const uint8_t *)user, strlen(user));
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	memcpy(&mark, hash, sizeof(mark));
+	uint64_t *slot = &b->tried[mark % TRIED_MAX];
+	bool is_new = *slot != mark;
+	*slot = mark;
 	return is_new;
-}
-
-/* A wrong try is remembered before it is answered. */
-static int judge_code(struct broker *b, struct job *job, struct record *stored, int64_t now, int *ret_code)
-{
-	uint8_t hash[KEYCODE_HASH];
-	struct record_signin *s = &stored->u.signin;
-	if (s->tries >= SIGNIN_TRIES) {
-		*ret_code = E_SIGNIN_LOCKED;
-		return 0;
-	}
-	if (now >= s->made + SIGNIN_SECONDS) {
-		*ret_code = E_SIGNIN_CODE_EXPIRED;
-		job->numbers.until = s->made + SIGNIN_SECONDS;
-		return 0;
-	}
-	keycode_hash(job->signin_code, b->secret, RATCHET_SECRET, hash);
-	if (s->hash.n == sizeof(hash) && sodium_memcmp(s->hash.at, hash, sizeof(hash)) == 0)
-		return store_drop(b->store, RECORD_SIGNIN, stored->num);
-	if (!is_new_try(b, job)) {
-		*ret_code = E_SIGNIN_REFUSED;
-		return 0;
-	}
-	s->tries++;
-	*ret_code = s->tries >= SIGNIN_TRIES ? E_SIGNIN_LOCKED : E_SIGNIN_REFUSED;
-	return store_put(b->store, stored);
 }
 
 /* A name without a code is answered as one that has a code: nobody learns here who works there. */
@@ -84,6 +68,38 @@ static void judge_stranger(struct broker *b, struct job *job, int64_t now, int *
 	if (t->n < SIGNIN_TRIES && is_new_try(b, job))
 		t->n++;
 	*ret_code = t->n < SIGNIN_TRIES ? E_SIGNIN_REFUSED : E_SIGNIN_LOCKED;
+}
+
+/* A wrong try is remembered before it is answered. Only who has the right code hears that it has ended. */
+static int judge_code(struct broker *b, struct job *job, struct record *stored, int64_t now, int *ret_code)
+{
+	uint8_t hash[KEYCODE_HASH];
+	struct record_signin *s = &stored->u.signin;
+	keycode_hash(job->signin_code, b->secret, RATCHET_SECRET, hash);
+	bool right = s->hash.n == sizeof(hash) && sodium_memcmp(s->hash.at, hash, sizeof(hash)) == 0;
+	bool ended = now >= s->made + SIGNIN_SECONDS;
+	if (ended && !right) {
+		judge_stranger(b, job, now, ret_code);
+		return 0;
+	}
+	if (s->tries >= SIGNIN_TRIES) {
+		*ret_code = E_SIGNIN_LOCKED;
+		return 0;
+	}
+	if (ended) {
+		*ret_code = E_SIGNIN_CODE_EXPIRED;
+		job->numbers.until = s->made + SIGNIN_SECONDS;
+		return 0;
+	}
+	if (right)
+		return store_drop(b->store, RECORD_SIGNIN, stored->num);
+	if (!is_new_try(b, job)) {
+		*ret_code = E_SIGNIN_REFUSED;
+		return 0;
+	}
+	s->tries++;
+	*ret_code = s->tries >= SIGNIN_TRIES ? E_SIGNIN_LOCKED : E_SIGNIN_REFUSED;
+	return store_put(b->store, stored);
 }
 
 int signin_check(struct broker *b, struct job *job, int64_t device, int64_t now, int *ret_code)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a subscription by hand: cancelled, taken over, reactivated, and product keys (DESIGN 3;
  * domain.md 5). */
+#include <sodium.h>
 #include <string.h>
 
 #include "day.h"
@@ -223,6 +224,7 @@ static int redeem(struct order *o, const char *grant)
 	what.key = bare;
 	if (!code)
 		error = redeem_run(o->b, &what, o->now, &code);
+	sodium_memzero(bare, sizeof(bare));
 	o->c->numbers = what.numbers;
 	if (code)
 		return error ? error : order_refuse(o->c, code, what.detail[0] ? what.detail : NULL);

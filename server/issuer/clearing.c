@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clearing.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ static int find_by_key(const struct certifying *c, const char *key, uint8_t hash
 	if (keycode_read(key, KEYCODE_KEY, bare))
 		return failure_set(f, E_KEY_MALFORMED, "the host key");
 	clearing_key_hash(&c->vendor->roots, bare, hash);
+	sodium_memzero(bare, sizeof(bare));
 	int error = ledger_host_key_get(c->vendor->ledger, hash, &row);
 	if (error == E_NOT_FOUND || (!error && row.used && memcmp(row.sign, c->request.sign, PASETO_PUBLIC)))
 		return failure_set(f, E_HOST_KEY_WRONG, "host '%s'", c->request.name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "error.h"
@@ -8,6 +9,7 @@
 #include "rpc.h"
 
 #define RETRY_STARVED_S 10
+#define SMALL_TALK 64 /* requests that make no job, at once; then one a minute */
 
 void session_init(struct session *s, const struct noise_pair *fixed, struct credentials_board *board)
 {
@@ -69,19 +71,28 @@ static bool wanted(const wire_client_hello *hello, const struct credential *c)
 /* Room for the hello beside its own numbers and Noise's overhead. */
 #define HELLO_ROOM (LIMIT_HANDSHAKE_OUT - LIMIT_PREAMBLE - FRAME_HEADER - 96 - 64 - 11 * LIMIT_VENDORS)
 
+/* Those that have ended, or the others; as many as there is room for. */
+static void put_certificates(wire_server_hello *hello, const wire_client_hello *client,
+			     const struct credentials *c, int64_t now, bool ended, size_t *room)
+{
+	for (size_t i = 0; i < c->n && hello->certificates_count < LIMIT_VENDORS; i++) {
+		size_t n = strlen(c->all[i].token);
+		if (!wanted(client, &c->all[i]) || n + 4 > *room || (c->all[i].end <= now) != ended)
+			continue;
+		memcpy(hello->certificates[hello->certificates_count++], c->all[i].token, n + 1);
+		hello->revocations[hello->revocations_count++] = c->all[i].revocations;
+		*room -= n + 4;
+	}
+}
+
+/* The certificates that are in force come first. */
 static int write_hello(struct session *s, const wire_client_hello *client, int64_t now)
 {
 	wire_server_hello hello = {.version = FRAME_VERSION, .time = now};
 	struct credentials *c = credentials_take(s->board);
 	size_t room = HELLO_ROOM;
-	for (size_t i = 0; i < c->n && hello.certificates_count < LIMIT_VENDORS; i++) {
-		size_t n = strlen(c->all[i].token);
-		if (!wanted(client, &c->all[i]) || n + 4 > room)
-			continue;
-		memcpy(hello.certificates[hello.certificates_count++], c->all[i].token, n + 1);
-		hello.revocations[hello.revocations_count++] = c->all[i].revocations;
-		room -= n + 4;
-	}
+	put_certificates(&hello, client, c, now, false, &room);
+	put_certificates(&hello, client, c, now, true, &room);
 	credentials_give_back(s->board, c);
 	if (hello.certificates_count == 0)
 		return E_UNKNOWN_VENDOR;
@@ -183,12 +194,41 @@ static void refuse_request(struct session *s, uint32_t request_id, int code, int
 	send(s, &response);
 }
 
+/* What is answered here costs no job, so that no device's limit counts it. */
+static bool asks_too_much(struct session *s, int64_t now)
+{
+	if (!s->small_talk++)
+		s->small_talk_since = now;
+	int64_t minutes = (now - s->small_talk_since) / 60;
+	return s->small_talk > SMALL_TALK + (minutes > 0 ? minutes : 0);
+}
+
+static enum session_event answer_at_once(struct session *s, const wire_request *request, int error,
+					 int64_t now)
+{
+	wire_response response;
+	if (asks_too_much(s, now)) {
+		refuse_request(s, request->id, E_REQUEST_LIMIT, now);
+		close_with(s, E_REQUEST_LIMIT);
+		return SESSION_CLOSE;
+	}
+	if (error) {
+		refuse_request(s, request->id, error, now);
+	} else if (request->which_call == muster_v1_Request_get_revocations_tag) {
+		send_revocations(s, request, now);
+	} else {
+		rpc_instant(request, now, &response);
+		send(s, &response);
+	}
+	return SESSION_IDLE;
+}
+
 static enum session_event take_request(struct session *s, const uint8_t *bytes, size_t n, int64_t now,
 				       struct job **ret_job)
 {
 	wire_request request;
-	wire_response response;
 	struct job *job = NULL;
+	enum session_event event = SESSION_JOB;
 	int error = request_read(bytes, n, &request);
 	s->asked = true;
 	channel_done(&s->channel);
@@ -197,24 +237,17 @@ static enum session_event take_request(struct session *s, const uint8_t *bytes, 
 		close_with(s, error);
 		return SESSION_CLOSE;
 	}
-	if (request.which_call == muster_v1_Request_get_revocations_tag) {
-		send_revocations(s, &request, now);
-		return SESSION_IDLE;
-	}
-	error = rpc_job(&request, channel_remote(&s->channel), &job);
+	if (request.which_call != muster_v1_Request_get_revocations_tag)
+		error = rpc_job(&request, channel_remote(&s->channel), &job);
 	if (!error && job) {
 		s->owed++;
 		job->greeted = s->greeted;
 		*ret_job = job;
-		return SESSION_JOB;
+	} else {
+		event = answer_at_once(s, &request, error, now);
 	}
-	if (error) {
-		refuse_request(s, request.id, error, now);
-		return SESSION_IDLE;
-	}
-	rpc_instant(&request, now, &response);
-	send(s, &response);
-	return SESSION_IDLE;
+	sodium_memzero(&request, sizeof(request)); /* codes and keys may be in it */
+	return event;
 }
 
 /* One message at most; SESSION_JOB, SESSION_CLOSE, or SESSION_IDLE with *ret_more telling whether to go on.

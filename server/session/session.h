@@ -37,6 +37,8 @@ struct session {
 	unsigned owed;              /* jobs at the lane */
 	unsigned long long greeted; /* batches committed when the client was greeted, or answered since */
 	bool asked;                 /* a request came */
+	unsigned small_talk;        /* requests that made no job */
+	int64_t small_talk_since;   /* wall clock seconds of the first */
 	int error;                  /* why it closes; 0: the client went */
 };
 

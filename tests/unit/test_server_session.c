@@ -267,6 +267,41 @@ static void test_more_certificates_than_fit(void **state)
 		free(rows[i].token);
 }
 
+/* What has ended is shown behind what is in force. */
+static void test_certificates_in_force_come_first(void **state)
+{
+	char ended[] = "ended";
+	char holds[] = "holds";
+	struct vendor v = fixture_vendor(10);
+	struct catalog_certificate rows[2] = {{.token = ended, .certificate.exp = NOW},
+					      {.token = holds, .certificate.exp = NOW + 1}};
+	struct catalog catalog = {.certificates = rows, .n_certificates = 2};
+	wire_client_hello hello = {.version = 1, .vendors_count = 1};
+	wire_server_hello shown;
+	struct credentials_board two;
+	struct link l;
+	const uint8_t *payload;
+	size_t n;
+	(void)state;
+	memcpy(rows[0].certificate.vendor, v.public, PASETO_PUBLIC);
+	memcpy(rows[1].certificate.vendor, v.public, PASETO_PUBLIC);
+	memcpy(hello.vendors[0], v.pid_bytes, PASERK_ID);
+	credentials_board_init(&two);
+	assert_int_equal(credentials_publish(&two, &catalog), 0);
+	link_start(&l, &hello);
+	l.host.board = &two;
+	assert_int_equal(to_host(&l, SIZE_MAX), SESSION_IDLE);
+	to_client(&l, SIZE_MAX);
+	assert_int_equal(channel_next(&l.client), CHANNEL_ANSWER);
+	assert_int_equal(channel_answer(&l.client, &payload, &n), 0);
+	assert_int_equal(server_hello_read(payload, n, &shown), 0);
+	assert_int_equal(shown.certificates_count, 2);
+	assert_string_equal(shown.certificates[0], "holds");
+	assert_string_equal(shown.certificates[1], "ended");
+	link_fini(&l);
+	credentials_board_fini(&two);
+}
+
 static void feed_raw(struct link *l, const void *bytes, size_t n)
 {
 	wire_client_hello hello = usual_hello();
@@ -442,6 +477,25 @@ static void test_a_flood_is_cut(void **state)
 	link_fini(&l);
 }
 
+/* What needs no job has a limit of its own: so many at once, then one a minute. */
+static void test_small_talk_has_an_end(void **state)
+{
+	struct link l;
+	wire_response r;
+	(void)state;
+	link_open(&l, NULL);
+	for (uint32_t i = 1; i <= 65; i++) {
+		wire_request request = ping(i);
+		send_request(&l, &request);
+		assert_int_equal(to_host(&l, SIZE_MAX), i < 65 ? SESSION_IDLE : SESSION_CLOSE);
+		receive(&l, &r);
+		assert_int_equal(r.id, i);
+		assert_int_equal(r.status.code, i < 65 ? 0 : -E_REQUEST_LIMIT);
+	}
+	assert_int_equal(l.host.error, E_REQUEST_LIMIT);
+	link_fini(&l);
+}
+
 static void test_answers_after_the_end_are_dropped(void **state)
 {
 	struct link l;
@@ -486,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_a_hello_without_vendors),
 		cmocka_unit_test(test_a_host_without_certificates),
 		cmocka_unit_test(test_more_certificates_than_fit),
+		cmocka_unit_test(test_certificates_in_force_come_first),
 		cmocka_unit_test(test_foreign_bytes_get_nothing),
 		cmocka_unit_test(test_a_version_of_the_future),
 		cmocka_unit_test(test_a_hello_that_is_none),
@@ -493,6 +548,7 @@ int main(void)
 		cmocka_unit_test(test_every_flipped_bit_of_the_handshake),
 		cmocka_unit_test(test_at_most_eight_are_owed),
 		cmocka_unit_test(test_a_flood_is_cut),
+		cmocka_unit_test(test_small_talk_has_an_end),
 		cmocka_unit_test(test_answers_after_the_end_are_dropped),
 		cmocka_unit_test(test_jobs_in_flight_outlive_the_connection),
 	};

@@ -96,6 +96,28 @@ static void test_ten_wrong_tries_void_a_code(void **state)
 	assert_sound();
 }
 
+/* A token is no cover: another code is another try, of strangers, too. */
+static void test_wrong_tries_with_one_token(void **state)
+{
+	struct machine m = machine(1);
+	char wrong[KEYCODE_TEXT];
+	char bare[KEYCODE_KEY + 1];
+	(void)state;
+	open_with_ann();
+	new_code("ann", wrong);
+	for (size_t i = 0; i < 20; i++) {
+		struct job *job = request(&m, JOB_SIGN_IN, true);
+		keycode_make(KEYCODE_CODE, wrong);
+		assert_int_equal(keycode_read(wrong, KEYCODE_CODE, bare), 0);
+		memset(job->shown.token, 7, sizeof(job->shown.token));
+		strcpy(job->lines[0].user, i < 10 ? "ann" : "nobody");
+		memcpy(job->signin_code, bare, sizeof(job->signin_code));
+		run(job);
+		assert_int_equal(job->lines[0].answer.code, i % 10 < 9 ? E_SIGNIN_REFUSED : E_SIGNIN_LOCKED);
+		job_free(job);
+	}
+}
+
 /* Nine wrong ones, and the right one still holds. */
 static void test_nine_wrong_tries(void **state)
 {
@@ -116,6 +138,7 @@ static void test_a_code_holds_a_day(void **state)
 {
 	struct machine m = machine(1);
 	char code[KEYCODE_TEXT];
+	char wrong[KEYCODE_TEXT];
 	(void)state;
 	open_with_ann();
 	new_code("ann", code);
@@ -123,6 +146,10 @@ static void test_a_code_holds_a_day(void **state)
 	now = made + DAY;
 	assert_int_equal(sign_in(&m, "ann", code), E_SIGNIN_CODE_EXPIRED);
 	assert_int_equal(answered.answer.numbers.until, made + DAY);
+	/* Nobody else hears that there was one. */
+	keycode_make(KEYCODE_CODE, wrong);
+	assert_int_equal(sign_in(&m, "ann", wrong), E_SIGNIN_REFUSED);
+	assert_int_equal(sign_in(&m, "nobody", wrong), E_SIGNIN_REFUSED);
 	now = made + DAY - 1;
 	assert_int_equal(sign_in(&m, "ann", code), 0);
 }
@@ -316,6 +343,7 @@ int main(void)
 		BOTH(test_a_code_signs_in_once),
 		BOTH(test_a_repeated_sign_in_is_answered_again),
 		BOTH(test_ten_wrong_tries_void_a_code),
+		BOTH(test_wrong_tries_with_one_token),
 		BOTH(test_nine_wrong_tries),
 		BOTH(test_a_code_holds_a_day),
 		BOTH(test_a_code_is_one_users_and_the_last_one),

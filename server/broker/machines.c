@@ -2,6 +2,7 @@
 /* What administrators do with devices: flags, activations that are taken away, enrolment keys. */
 #include <string.h>
 
+#include "base64url.h"
 #include "day.h"
 #include "error.h"
 #include "order.h"
@@ -114,11 +115,26 @@ int order_forget(struct order *o, int64_t device)
 	return error ? error : store_apply(o->b->store, &forget);
 }
 
+/* So that no lease of before lets it in again as one of a restored ledger (request_adopt.c). */
+static int remember_forgotten(struct order *o, const uint8_t id[DEVICE_ID])
+{
+	struct record r = {.kind = RECORD_FORGOTTEN,
+			   .u.forgotten = {.device = {id, DEVICE_ID}, .at = o->now}};
+	int error = store_find_num(o->b->store, &r, BY(forgotten, device), &r.num);
+	return error ? error : store_put(o->b->store, &r);
+}
+
 int machines_forget(struct order *o)
 {
 	struct order_device d;
+	uint8_t id[DEVICE_ID];
 	int error = order_device(o, o->c->device, false, &d);
-	return error || !d.num ? error : order_forget(o, d.num);
+	if (error || !d.num)
+		return error;
+	error = base64url_read_exact(o->c->device, strlen(o->c->device), id, sizeof(id));
+	if (!error)
+		error = remember_forgotten(o, id);
+	return error ? error : order_forget(o, d.num);
 }
 
 /* --- enrolment keys --- */

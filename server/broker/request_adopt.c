@@ -200,12 +200,30 @@ static bool is_ahead(const struct work *w)
 	}
 }
 
+/* Was it given before an administrator dropped the device? Then it goes the way of a new one. */
+static int was_forgotten(struct work *w, const struct lease *lease, bool *ret)
+{
+	struct record_copy found;
+	struct record like = {.kind = RECORD_FORGOTTEN, .u.forgotten.device = {w->job->device, DEVICE_ID}};
+	int error = store_find(w->b->store, &like, BY(forgotten, device), &found);
+	*ret = !error && lease->head.iat <= found.record.u.forgotten.at;
+	return error == E_NOT_FOUND ? 0 : error;
+}
+
 static int judge(struct work *w, const struct shown *s, int *ret_code)
 {
 	const struct candidate *c = find_candidate(w, s);
 	int64_t on_record = serial_on_record(w);
-	if (!is_ahead(w)) {
-		*ret_code = E_BAD_REQUEST;
+	bool forgotten;
+	int error = was_forgotten(w, &s->lease, &forgotten);
+	if (error)
+		return error;
+	if (!is_ahead(w) || w->device.blocked) {
+		*ret_code = w->device.blocked ? E_DEVICE_BLOCKED : E_BAD_REQUEST;
+		return 0;
+	}
+	if (forgotten || (s->lease.exp && s->lease.exp <= w->now)) {
+		*ret_code = E_LEASE_OLD;
 		return 0;
 	}
 	if (!c || (model_of_users(c->model) && !w->lines[0].person.user)) {
@@ -213,7 +231,7 @@ static int judge(struct work *w, const struct shown *s, int *ret_code)
 		return 0;
 	}
 	if (s->lease.serial > on_record) {
-		int error = store_adopted(w, c, s);
+		error = store_adopted(w, c, s);
 		return error ? error : follow(w);
 	}
 	/* What it was told after the backup was no lease: it still has the one on record. */

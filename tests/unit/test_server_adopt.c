@@ -436,6 +436,9 @@ static void test_what_is_not_adopted(void **state)
 	wrong = l;
 	strcpy(wrong.grant, "cad-other");
 	refuse_show(&a, E_PRODUCT_UNKNOWN, resigned(&wrong, key), NULL);
+	wrong = l;
+	wrong.exp = now;
+	refuse_show(&a, E_LEASE_OLD, resigned(&wrong, key), NULL);
 	/* from a device that is not ahead */
 	struct client level = a.c;
 	level.m.counter = 1;
@@ -460,6 +463,36 @@ static void test_what_is_not_adopted(void **state)
 	free(of_former);
 	free(its);
 	host_key_free(other);
+	free_ahead(&a);
+}
+
+/* What it was given before an administrator dropped it lets it in no more; what it gets later does. */
+static void test_a_forgotten_device_is_a_new_one(void **state)
+{
+	struct ahead a = make_ahead();
+	struct lease later = a.c.held[0];
+	char id[DEVICE_ID_TEXT];
+	(void)state;
+	device_id_write(a.c.m.id, id);
+	randombytes_buf(a.c.m.token, REQUEST_TOKEN);
+	must((struct change){.kind = CHANGE_DEVICE_BLOCK, .device = id});
+	assert_int_equal(show(&a.c, a.c.lease[0], a.c.certificate[0]), E_DEVICE_BLOCKED);
+	for (int i = 0; i < 2; i++) { /* again is no fault */
+		must((struct change){.kind = CHANGE_DEVICE_FORGET, .device = id});
+		restart();
+		assert_int_equal(show(&a.c, a.c.lease[0], a.c.certificate[0]), E_LEASE_OLD);
+		struct job *job = client_job(&a.c, JOB_ACTIVATE, 0, "");
+		run(job);
+		assert_int_equal(job->code ? job->code : job->lines[0].answer.code, 0);
+		job_free(job);
+	}
+	must((struct change){.kind = CHANGE_DEVICE_FORGET, .device = id});
+	later.head.iat = now + 1;
+	char *token = resigned(&later, key);
+	assert_int_equal(show(&a.c, token, a.c.certificate[0]), 0);
+	assert_int_equal(audits("activation.adopted"), 1);
+	assert_sound();
+	free(token);
 	free_ahead(&a);
 }
 
@@ -610,6 +643,7 @@ int main(void)
 		BOTH(test_showing_twice_is_showing_once),
 		BOTH(test_a_client_that_cannot_show_is_served_and_told_of),
 		BOTH(test_what_is_not_adopted),
+		BOTH(test_a_forgotten_device_is_a_new_one),
 		BOTH(test_tries_are_limited),
 		BOTH(test_users_leases),
 		BOTH(test_another_key_needs_a_certificate_of_its_own),

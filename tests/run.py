@@ -90,6 +90,11 @@ def replay(totals):
         inputs = len([f for f in corpus.iterdir() if f.is_file()]) if corpus.is_dir() else 0
         ok = code == 0 and inputs > 0
         totals.add(f"fuzz/{source.stem} ({inputs} inputs)", int(ok), int(not ok), 0, time.monotonic() - start, output)
+    start = time.monotonic()
+    output, code = run([str(REPLAY / "tests" / "fuzz" / "fuzz_words"), str(ROOT / "tests" / "fuzz" / "corpus" / "fuzz_noise")],
+                       PROGRAM_SECONDS)
+    found = code == 1 and "words_read accepts none" in output
+    totals.add("fuzz finds a corpus that nobody accepts", int(found), int(not found), 0, time.monotonic() - start, output)
 
 
 def simulation(totals):

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replays files, and the files of folders, through one fuzz target: `fuzz_frame tests/fuzz/corpus/frame`. */
+/*
+ * Replays files, and the files of folders, through one fuzz target: fuzz_frame tests/fuzz/corpus/fuzz_frame.
+ * A folder is a corpus: each reader of the target must accept something in it.
+ */
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -7,6 +10,10 @@
 #include "fuzz.h"
 
 #define FILE_MAX (1 << 20)
+
+/* The linker's: the readers that the target names by fuzz_accepted. */
+extern struct fuzz_reader __start_fuzz_readers[];
+extern struct fuzz_reader __stop_fuzz_readers[];
 
 static int replay_file(const char *path)
 {
@@ -50,6 +57,32 @@ static int replay_folder(const char *path, size_t *count)
 	return failed;
 }
 
+/* A reader may stand in several places: they are taken as one. */
+static size_t accepted_by(const char *name)
+{
+	size_t n = 0;
+	for (const struct fuzz_reader *r = __start_fuzz_readers; r < __stop_fuzz_readers; r++)
+		if (strcmp(r->name, name) == 0)
+			n += r->accepted;
+	return n;
+}
+
+/* A corpus that a reader refuses as a whole has died with a change of the format. */
+static int check_corpus(const char *path)
+{
+	int failed = 0;
+	for (struct fuzz_reader *r = __start_fuzz_readers; r < __stop_fuzz_readers; r++) {
+		if (accepted_by(r->name))
+			continue;
+		printf("%s: %s accepts none of these inputs\n", path, r->name);
+		r->accepted = 1; /* said once */
+		failed = 1;
+	}
+	for (struct fuzz_reader *r = __start_fuzz_readers; r < __stop_fuzz_readers; r++)
+		r->accepted = 0;
+	return failed;
+}
+
 int main(int argc, char **argv)
 {
 	size_t count = 0;
@@ -59,6 +92,7 @@ int main(int argc, char **argv)
 		struct stat st;
 		if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode)) {
 			failed |= replay_folder(argv[i], &count);
+			failed |= check_corpus(argv[i]);
 		} else {
 			failed |= replay_file(argv[i]);
 			count++;

@@ -41,6 +41,21 @@ static inline void fuzz_require(int holds)
 		abort();
 }
 
+/* How often the inputs of a corpus came through a reader. They lie in a section of their own, where the
+ * driver finds all of them, also the one that no input has come to. */
+struct fuzz_reader {
+	const char *name;
+	size_t accepted;
+};
+
+/* Behind each reader that took the input: a corpus of which it takes nothing tests its first lines only. */
+#define fuzz_accepted(reader)                                                                                \
+	do {                                                                                                 \
+		static struct fuzz_reader fuzz_reader                                                        \
+			__attribute__((used, section("fuzz_readers"), aligned(16))) = {#reader, 0};          \
+		fuzz_reader.accepted++;                                                                      \
+	} while (0)
+
 /* The input as text; freed by the caller. */
 static inline char *fuzz_text(const uint8_t *data, size_t n)
 {

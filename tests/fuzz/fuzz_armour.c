@@ -12,6 +12,7 @@ static void try_label(const char *label, const char *text, size_t n)
 	char *again = NULL;
 	if (armour_read(label, text, n, &token))
 		return;
+	fuzz_accepted(armour_read);
 	fuzz_require(strlen(token) <= n && strpbrk(token, " \t\r\n\v\f") == NULL);
 	fuzz_require(armour_write(label, token, &block) == 0);
 	/* A token that itself holds the END line, or nothing, need not survive. */

@@ -33,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	int error =
 		bundle_read(data[0] & 1 ? &token_answer : &token_request, (const char *)data + 1, n - 1, &b);
 	fuzz_require(error || (b.n > 0 && b.n <= LIMIT_BUNDLE));
+	if (!error)
+		fuzz_accepted(bundle_read);
 	if (!error && writable(&b))
 		write_and_read(&b);
 	bundle_fini(&b);

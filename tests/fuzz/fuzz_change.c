@@ -49,8 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		const struct change_reader reader = {
 			.body = (const char *)data, .n = n, .role = roles[i], .resolve = resolve};
 		int error = change_read(&reader, &orders, why);
-		if (!error)
+		if (!error) {
+			fuzz_accepted(change_read);
 			check(orders);
+		}
 		fuzz_require(strlen(why) < CHANGE_WHY);
 		fuzz_require(error == 0 || error == E_BAD_REQUEST || error == E_NOT_PERMITTED ||
 			     error == E_NO_MEMORY);

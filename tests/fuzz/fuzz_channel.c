@@ -39,6 +39,7 @@ static int act(struct channel *ch, int event)
 	int error = 0;
 	switch (event) {
 	case CHANNEL_HELLO:
+		fuzz_accepted(channel_hello);
 		payload = channel_payload(ch, &n);
 		fuzz_use(n ? payload[n - 1] : 0);
 		return channel_accept(ch, (const uint8_t *)"hello", 5);
@@ -47,6 +48,8 @@ static int act(struct channel *ch, int event)
 		break;
 	case CHANNEL_ANSWER:
 		error = channel_answer(ch, &payload, &n);
+		if (!error)
+			fuzz_accepted(channel_answer);
 		return error ? error : channel_confirm(ch, (const uint8_t *)"request", 7);
 	default:
 		error = channel_open(ch, &payload, &n);
@@ -64,6 +67,7 @@ static void pump(struct channel *ch)
 		int event = channel_next(ch);
 		if (event <= CHANNEL_WANT)
 			return;
+		fuzz_accepted(channel_next);
 		if (act(ch, event))
 			break;
 	}
@@ -91,7 +95,8 @@ static void attack(struct channel *ch, const uint8_t *data, size_t n, size_t ste
 	while (n) {
 		size_t piece = step && step < n ? step : n;
 		int error = channel_feed(ch, data, piece);
-		fuzz_use((size_t)-error);
+		if (!error)
+			fuzz_accepted(channel_feed);
 		pump(ch);
 		fuzz_require(ch->in.used <= ch->in.max);
 		data += piece;
@@ -110,6 +115,7 @@ static void talk(struct channel *from, struct channel *to, const uint8_t *data, 
 	fuzz_require(channel_feed(to, from->out.bytes, from->out.used) == 0);
 	fuzz_require(channel_next(to) == CHANNEL_MESSAGE);
 	fuzz_require(channel_open(to, &payload, &got) == 0);
+	fuzz_accepted(channel_open);
 	fuzz_require(got == n && (n == 0 || memcmp(payload, data, n) == 0));
 }
 

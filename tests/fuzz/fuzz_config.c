@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char word[256];
 	int fd = fuzz_file(data, n, path);
 	if (config_load(path, &c) == 0) {
+		fuzz_accepted(config_load);
 		for (int id = 0; id < CONFIG_COUNT; id++) {
 			fuzz_use_text(config_text(c, (enum config_id)id));
 			fuzz_use((size_t)config_number(c, (enum config_id)id));

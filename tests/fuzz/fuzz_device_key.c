@@ -38,6 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	fuzz_require(fd >= 0 && write(fd, data + 1, n - 1) == (ssize_t)(n - 1) && close(fd) == 0);
 	int error = data[0] & 1 ? device_from_seed(path, &d, &f) : device_load(folder, &d, &f);
 	fuzz_require(error == f.code && !error == (d != NULL));
+	if (d && d->chosen)
+		fuzz_accepted(device_from_seed);
+	else if (d)
+		fuzz_accepted(device_load);
 	if (d)
 		fuzz_require(strlen(d->text) + 1 == DEVICE_ID_TEXT && d->chosen == (data[0] & 1));
 	device_free(d);

@@ -10,7 +10,10 @@ static bool is_right(const char *bare, void *context)
 	uint8_t cid[VOICE_CID];
 	struct voice_grant g;
 	uint8_t *iid = context;
-	return digits_number(bare, VOICE_CID_GROUPS, cid, VOICE_CID) && voice_check(key, iid, cid, &g) == 0;
+	if (!digits_number(bare, VOICE_CID_GROUPS, cid, VOICE_CID) || voice_check(key, iid, cid, &g))
+		return false;
+	fuzz_accepted(voice_check);
+	return true;
 }
 
 static void write_again(const char *bare, size_t groups, size_t n)
@@ -25,8 +28,9 @@ static void write_again(const char *bare, size_t groups, size_t n)
 	digits_write(number, n, groups, text);
 	fuzz_require(digits_read(text, groups, again, &report) == 0);
 	fuzz_require(memcmp(bare, again, groups * DIGITS_GROUP) == 0);
-	if (groups == VOICE_IID_GROUPS)
-		fuzz_use((size_t)voice_installation_read(number, &parts));
+	fuzz_accepted(digits_read);
+	if (groups == VOICE_IID_GROUPS && voice_installation_read(number, &parts) == 0)
+		fuzz_accepted(voice_installation_read);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

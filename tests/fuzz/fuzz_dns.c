@@ -60,13 +60,19 @@ static void ask(const struct dns_servers *servers, struct patience p)
 	char zone[LIMIT_HOSTNAME + 1];
 	char primary[LIMIT_HOSTNAME + 1];
 	size_t count = 0;
-	if (query_srv(servers, "example.org", p, rows, &count) == 0)
+	if (query_srv(servers, "example.org", p, rows, &count) == 0) {
+		fuzz_accepted(query_srv);
 		for (size_t i = 0; i < count; i++)
 			fuzz_require(dns_name_ok(rows[i].target));
-	if (query_addresses(servers, "host.example.org", 1, p, addresses, &count) == 0)
+	}
+	if (query_addresses(servers, "host.example.org", 1, p, addresses, &count) == 0) {
+		fuzz_accepted(query_addresses);
 		fuzz_require(count && count <= DNS_ADDRESSES_MAX);
-	if (query_zone(servers, "_muster._tcp.example.org", p, zone, primary) == 0)
+	}
+	if (query_zone(servers, "_muster._tcp.example.org", p, zone, primary) == 0) {
+		fuzz_accepted(query_zone);
 		fuzz_use(strlen(zone) + strlen(primary));
+	}
 }
 
 static void change(const struct dns_servers *servers, struct patience p, unsigned how)
@@ -78,6 +84,10 @@ static void change(const struct dns_servers *servers, struct patience p, unsigne
 	if (how & 4)
 		u.server = &none;
 	int error = how & 1 ? update_publish(&u, p, &result) : update_withdraw(&u, p, &result);
+	if (!error && how & 1)
+		fuzz_accepted(update_publish);
+	else if (!error)
+		fuzz_accepted(update_withdraw);
 	/* An answer that nobody signed convinces nobody that has a key. */
 	fuzz_require(error || !result.changed || !u.key);
 	fuzz_use_text(result.detail);

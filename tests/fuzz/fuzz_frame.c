@@ -10,6 +10,8 @@ static void try_preamble(const uint8_t *data)
 	int error = preamble_read(data, &p);
 	fuzz_require(error == 0 || error == E_MALFORMED || error == E_VERSION_UNSUPPORTED);
 	if (!error)
+		fuzz_accepted(preamble_read);
+	if (!error)
 		fuzz_require(p.lowest >= 1 && p.lowest <= FRAME_VERSION && p.highest >= p.lowest);
 	fuzz_use(p.type);
 }
@@ -22,6 +24,8 @@ static void try_frame(const uint8_t *data, size_t n)
 		int whole = frame_peek(data, n, limits[i], &body);
 		fuzz_require(whole == 0 || whole == 1 || whole == E_TOO_LARGE || whole == E_MALFORMED);
 		if (whole == 1)
+			fuzz_accepted(frame_peek);
+		if (whole == 1)
 			fuzz_require(body >= 1 && body <= limits[i] && FRAME_HEADER + body <= n);
 		fuzz_use(body);
 	}
@@ -32,6 +36,8 @@ static void try_refusal(const uint8_t *data, size_t n)
 	unsigned retry = 1;
 	int code = refusal_read(data, n, &retry);
 	fuzz_require(code < 0 && retry <= LIMIT_BUSY_DELAY_S);
+	if (code != E_MALFORMED)
+		fuzz_accepted(refusal_read);
 	fuzz_use_text(error_text(code));
 }
 

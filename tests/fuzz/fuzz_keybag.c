@@ -27,6 +27,7 @@ static void try_text(const char *text)
 	char *copy;
 	if (keybag_read(text, passphrase, strlen(passphrase), &key))
 		return;
+	fuzz_accepted(keybag_read);
 	fuzz_require(keybag_write(key, passphrase, strlen(passphrase), &copy) == 0);
 	fuzz_require(keybag_read(copy, passphrase, strlen(passphrase), &again) == 0);
 	fuzz_require(sodium_memcmp(key, again, sizeof(*key)) == 0);

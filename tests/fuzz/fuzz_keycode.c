@@ -12,6 +12,7 @@ static void try_length(const char *typed, size_t n)
 	char again[KEYCODE_KEY + 1];
 	if (keycode_read(typed, n, bare))
 		return;
+	fuzz_accepted(keycode_read);
 	fuzz_require(strlen(bare) == n && strspn(bare, alphabet) == n);
 	fuzz_require(keycode_read(bare, n, again) == 0 && strcmp(bare, again) == 0);
 	for (size_t i = 0; i < n; i++) {

@@ -38,12 +38,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	char *cert_token = certificate(vendor, vendor_secret, host);
 	if (lease_open(token, strlen(token), host, &lease, &fault) == 0) {
+		fuzz_accepted(lease_open);
 		fuzz_require(lease.serial > 0 && slug_ok(lease.product) && lease.n_plans <= LIMIT_PLANS);
 		if (lease_sign(&lease, host_secret, &copy) == 0)
 			fuzz_require(lease_open(copy, strlen(copy), host, &again, NULL) == 0);
 		free(copy);
 		int error =
 			lease_verify(token, cert_token, ROOTS_OF(vendor), "acme-cad", NULL, &again, &cert);
+		if (!error)
+			fuzz_accepted(lease_verify);
 		fuzz_require(error || strcmp(again.product, "acme-cad") == 0);
 	} else {
 		fuzz_use_text(fault.where);

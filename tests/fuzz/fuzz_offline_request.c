@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!token)
 		return 0;
 	if (offline_request_open(token, strlen(token), &r, &fault) == 0) {
+		fuzz_accepted(offline_request_open);
 		fuzz_require(slug_ok(r.product) && r.n_plans <= LIMIT_PLANS);
 		fuzz_require(r.n_components <= LIMIT_COMPONENTS && r.serial >= 0);
 		fuzz_require(memcmp(r.sign, public, sizeof(public)) == 0); /* of no other device */

@@ -34,10 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char *token = fuzz_sign(data, n, "muster.product", secret);
 	if (!token)
 		return 0;
-	if (product_file_open(token, strlen(token), ROOTS_OF(public), &file, &fault) == 0)
+	if (product_file_open(token, strlen(token), ROOTS_OF(public), &file, &fault) == 0) {
+		fuzz_accepted(product_file_open);
 		check(&file, public, secret);
-	else
+	} else {
 		fuzz_use_text(fault.where);
+	}
 	free(token);
 	return 0;
 }

@@ -16,14 +16,22 @@ static void check_state(const char *text, size_t n)
 	char *copy;
 	if (state_read(text, n, key, &state))
 		return;
+	fuzz_accepted(state_read);
 	fuzz_require(state.n_pins <= STATE_PINS && state.n_ledgers <= STATE_LEDGERS &&
 		     state.n_records <= STATE_RECORDS);
 	for (size_t i = 0; i < state.n_ledgers; i++) {
 		const struct ledger *l = &state.ledgers[i];
 		fuzz_require(l->ratchet_n <= RATCHET_MAX && l->call.n <= LIMIT_LINES);
+		fuzz_accepted(ledger);
+		if (l->pending)
+			fuzz_accepted(pending_call);
 		fuzz_require(!l->pending || (l->call.n && l->call.kind < CALL_PREFLIGHT));
 		fuzz_require(call_same(&l->call, &l->call));
 	}
+	if (state.n_pins)
+		fuzz_accepted(pin);
+	if (state.n_records)
+		fuzz_accepted(record_read);
 	/* What was read can be written, and reads the same. */
 	fuzz_require(state_write(&state, key, &copy) == 0);
 	fuzz_require(state_read(copy, strlen(copy), key, &again) == 0);
@@ -38,8 +46,10 @@ static void check_undo(json_t *document)
 	char *copy;
 	if (undo_parse(document, &undo))
 		return;
+	fuzz_accepted(undo_parse);
 	fuzz_require(undo_write(&undo, key, &copy) == 0);
 	fuzz_require(undo_read(copy, strlen(copy), key, &again) == 0);
+	fuzz_accepted(undo_read);
 	fuzz_require(strcmp(again.record.user, undo.record.user) == 0);
 	undo_fini(&again);
 	undo_fini(&undo);

@@ -12,6 +12,7 @@ static void read_answer(const uint8_t *data, size_t n)
 	uint8_t again[ANSWER_MAX];
 	if (!answer_read(data, n, &answer))
 		return;
+	fuzz_accepted(answer_read);
 	size_t size = answer_write(&answer, copy);
 	fuzz_require(answer_read(copy, size, &answer));
 	fuzz_require(answer_write(&answer, again) == size && memcmp(copy, again, size) == 0);
@@ -23,6 +24,7 @@ static void read_hardware(const uint8_t *data, size_t n)
 	uint8_t copy[3 * LIMIT_COMPONENTS];
 	if (!likeness_read(data, n, &hardware))
 		return;
+	fuzz_accepted(likeness_read);
 	fuzz_require(likeness_write(&hardware, copy) == n && memcmp(copy, data, n) == 0);
 	fuzz_require(likeness_same(&hardware, &hardware, 100));
 }

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	fuzz_require((error == 0) == (report.n == 0));
 	fuzz_use_text(words_explain(&report, told));
 	if (!error) {
+		fuzz_accepted(words_read);
 		words_write(&words, text);
 		fuzz_require(words_read(text, again, &back, &report) == 0);
 		fuzz_require(memcmp(numbers, again, sizeof(numbers)) == 0);

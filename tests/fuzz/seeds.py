@@ -132,17 +132,21 @@ def backup_seeds():
     return [(name, json.dumps(row).encode()) for name, row in rows.items()] + [("cut", json.dumps(info).encode()[:40])]
 
 
-def keycode_seeds():
-    """Keys and codes of right check characters (ISO/IEC 7064 MOD 27,26), as people type them."""
+def checked(text):
+    """With its check character (ISO/IEC 7064 MOD 27,26)."""
     alphabet = "346789ABCDEFGHJKMNPQRTVWXY"
+    product = 26
+    for c in text:
+        product = ((product + alphabet.index(c)) % 26 or 26) * 2 % 27
+    return text + alphabet[(27 - product) % 26]
 
-    def checked(text):
-        product = 26
-        for c in text:
-            product = ((product + alphabet.index(c)) % 26 or 26) * 2 % 27
-        return text + alphabet[(27 - product) % 26]
 
-    key, code = checked("AB34" * 6), checked("KMNPQRTVWXY3467")
+KEY, CODE = checked("AB34" * 6), checked("KMNPQRTVWXY3467")
+
+
+def keycode_seeds():
+    """Keys and codes of right check characters, as people type them."""
+    key, code = KEY, CODE
     yield "key", "-".join(key[i:i + 5] for i in range(0, 25, 5)).encode()
     yield "code", "-".join(code[i:i + 4] for i in range(0, 16, 4)).encode()
     yield "bare", key.encode()
@@ -282,6 +286,64 @@ def channel_seeds():
     yield "talk-client", b"\4\0"
 
 
+def requests(pb):
+    """One of each call, and what makes no job."""
+    device = pb.Device(sign=bytes(range(32)), hostname="pc", os="Debian", agent="muster", time=1800000000,
+                       components=[pb.Component(kind=k, tag=k) for k in (1, 5, 5, 5, 9, 99)])
+    once = pb.Once(token=bytes(range(16)), ratchet=bytes(16), counter=1, shows=True)
+    want = pb.Want(product="acme-cad", version="7.1", plans=["modeler"], lease_serial=1, user="kari", voice=bytes(24),
+                   components=[pb.Component(kind=1)], key=KEY)
+    both = {"once": once, "device": device}
+    other = pb.Want(product="acme-sim")
+    yield "activate", pb.Request(id=1, activate=pb.Activate(**both, wants=[want, other]))
+    yield "dry-run", pb.Request(activate=pb.Activate(**both, wants=[other], dry_run=True, reset=True))
+    yield "twice", pb.Request(activate=pb.Activate(**both, wants=[other, other]))
+    yield "no-wants", pb.Request(activate=pb.Activate(**both))
+    yield "no-device", pb.Request(activate=pb.Activate(once=once, wants=[want]))
+    yield "no-token", pb.Request(activate=pb.Activate(once=pb.Once(token=bytes(16)), device=device, wants=[want]))
+    forked = pb.Device(sign=bytes(range(32)), forked_from=bytes(32))
+    yield "forked", pb.Request(renew=pb.Renew(once=once, device=forked, wants=[other]))
+    yield "renew", pb.Request(renew=pb.Renew(**both, wants=[pb.Want(product=f"product-{i}") for i in range(8)]))
+    yield "release", pb.Request(release=pb.Release(**both, product="acme-cad", user="kari"))
+    yield "sign-in", pb.Request(sign_in=pb.SignIn(**both, want=pb.Want(product="p", user="kari"), code=CODE))
+    yield "sign-in-wrong", pb.Request(sign_in=pb.SignIn(**both, want=pb.Want(product="p", user="kari"), code=CODE[:-1]))
+    yield "sign-out", pb.Request(sign_out=pb.SignOut(**both, product="acme-cad", user="kari"))
+    yield "sign-out-all", pb.Request(sign_out=pb.SignOut(**both, user="kari"))
+    yield "redeem", pb.Request(redeem=pb.Redeem(**both, product="acme-cad", key=KEY))
+    yield "show", pb.Request(show_lease=pb.ShowLease(**both, lease="v4.public.x", certificate="v4.public.y"))
+    yield "policy", pb.Request(get_policy=pb.GetPolicy(product="acme-cad"))
+    yield "ping", pb.Request(id=2, ping=pb.Ping(echo=b"x"))
+    yield "certify", pb.Request(certify_host=pb.CertifyHost(request="v4.public.x", license="l", serial=1))
+    vendor = ind.unb64(ind.k4_pid(ind.public_of(VENDOR)).rpartition(".")[2])
+    yield "revocations", pb.Request(get_revocations=pb.GetRevocations(vendor=vendor))
+
+
+def rpc_seeds(pb):
+    for name, request in requests(pb):
+        yield name, request.SerializeToString()
+
+
+def session_seeds(pb):
+    """The second byte: half of it the size of the pieces, and odd when the lane is busy."""
+    vendor = ind.unb64(ind.k4_pid(ind.public_of(VENDOR)).rpartition(".")[2])
+    hello = pb.ClientHello(version=1, vendors=[bytes(33), vendor]).SerializeToString()
+    first = ind.Peer(True, b"\1" * 32, b"\3" * 32).start(hello)
+    strange = pb.ClientHello(version=1, vendors=[bytes(33)]).SerializeToString()
+    yield "stranger", b"\0\0" + first
+    yield "stranger-pieces", b"\0\7" + first + bytes(100)
+    yield "garbage", b"\0\0GET / HTTP/1.1\r\n\r\n"
+    yield "version", b"\0\0MUST\x02\x03\x01\x00"
+    yield "hello", b"\1\0" + hello
+    yield "hello-strange", b"\1\2" + strange
+    yield "hello-none", b"\1\0\xff"
+    yield "nothing", b"\2\0"
+    yield "no-request", b"\2\0\xff"
+    for name, request in requests(pb):
+        yield name, b"\2\0" + request.SerializeToString()
+        if name in ("activate", "redeem"):
+            yield name + "-busy", b"\2\5" + request.SerializeToString()
+
+
 def message_seeds(pb):
     request = pb.Request(id=1, activate=pb.Activate(
         once=pb.Once(token=bytes(range(16)), ratchet=bytes(16), counter=1),
@@ -319,17 +381,20 @@ def state_seeds():
     want = {"product": "acme-cad", "user": "kari", "version": "7.1", "plans": ["modeler"], "serial": 3,
             "key": "346789ABCDEFGHJKMNPQRTVWX", "reinstalled": True}
     ledger = {"ledger": "A" * 22, "ratchet": "A" * 22, "counter": 4, "used": 5}
+    bare = {"schema": 1, "device": "A" * 43}
     pin = {"vendor": "k4.pid.x", "org": "fjord", "host": "h.fjord.example:7000", "address": "::1"}
-    whole = {"schema": 1, "mark": 9, "tampered": 8, "pins": [pin], "ledgers": [ledger], "products": [record]}
+    whole = {**bare, "mark": 9, "tampered": 8, "pins": [pin], "ledgers": [ledger], "products": [record]}
     yield "full", payload(whole)
-    yield "empty", payload({"schema": 1})
+    yield "empty", payload(bare)
+    yield "no-device", payload(without(whole, "device"))
+    yield "forked", payload({**whole, "forked_from": "B" * 42 + "A", "forked_at": 5, "boot": "A" * 22, "up": 60, "used": 50})
     yield "sealed", payload({**whole, "mac": "A" * 43})
     yield "cut", payload(whole)[:-7]
     for kind in ("activate", "renew", "release", "sign-in", "sign-out", "redeem", "preflight"):
         call = {"kind": kind, "wants": [want], "secret": "346789ABCDEFGHJK", "token": "A" * 22}
-        yield kind, payload({"schema": 1, "ledgers": [{**ledger, "pending": call}]})
+        yield kind, payload({**bare, "ledgers": [{**ledger, "pending": call}]})
     everything = {"kind": "sign-out", "wants": [{"user": "kari"}], "token": "A" * 22}
-    yield "sign-out-all", payload({"schema": 1, "ledgers": [{**ledger, "pending": everything}]})
+    yield "sign-out-all", payload({**bare, "ledgers": [{**ledger, "pending": everything}]})
     yield "undo", payload({"schema": 1, "record": record, "lease": "-----BEGIN MUSTER LEASE-----\n"})
     yield "undo-bare", payload({"schema": 1, "record": without(record, "refusal", "user")})
     yield "undo-wrong", payload({"schema": 1, "record": record, "lease": 5})
@@ -379,7 +444,7 @@ def jsontext_seeds():
 
 def issuing_key_seeds():
     """Statements of the root about the key HOST, with which the target signs."""
-    whole = {"typ": "muster.key", "v": 1, "iss": ind.k4_pid(ind.public_of(VENDOR)), "iat": "2026-11-01T00:00:00Z", "jti": "k",
+    whole = {"typ": "muster.key", "ver": 1, "iss": ind.k4_pid(ind.public_of(VENDOR)), "iat": "2026-11-01T00:00:00Z", "jti": "k",
              "key": ind.k4_public(ind.public_of(HOST)), "uses": ["license", "certificate", "clearing"],
              "static": ind.b64(bytes(range(32))), "nbf": "2026-11-01T00:00:00Z", "exp": "2027-11-01T00:00:00Z"}
     yield "whole", payload(whole)
@@ -457,6 +522,8 @@ def items_seeds():
     yield "behind", b'{"items":[]}x'
     yield "doubled", b'{"a":1,"items":[],"a":2}'
     yield "escaped", rb'{"\u0069tems":[1]}'
+    yield "deep", b'{"items":[' + b"[" * 62 + b"]" * 62 + b"]}"
+    yield "too-deep", b'{"items":[' + b"[" * 63 + b"]" * 63 + b"]}"
 
 
 def config_seeds():
@@ -518,7 +585,7 @@ def settings_seeds():
             ("host.example.org:7000", "[::1]:7000", "::1", "10.0.0.0/8", "2001:db8::/32", "127.0.0.1:53", "a.b.", "[::1", "a:0"),
             (ind.k4_public(ind.public_of(VENDOR)) + " # root\n" + ind.k4_public(ind.public_of(HOST)),
              ind.k4_public(ind.public_of(VENDOR)) * 2),
-            ("volume", "report", "release", "reduced", "approve", "debug", "json", "license,clearing", "license,"),
+            ("volume", "report", "release", "reduced", "approve", "debug", "json", "license,clearing", "license,", "allow+report"),
             ("17", "17.3", "17.3.1", "1.2.3.4", "-1", "9223372036854775808"))):
         for i, text in enumerate(texts):
             yield f"{kind}-{i}", bytes([kind]) + text.encode()
@@ -535,8 +602,10 @@ def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: seeds.py FOLDER")
     with tempfile.TemporaryDirectory() as folder:
-        messages = list(message_seeds(ind.protobuf_module(folder)))
+        pb = ind.protobuf_module(folder)
+        messages, rpc, session = list(message_seeds(pb)), list(rpc_seeds(pb)), list(session_seeds(pb))
     sets = {"frame": frame_seeds(), "state": state_seeds(), "noise": noise_seeds(), "channel": channel_seeds(), "message": messages,
+            "rpc": rpc, "session": session,
             "paseto": paseto_seeds(), "armour": armour_seeds(), "keycode": keycode_seeds(), "tsig_key": tsig_key_seeds(),
             "backup": backup_seeds(), "change": change_seeds(), "jsontext": jsontext_seeds(),
             "certificate": [(f"{k}-{n}", s) for k in ("certificate", "host-request") for n, s in claims_seeds(k)]}

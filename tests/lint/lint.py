@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 The house rules that a compiler does not check: floors (floors.txt), lengths, SPDX lines, blanks at line ends, layout,
-readers of outside bytes that no fuzz target is said to reach (tests/fuzz/parsers.txt), and codes of errors.def that nobody uses
-(a warning). Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
+readers of outside bytes that no fuzz target reaches (tests/fuzz/parsers.txt), and rows of floors.txt and errors.def that nobody
+uses. Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
 """
 
 import fnmatch
@@ -15,10 +15,10 @@ import sys
 
 FILE_LINES = 800
 FUNCTION_LINES = 80
-SOURCES = {".c", ".h", ".py", ".sh", ".proto", ".def", ".sql"}
+SOURCES = {".c", ".h", ".py", ".sh", ".proto", ".def", ".sql", ".service", ".socket", ".timer", ".sysusers"}
 NAMED_SOURCES = {"Makefile", "floors.txt"}
-OTHERS = {".md", ".txt", ".service", ".socket", ".json", ".yml", ".yaml", ".conf", ".options", ".map", ".in"}
-SKIP_FOLDERS = {".git", "build", "__pycache__", "corpus", ".pytest_cache"}
+OTHERS = {".md", ".txt", ".scd", ".json", ".yml", ".yaml", ".conf", ".options", ".map", ".in"}
+SKIP_FOLDERS = {".git", "__pycache__", "corpus", ".pytest_cache"}  # and build/ at the top
 FORMATTED = {".c", ".h"}
 
 
@@ -26,9 +26,11 @@ class Lint:
     def __init__(self, root):
         self.root = pathlib.Path(root).resolve()
         self.problems = 0
-        self.files = sorted(p for p in self.root.rglob("*") if p.is_file() and not SKIP_FOLDERS & set(
-            p.relative_to(self.root).parts[:-1]) and not any(
-                part.startswith("build") for part in p.relative_to(self.root).parts[:-1]))
+        self.files = sorted(p for p in self.root.rglob("*") if p.is_file() and not self.skips(p.relative_to(self.root).parts[:-1]))
+
+    @staticmethod
+    def skips(folders):
+        return folders[:1] == ("build",) or bool(SKIP_FOLDERS & set(folders))
 
     def name(self, path):
         return path.relative_to(self.root).as_posix()
@@ -98,15 +100,20 @@ def check_json(lint, path):
 
 class Floors:
     def __init__(self, path):
+        self.path = path
         self.floors, self.outside, self.libc = {}, [], []
+        self.lines = {}    # (floor or header, word) -> line, of all that a row allows
+        self.used = set()  # of these, what an include needs
         for i, line in enumerate(text_of(path).split("\n"), 1):
             words = line.split()
             if not words or words[0].startswith("#"):
                 continue
             if words[0] == "floor" and len(words) > 1:
                 self.floors[words[1]] = words[2:]
+                self.lines.update({(words[1], word): i for word in words[2:]})
             elif words[0] == "outside" and len(words) > 2:
                 self.outside.append((words[1], words[2:]))
+                self.lines.update({(words[1], word): i for word in words[2:]})
             elif words[0] == "libc":
                 self.libc.extend(words[1:])
             else:
@@ -121,16 +128,23 @@ class Floors:
     def outside_problem(self, file, header):
         if any(self.match(header, pattern) for pattern in self.libc):
             return None
-        rows = [files for pattern, files in self.outside if self.match(header, pattern)]
+        rows = [(row, pattern) for row, files in self.outside if self.match(header, row) for pattern in files]
         if not rows:
             return f"<{header}> is in no row of floors.txt"
-        if any(self.match(file, pattern) for files in rows for pattern in files):
-            return None
-        return f"<{header}> may be included by {' '.join(f for files in rows for f in files)} only"
+        needed = {(row, pattern) for row, pattern in rows if self.match(file, pattern)}
+        self.used |= needed
+        return None if needed else f"<{header}> may be included by {' '.join(pattern for _, pattern in rows)} only"
 
     def allowed(self, floor, target):
         folder = target.rpartition("/")[0]
-        return any(target == what or self.match(folder, what) for what in self.floors[floor])
+        needed = {(floor, what) for what in self.floors[floor] if target == what or self.match(folder, what)}
+        self.used |= needed
+        return bool(needed)
+
+    def unused(self):
+        """Of the product: tests may reach for more than they do now."""
+        return sorted((line, *row) for row, line in self.lines.items() if row not in self.used and not any(
+            word.startswith("tests/") for word in row))
 
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"]+)[>"]')
@@ -152,11 +166,12 @@ def generated(header):
 def quoted_problem(floors, floor, header, candidates):
     """A header in quotes: is one of the files of that name within the floor?"""
     if generated(header):
+        floors.used.add((floor, "gen"))
         return None if "gen" in floors.floors[floor] else f'"{header}" is generated and not for {floor}'
     same = [c for c in candidates if c == header or c.endswith("/" + header)]
     if not same:
         return f'"{header}" is not in the tree'
-    if any(floors.allowed(floor, c) for c in same):
+    if any([floors.allowed(floor, c) for c in same]):
         return None
     return f'{floor} may not include {" or ".join(same)} (floors.txt)'
 
@@ -180,6 +195,12 @@ def check_includes(lint, floors, path, table):
             lint.problem(path, i, problem)
 
 
+def check_floors(lint, floors):
+    """What a row allows, somebody needs."""
+    for line, row, word in floors.unused():
+        lint.problem(floors.path, line, f"no include needs {row}: {word}")
+
+
 # --- layout ---
 
 def check_format(lint, paths):
@@ -201,34 +222,88 @@ def check_format(lint, paths):
 
 # --- who fuzzes what ---
 
-READER = re.compile(r"^[a-z][^;{}()]*?\b(\w+_(?:read|parse|unwrap|feed)(?:_\w+)?|\w+_open(?=\(const (?:char \*token|uint8_t)))\(", re.M)
+READER = re.compile(
+    r"^\w[^;{}()]*?\b(\w+_(?:read|parse|unwrap|feed|peek)(?:_\w+)?|\w+_(?:next|import|confirm|job)|"
+    r"\w+_open(?=\(const (?:char \*token|uint8_t)))\(", re.M)
+NO_CODE = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|/\*.*?\*/|//[^\n]*', re.S)
+BODY = re.compile(r"^([a-z][^;{}#]*?\b(\w+)\([^;{}]*\))\s*\n\{\n(.*?)^\}", re.M | re.S)
+CALL = re.compile(r"\b(\w+)\s*\(")
+ACCEPTED = re.compile(r"\bfuzz_accepted\((\w+(?:##\w+)?)\)")
+
+
+def code_of(path):
+    """The text without its comments and what stands in quotes."""
+    return NO_CODE.sub(" ", text_of(path))
+
+
+class Functions:
+    """Who calls whom, by name. Calls through pointers are not seen: a chain that is found is there."""
+
+    def __init__(self, paths):
+        self.public, self.own = {}, {}
+        for path in paths:
+            for head, name, body in BODY.findall(code_of(path)):
+                place = (path, set(CALL.findall(body)))
+                self.own[path, name] = place
+                if not head.startswith("static"):
+                    self.public[name] = place
+
+    def reaches(self, outer, inner):
+        waiting, seen = [self.public.get(outer)], set()
+        while waiting:
+            place = waiting.pop()
+            if place is None or (place[0], id(place[1])) in seen:
+                continue
+            path, calls = place
+            if inner in calls:
+                return True
+            seen.add((path, id(calls)))
+            waiting.extend(self.own.get((path, name)) or self.public.get(name) for name in calls)
+        return False
+
+
+def is_ours(lint, path):
+    return lint.name(path).startswith(("protocol/", "client/", "server/"))
+
+
+def check_target(lint, table, line, target, names):
+    """The target calls each reader, and says so when the reader took the input."""
+    path = table.parent / (target + ".c")
+    code = code_of(path) if path.exists() else ""
+    marked = [re.compile(re.sub(r"^\w+##", r"\\w+", name)) for name in ACCEPTED.findall(code)]
+    for name in names:
+        if name not in CALL.findall(code):
+            lint.problem(table, line, f"{target}.c does not call {name}")
+        elif not any(mark.fullmatch(name) for mark in marked):
+            lint.problem(table, line, f"{target}.c has no fuzz_accepted({name})")
 
 
 def check_parsers(lint):
-    """Every reader in a public header has a row in parsers.txt, and every row of a target is so."""
+    """Every reader in a public header has a row in parsers.txt, and every row is so."""
     table = lint.root / "tests" / "fuzz" / "parsers.txt"
     if not table.exists():
         return
     rows = set()
-    reached = []
+    within = []
+    functions = Functions([p for p in lint.files if p.suffix == ".c" and is_ours(lint, p)])
     for i, line in enumerate(text_of(table).split("\n"), 1):
         kind, *names = line.partition("#")[0].split() or [None]
         if kind == "within":
-            reached.append((i, names.pop(0)))
+            within.append((i, *names[:1], names[1:]))
+            names = names[1:]
         elif kind == "none":
             names = names[:1]
         elif kind:
-            target = table.parent / (kind + ".c")
-            code = text_of(target) if target.exists() else ""
-            for name in names:
-                if not re.search(rf"\b{name}\b", code):
-                    lint.problem(table, i, f"{kind}.c does not call {name}")
+            check_target(lint, table, i, kind, names)
         rows.update(names)
-    for i, name in reached:
-        if name not in rows:
-            lint.problem(table, i, f"{name} has no row of its own")
+    for i, outer, inner in within:
+        if outer not in rows:
+            lint.problem(table, i, f"{outer} has no row of its own")
+        for name in inner:
+            if not functions.reaches(outer, name):
+                lint.problem(table, i, f"{outer} does not come to {name}")
     for path in lint.files:
-        if path.suffix == ".h" and lint.name(path).startswith(("protocol/", "client/", "server/")):
+        if path.suffix == ".h" and is_ours(lint, path):
             text = text_of(path)
             for found in READER.finditer(text):
                 if found.group(1) not in rows:
@@ -247,7 +322,7 @@ def check_errors(lint):
     for i, line in enumerate(text_of(table).split("\n"), 1):
         found = re.match(r"ERR\(\d+, (\w+),", line)
         if found and not re.search(rf'\bE_{found.group(1)}\b|"{found.group(1)}"', code):
-            lint.note(f"protocol/errors.def:{i}: warning: nobody uses {found.group(1)}")
+            lint.problem(table, i, f"nobody uses {found.group(1)}")
 
 
 def main():
@@ -261,6 +336,7 @@ def main():
             check_json(lint, path)
         if path.suffix in FORMATTED | {".def"}:
             check_includes(lint, floors, path, table)
+    check_floors(lint, floors)
     check_format(lint, [p for p in lint.files if p.suffix in FORMATTED])
     check_parsers(lint)
     check_errors(lint)

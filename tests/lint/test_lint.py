@@ -12,6 +12,30 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 
+# In small, and every word of it is needed by a file of the clean tree.
+FLOORS = """# SPDX-License-Identifier: Apache-2.0
+floor protocol       protocol gen
+floor server/base
+floor server/domain  protocol/error.h
+floor server/store
+floor server/session
+floor server/broker
+floor server/net
+floor server/admin   server/store/store.h
+floor server/ctl
+floor client
+floor client/include
+floor tests/fuzz     protocol server/*
+outside pb_*.h        protocol/message.c
+outside uv.h          server/net/*
+outside sqlite3.h     server/store/sqlite_*.*
+outside microhttpd.h  server/admin/*
+outside curl/curl.h   server/ctl/*
+outside ares.h        client/resolver.c
+outside systemd/*     server/base/* tests/*/*
+libc assert.h stdio.h stdlib.h
+"""
+
 CLEAN = {
     "protocol/error.h": SPDX + "int error_number(void);\n",
     "protocol/error.c": SPDX + '#include "error.h"\n\n#include <stdlib.h>\n\nint error_number(void)\n{\n\treturn E_BUSY;\n}\n',
@@ -23,7 +47,15 @@ CLEAN = {
     "server/store/store.h": SPDX + "struct store;\n",
     "server/admin/admin.h": SPDX + '#include "store.h"\n',
     "client/include/muster.h": SPDX + "struct muster;\n",
-    "tests/lint/floors.txt": (HERE / "floors.txt").read_text(),
+    "server/store/sqlite_store.c": SPDX + "#include <sqlite3.h>\n",
+    "server/admin/http.c": SPDX + "#include <microhttpd.h>\n",
+    "server/ctl/fetch.c": SPDX + "#include <curl/curl.h>\n",
+    "server/base/journal.c": SPDX + "#include <systemd/sd-journal.h>\n",
+    "client/resolver.c": SPDX + "#include <ares.h>\n",
+    "build/obj/made.c": "int x; \n",
+    "packaging/host.timer": "# SPDX-License-Identifier: Apache-2.0\n[Timer]\n",
+    "packaging/man/host.1.scd": "host(1)\n",
+    "tests/lint/floors.txt": FLOORS,
     ".clang-format": (ROOT / ".clang-format").read_text(),
     "Makefile": "# SPDX-License-Identifier: Apache-2.0\n",
     "README.md": "Text.\n",
@@ -62,6 +94,22 @@ FAULTS = [
     ("packaging/script", "#!/bin/sh\n", 1, "no SPDX line"),
     ("Makefile", "all:\n", 1, "no SPDX line"),
     ("protocol/error.h", SPDX + "int x; \n", 2, "blanks at the end"),
+    ("packaging/host.timer", "[Timer]\n", 1, "no SPDX line"),
+    ("packaging/host.sysusers", "u host\n", 1, "no SPDX line"),
+    ("packaging/host.service", "[Service]\n", 1, "no SPDX line"),
+    ("packaging/host.socket", "[Socket]\n", 1, "no SPDX line"),
+    ("packaging/man/host.1.scd", "host(1)\n\n# NAME \n", 3, "blanks at the end"),
+    ("builder/thing.py", "import os\n", 1, "no SPDX line"),
+    ("protocol/build/thing.py", "import os\n", 1, "no SPDX line"),
+    ("protocol/errors.def", CLEAN["protocol/errors.def"] + 'ERR(4, NOBODY, LATER, 503, 75, "text", "Remedy.")\n', 3,
+     "nobody uses NOBODY"),
+    ("tests/lint/floors.txt", FLOORS.replace("server/domain  protocol/error.h", "server/domain  protocol/error.h server/base"), 4,
+     "no include needs server/domain: server/base"),
+    ("tests/lint/floors.txt", FLOORS.replace("floor server/base\n", "floor server/base  gen\n"), 3,
+     "no include needs server/base: gen"),
+    ("tests/lint/floors.txt", FLOORS.replace("protocol/message.c", "protocol/message.c client/*"), 14,
+     "no include needs pb_*.h: client/*"),
+    ("tests/lint/floors.txt", FLOORS + "outside libpq-fe.h  server/store/store_pg*.c\n", 22, "no include needs libpq-fe.h"),
     ("README.md", "one\ntwo\t\n", 2, "blanks at the end"),
     ("README.md", "one\ntwo", 2, "no newline at the end"),
 ]
@@ -119,30 +167,62 @@ def test_layout(tree):
     assert [line for line in lines if line.startswith("protocol/odd.c:2: not as clang-format has it")], lines
 
 
-def test_an_unused_code_is_a_warning(tree):
-    put(tree, "protocol/errors.def", CLEAN["protocol/errors.def"] + 'ERR(4, NOBODY, LATER, 503, 75, "text", "Remedy.")\n')
-    code, lines = lint(tree)
-    assert code == 0
-    assert findings(lines) == ["protocol/errors.def:3: warning: nobody uses NOBODY"]
+READERS = """# SPDX-License-Identifier: Apache-2.0
+fuzz_thing thing_read thing_peek
+within thing_read part_read deep_read
+none file_read bytes
+"""
+THING_H = """int file_read(const char *path);
+int thing_read(const char *text);
+bool part_read(const char *text);
+int deep_read(const char *text);
+int thing_peek(const char *text);
+int thing_open(int fd);
+int thing_write(const char *text);
+"""
+THING_C = """int thing_read(const char *text)
+{
+\treturn step(text); /* never lone_read(text) */
+}
+
+static int step(const char *text)
+{
+\treturn deep_read(text) && part_read("other_read(");
+}
+"""
+TARGET = "int x = thing_read();\nfuzz_accepted(thing_read);\nint y = thing_peek();\nfuzz_accepted(noun##_peek);\n"
 
 
-READERS = "# SPDX-License-Identifier: Apache-2.0\nfuzz_thing thing_read\nwithin thing_read part_read\nnone file_read bytes\n"
-
-
-@pytest.mark.parametrize("rows, problem", [
-    (READERS, None),
-    (READERS.replace(" thing_read\nw", "\nw"), "protocol/thing.h:3: thing_read has no row"),
-    (READERS.replace("part_read", ""), "protocol/thing.h:4: part_read has no row"),
-    (READERS.replace("none file_read", "none file_rea"), "protocol/thing.h:2: file_read has no row"),
-    (READERS + "fuzz_gone thing_read\n", "tests/fuzz/parsers.txt:5: fuzz_gone.c does not call thing_read"),
-    (READERS + "fuzz_thing other_read\n", "tests/fuzz/parsers.txt:5: fuzz_thing.c does not call other_read"),
-    (READERS + "within other_read more_read\n", "tests/fuzz/parsers.txt:5: other_read has no row of its own"),
+@pytest.mark.parametrize("change, problem", [
+    ({}, None),
+    ({"rows": (" thing_read thing_peek\nw", " thing_peek\nw")}, "protocol/thing.h:3: thing_read has no row"),
+    ({"rows": (" thing_peek", "")}, "protocol/thing.h:6: thing_peek has no row"),
+    ({"rows": ("part_read ", "")}, "protocol/thing.h:4: part_read has no row"),
+    ({"rows": ("none file_read", "none file_rea")}, "protocol/thing.h:2: file_read has no row"),
+    ({"rows": ("none", "fuzz_gone thing_read\nnone")}, "tests/fuzz/parsers.txt:4: fuzz_gone.c does not call thing_read"),
+    ({"rows": ("thing_peek", "thing_peek other_read")}, "tests/fuzz/parsers.txt:2: fuzz_thing.c does not call other_read"),
+    ({"rows": ("none", "within other_read part_read\nnone")}, "tests/fuzz/parsers.txt:4: other_read has no row of its own"),
+    ({"rows": ("none", "within part_read thing_read\nnone")}, "tests/fuzz/parsers.txt:4: part_read does not come to thing_read"),
+    ({"rows": ("deep_read", "deep_read lone_read")}, "tests/fuzz/parsers.txt:3: thing_read does not come to lone_read"),
+    ({"rows": ("deep_read", "deep_read other_read")}, "tests/fuzz/parsers.txt:3: thing_read does not come to other_read"),
+    ({"code": ("step(text);", "0;")}, "tests/fuzz/parsers.txt:3: thing_read does not come to deep_read"),
+    ({"target": ("int x = thing_read();", "/* thing_read() */ int thing_read;")},
+     "tests/fuzz/parsers.txt:2: fuzz_thing.c does not call thing_read"),
+    ({"target": ("fuzz_accepted(thing_read);", "// fuzz_accepted(thing_read);")},
+     "tests/fuzz/parsers.txt:2: fuzz_thing.c has no fuzz_accepted(thing_read)"),
+    ({"target": ("noun##_peek", "noun##_pee")}, "tests/fuzz/parsers.txt:2: fuzz_thing.c has no fuzz_accepted(thing_peek)"),
+    ({"header": ("file_read", "thing_next")}, "protocol/thing.h:2: thing_next has no row"),
+    ({"header": ("int file_read", "API int thing_import")}, "protocol/thing.h:2: thing_import has no row"),
+    ({"header": ("file_read", "thing_confirm")}, "protocol/thing.h:2: thing_confirm has no row"),
+    ({"header": ("file_read", "thing_job")}, "protocol/thing.h:2: thing_job has no row"),
+    ({"header": ("file_read", "thing_import_run")}, None),
 ])
-def test_a_reader_without_a_fuzz_target(tree, rows, problem):
-    put(tree, "protocol/thing.h", SPDX + "int file_read(const char *path);\nint thing_read(const char *text);\n"
-        "bool part_read(const char *text);\nint thing_open(int fd);\nint thing_write(const char *text);\n")
-    put(tree, "tests/fuzz/fuzz_thing.c", SPDX + "int x = thing_read();\n")
-    put(tree, "tests/fuzz/parsers.txt", rows)
+def test_a_reader_without_a_fuzz_target(tree, change, problem):
+    for part, name, text in (("header", "protocol/thing.h", SPDX + THING_H), ("code", "protocol/thing.c", SPDX + THING_C),
+                             ("target", "tests/fuzz/fuzz_thing.c", SPDX + TARGET), ("rows", "tests/fuzz/parsers.txt", READERS)):
+        old, new = change.get(part, ("", ""))
+        assert old in text
+        put(tree, name, text.replace(old, new))
     code, lines = lint(tree)
     assert [line for line in findings(lines) if line.startswith(problem or "-")] or problem is None, lines
     assert (code == 0) == (problem is None), lines

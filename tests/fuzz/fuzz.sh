@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Run each target for a bounded time with libFuzzer under ASan and UBSan; the smallest inputs that reach new code join the
+# Run each target for a bounded time with libFuzzer under ASan and UBSan; inputs that reach new code join the
 # corpus, as long as it has room, and those that it no longer needs leave it.
 # Usage: fuzz.sh BUILD SECONDS TARGET...      (make fuzz)
 set -eu
@@ -12,28 +12,22 @@ most=40 # files of a corpus
 failed=
 
 # libFuzzer names what it finds by its hash; any other name was given by a person or by seeds.py, and stays.
-is_found() {
-	[ ${#1} -eq 40 ] && [ -z "$(printf %s "$1" | tr -d 0-9a-f)" ]
+named() {
+	find "$corpus" -type f | grep -Ev '/[0-9a-f]{40}$'
 }
 
-# The fewest inputs of the corpus and of $found that reach everything: found files that are not among them go, so that a corpus
-# full of inputs that reach nothing any more heals; the smallest that are new fill the room.
+# Beside the named inputs those of the corpus and of $found that together reach the rest, as many as there is room for: a corpus
+# full of inputs that reach nothing any more heals. They are written in the order of how much each of them adds.
 keep_new() {
 	rm -rf "$kept"
 	mkdir "$kept"
+	named | while read -r file; do cp "$file" "$kept/"; done
+	room=$((most - $(find "$kept" -type f | wc -l)))
 	"$program" -set_cover_merge=1 -use_counters=0 -max_len=4096 -verbosity=0 "$kept" "$corpus" "$found"
-	find "$corpus" -type f -printf '%f\n' | while read -r name; do
-		if is_found "$name" && [ ! -e "$kept/$name" ]; then
-			rm "$corpus/$name"
-		elif ! is_found "$name"; then
-			rm -f "$kept/$(sha1sum "$corpus/$name" | cut -d' ' -f1)" # it is there already
-		fi
-	done
-	find "$kept" -type f -printf '%s %f\n' | sort -n | while read -r _ name; do
-		if [ ! -e "$corpus/$name" ] && [ "$(find "$corpus" -type f | wc -l)" -lt $most ]; then
-			cp "$kept/$name" "$corpus/"
-		fi
-	done
+	[ "$room" -ge 0 ] || room=0
+	find "$kept" -type f -printf '%T@ %f\n' | grep -E ' [0-9a-f]{40}$' | sort -n | head -n "$room" | sed 's/.* //' > "$kept.names"
+	find "$corpus" -type f | grep -E '/[0-9a-f]{40}$' | grep -vFf "$kept.names" | while read -r file; do rm "$file"; done
+	while read -r name; do cp "$kept/$name" "$corpus/"; done < "$kept.names"
 }
 
 for target in "$@"; do

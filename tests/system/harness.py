@@ -91,7 +91,7 @@ class Vendor:
         self("product", "add", product, "--name", product.title(), *options)
         self("product", "export", product, "-o", self.products / f"{product}.product")
 
-    def issue(self, path, *grants, until="2040-01-01", more=()):
+    def issue(self, path, *grants, until="2090-01-01", more=()):
         """The license fjord-1 with these grants, each as the option --grant has it."""
         options = [word for grant in grants for word in ("--grant", grant)]
         self("license", "issue", "--id", "fjord-1", "--org", "fjord", "--org-name", "Fjord AS", "--until", until,
@@ -108,7 +108,7 @@ class Vendor:
         """New product or pool keys of a grant; the next serial knows them."""
         return self("key", "generate", "--license", "fjord-1", "--grant", grant, *options).stdout.split()
 
-    def license(self, path, threshold=1, until="2040-01-01", org="fjord", grant="", more=()):
+    def license(self, path, threshold=1, until="2090-01-01", org="fjord", grant="", more=()):
         self("license", "issue", "--org", org, "--org-name", "Fjord AS", "--until", until, "--hosts", "2", "--grant",
              f"id=cad-volume,product={self.product},model=volume,threshold={threshold}{grant}", "-o", path, *more)
         return path

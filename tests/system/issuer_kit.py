@@ -178,7 +178,7 @@ class Vendor:
         return refused(code, exit_code, *args, "--dir", self.dir, **more)
 
     def issue(self, output, *more, grants=("id=cad-volume,product=acme-cad,model=volume,threshold=25",),
-              until="2040-01-01"):
+              until="2090-01-01"):
         options = [word for grant in grants for word in ("--grant", grant)]
         return self.run("license", "issue", "--org", "fjord", "--org-name", "Fjord AS", "--until", until, *options,
                         "-o", output, *more)

@@ -109,7 +109,7 @@ def test_more_of_many_grants(vendor, clearing, hosts, folder):
 def test_revocations_come_along(vendor, hosts, folder):
     vendor("signer", "create", "--no-passphrase")
     path = vendor.issue(folder / "l", GRANT)
-    vendor("license", "issue", "--id", "gone", "--org", "x", "--org-name", "X", "--until", "2040-01-01", "--grant", GRANT, "-o", folder / "gone")
+    vendor("license", "issue", "--id", "gone", "--org", "x", "--org-name", "X", "--until", "2090-01-01", "--grant", GRANT, "-o", folder / "gone")
     vendor("license", "revoke", "gone")
     vendor("revocations", "-o", folder / "list")
     house = House(vendor, folder)

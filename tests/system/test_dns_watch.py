@@ -88,7 +88,7 @@ def test_every_verdict(folder, hosts, vendor, evil, bind):
     two = certified(hosts, vendor, folder, "two")
     other = hosts(state="other").start()
     foreign = folder / "elv.license"
-    vendor("license", "issue", "--org", "elv", "--org-name", "Elv AS", "--until", "2040-01-01", "--hosts", "1", "--grant",
+    vendor("license", "issue", "--org", "elv", "--org-name", "Elv AS", "--until", "2090-01-01", "--hosts", "1", "--grant",
            f"id=cad,product={vendor.product},model=volume,threshold=1", "-o", foreign)
     other.certify(vendor, foreign)
     rogue = rogue_host(hosts, evil)

@@ -27,7 +27,7 @@ def test_host_certificate(vendor, issued, tmp_path):
     assert (claims["org"], claims["license"], claims["products"]) == ("fjord", "fjord-1", ["acme-cad"])
     assert claims["lease_days_max"] == 180 and sorted(claims["usages"]) == ["lease", "rpc"]
     assert abs(seconds_of(claims["nbf"]) - (now - DAY)) < 60
-    assert seconds_of(claims["exp"]) == seconds_of("2040-01-01T00:00:00Z") + 30 * DAY
+    assert seconds_of(claims["exp"]) == seconds_of("2090-01-01T00:00:00Z") + 30 * DAY
     (row,) = vendor.hosts()
     assert (row["name"], row["license"], row["state"]) == (host.name, "fjord-1", "ok")
     assert row["host"] == pid(host.secret.verify_key) and row["certificate"] == claims["jti"]
@@ -38,9 +38,10 @@ def test_host_certificate(vendor, issued, tmp_path):
 def test_host_by_license_id_and_days(vendor, issued, tmp_path):
     claims = certify(vendor, Host(), "fjord-1", tmp_path, "--days", "60")
     assert abs(seconds_of(claims["exp"]) - (time.time() + 60 * DAY)) < 60
-    vendor.issue(tmp_path / "brief", "--id", "brief", "--grace", "0d", until="2027-01-01")
+    soon = text_time(time.time() + 30 * DAY)
+    vendor.issue(tmp_path / "brief", "--id", "brief", "--grace", "0d", until=soon)
     with_days = certify(vendor, Host(), "brief", tmp_path, "--days", "36500")
-    assert with_days["exp"] == "2027-01-01T00:00:00Z"
+    assert with_days["exp"] == soon
 
 
 def test_host_lease_limit_follows_the_grants(vendor, tmp_path):
@@ -146,12 +147,12 @@ def test_host_license_must_be_in_the_ledger(vendor, issued, tmp_path):
 
 def test_host_older_serial_takes_the_newest_terms(vendor, issued, tmp_path):
     claims = token_open(dearmour(issued.read_text(), "LICENSE"), vendor.key, "muster.license")
-    newer = token_sign({**claims, "serial": 2, "exp": "2041-01-01T00:00:00Z"}, vendor.secret)
+    newer = token_sign({**claims, "serial": 2, "exp": "2091-01-01T00:00:00Z"}, vendor.secret)
     with sqlite3.connect(vendor.dir / "ledger.db") as db:
         db.execute("INSERT INTO issue SELECT license, 2, org_name, nbf, ?, hosts_max, issued, ? FROM issue",
-                   (seconds_of("2041-01-01T00:00:00Z"), newer))
+                   (seconds_of("2091-01-01T00:00:00Z"), newer))
     certificate = certify(vendor, Host(), issued, tmp_path)
-    assert seconds_of(certificate["exp"]) == seconds_of("2041-01-01T00:00:00Z") + 30 * DAY
+    assert seconds_of(certificate["exp"]) == seconds_of("2091-01-01T00:00:00Z") + 30 * DAY
     assert vendor.licenses()[0]["serial"] == 2 and vendor.hosts()[0]["serial"] == 2
 
 

@@ -51,7 +51,7 @@ def test_a_pool_without_keys_is_told(sold, tmp_path):
 
 
 def test_redemption_keys(sold, tmp_path):
-    one = sold.json(*GENERATE, "pool", "--quantity", "10", "--days", "365", "--expires", "2039-01-01")["items"][0]
+    one = sold.json(*GENERATE, "pool", "--quantity", "10", "--days", "365", "--expires", "2089-01-01")["items"][0]
     two = sold.json(*GENERATE, "pool", "--quantity", "50")["items"][0]
     three = sold.json(*GENERATE, "user", "--days", "30")["items"][0]
     grants = renewed(sold, tmp_path)
@@ -59,7 +59,7 @@ def test_redemption_keys(sold, tmp_path):
     assert len(salts) == 2 and not {"key_salt", "pool_keys", "redemption"} & set(grants["open"])
     assert grants["pool"]["redemption"] == [
         {"hash": b64(key_hash(one["key"], grants["pool"]["key_salt"])), "quantity": 10, "days": 365,
-         "exp": "2039-01-01T00:00:00Z"},
+         "exp": "2089-01-01T00:00:00Z"},
         {"hash": b64(key_hash(two["key"], grants["pool"]["key_salt"])), "quantity": 50}]
     assert [row["days"] for row in grants["user"]["redemption"]] == [30]
     assert three["kind"] == "redemption" and three["expires"] is None
@@ -97,10 +97,10 @@ def test_keys_into_a_file(sold, tmp_path):
 
 @pytest.mark.parametrize("grant, options, says", [
     ("pool", [], "--pool"),
-    ("pool", ["--expires", "2039-01-01"], "--quantity"),
+    ("pool", ["--expires", "2089-01-01"], "--quantity"),
     ("pool", ["--pool", "--quantity", "5"], "--quantity"),
     ("pool", ["--pool", "--days", "5"], "--days"),
-    ("pool", ["--pool", "--expires", "2039-01-01"], "--expires"),
+    ("pool", ["--pool", "--expires", "2089-01-01"], "--expires"),
     ("pool", ["--pool", "--count", "0"], "--count"),
     ("pool", ["--pool", "--count", "1001"], "--count"),
     ("pool", ["--quantity", "0"], "--quantity"),
@@ -145,7 +145,7 @@ def test_more_keys_than_fit_into_a_file(vendor, tmp_path):
     vendor.issue(tmp_path / "l", "--id", "fjord-1",
                  grants=[f"id=g{n},product=acme-cad,model=user,quantity=5" for n in range(3)])
     for n in range(3):
-        vendor.run(*GENERATE, f"g{n}", "--quantity", "5", "--days", "365", "--expires", "2039-01-01", "--count",
+        vendor.run(*GENERATE, f"g{n}", "--quantity", "5", "--days", "365", "--expires", "2089-01-01", "--count",
                    "1000", "-o", tmp_path / f"keys{n}")
     vendor.refused("TOO_LARGE", 1, "license", "renew", "fjord-1", "-o", tmp_path / "r", says="Block keys")
     assert not (tmp_path / "r").exists() and vendor.licenses()[0]["serial"] == 1

@@ -110,12 +110,12 @@ def test_product_add_plan_refusals(vendor, options, says):
 
 
 def test_license_file(vendor, tmp_path):
-    vendor.issue(tmp_path / "l", "--hosts", "2", until="2030-01-01")
+    vendor.issue(tmp_path / "l", "--hosts", "2", until="2080-01-01")
     claims = token_open(dearmour((tmp_path / "l").read_text(), "LICENSE"), vendor.key, "muster.license")
     assert stat.S_IMODE((tmp_path / "l").stat().st_mode) == 0o644
     assert claims["iss"] == pid(vendor.key) and claims["serial"] == 1 and claims["hosts_max"] == 2
     assert claims["org"] == {"id": "fjord", "name": "Fjord AS"}
-    assert claims["exp"] == "2030-01-01T00:00:00Z" and claims["grace_days"] == 30
+    assert claims["exp"] == "2080-01-01T00:00:00Z" and claims["grace_days"] == 30
     assert seconds_of(claims["nbf"]) % DAY == 0 and 0 <= time.time() - seconds_of(claims["nbf"]) < DAY + 3600
     assert claims["id"].startswith("fjord-") and len(claims["id"]) == 14
     assert [p["id"] for p in claims["products"]] == ["acme-cad"]
@@ -132,9 +132,9 @@ def test_license_file(vendor, tmp_path):
 
 def test_license_every_grant_key(vendor, tmp_path):
     grant = ("id=g1,product=acme-cad,model=volume,quantity=100,threshold=5,window=7d,lease=90d,renew=2d,retry=30m,"
-             "grace=4w,overage=allow+report,on_expiry=reduced,enrol=approve,plans=modeler+render,from=2031-01-01,"
-             "until=2032-01-01T12:00:00Z,cancel_until=2031-01-08")
-    vendor.issue(tmp_path / "l", "--from", "2030-01-01", "--grace", "7d",
+             "grace=4w,overage=allow+report,on_expiry=reduced,enrol=approve,plans=modeler+render,from=2081-01-01,"
+             "until=2082-01-01T12:00:00Z,cancel_until=2081-01-08")
+    vendor.issue(tmp_path / "l", "--from", "2080-01-01", "--grace", "7d",
                  grants=[grant, "product=acme-cad,model=user,quantity=3,devices_per_user=2,lease=1d,plans=cloud",
                          "product=acme-cad,model=pool,quantity=9,lease=perpetual,plans=modeler",
                          "id=short,product=acme-cad,model=pool,quantity=9,lease=10d,plans=modeler"])
@@ -143,8 +143,8 @@ def test_license_every_grant_key(vendor, tmp_path):
     policy = first.pop("policy")
     assert claims["grace_days"] == 7 and len(claims["products"]) == 1
     assert first == {"id": "g1", "product": "acme-cad", "model": "volume", "quantity": 100,
-                     "nbf": "2031-01-01T00:00:00Z", "exp": "2032-01-01T12:00:00Z",
-                     "cancel_until": "2031-01-08T00:00:00Z", "plans": ["modeler", "render"]}
+                     "nbf": "2081-01-01T00:00:00Z", "exp": "2082-01-01T12:00:00Z",
+                     "cancel_until": "2081-01-08T00:00:00Z", "plans": ["modeler", "render"]}
     assert (policy["threshold"], policy["window_days"], policy["lease_days"], policy["grace_days"]) == (5, 7, 90, 28)
     assert (policy["renew_minutes"], policy["retry_minutes"]) == (2880, 30)
     assert (policy["overage"], policy["on_expiry"], policy["enrol"]) == ("allow+report", "reduced", "approve")
@@ -212,12 +212,12 @@ def test_license_of_an_offer(vendor, tmp_path):
     (f"{V},plans=+", "plans"),
     (f"{V},from=tomorrow", "from=tomorrow"),
     (f"{V},from=2000-01-01", "from is before"),
-    (f"{V},from=2040-01-01", "from is not before"),
-    (f"{V},until=2050-01-01", "until is after"),
+    (f"{V},from=2090-01-01", "from is not before"),
+    (f"{V},until=2100-01-01", "until is after"),
     (f"{V},until=2000-01-01", "until is not after"),
-    (f"{V},from=2035-01-01,until=2035-01-01", "until is not after from"),
-    (f"{V},until=2030-02-30", "until=2030-02-30"),
-    (f"{V},cancel_until=2041-01-01", "cancel_until"),
+    (f"{V},from=2085-01-01,until=2085-01-01", "until is not after from"),
+    (f"{V},until=2080-02-30", "until=2080-02-30"),
+    (f"{V},cancel_until=2091-01-01", "cancel_until"),
     (f"{V},cancel_until=2001-01-01", "cancel_until"),
     (f"{V},self_service=ann", "self_service is for"),
     ("product=acme-cad,model=pool,quantity=5,self_service=ann", "self_service is for"),
@@ -242,7 +242,7 @@ def test_license_of_an_offer(vendor, tmp_path):
     (f"{V},plans={'x' * 5000}", "too long"),
 ])
 def test_grant_refusals(vendor, tmp_path, grant, says):
-    vendor.refused("USAGE", 64, "license", "issue", "--org", "fjord", "--org-name", "F", "--until", "2040-01-01",
+    vendor.refused("USAGE", 64, "license", "issue", "--org", "fjord", "--org-name", "F", "--until", "2090-01-01",
                    "--grant", grant, "-o", tmp_path / "l", says=["--grant", says])
     assert not (tmp_path / "l").exists() and vendor.licenses() == []
 
@@ -250,27 +250,27 @@ def test_grant_refusals(vendor, tmp_path, grant, says):
 @pytest.mark.parametrize("changes, says", [
     ({"--org": None}, "--org"), ({"--org": "Fjord AS"}, "--org"), ({"--org-name": None}, "--org-name"),
     ({"--org-name": "a\tb"}, "--org-name"), ({"--until": None}, "--until"), ({"--until": "soon"}, "--until"),
-    ({"--until": "2020-01-01"}, "--until"), ({"--from": "2040-01-01"}, "--until"), ({"--from": "x"}, "--from"),
+    ({"--until": "2020-01-01"}, "--until"), ({"--from": "2090-01-01"}, "--until"), ({"--from": "x"}, "--from"),
     ({"--hosts": "0"}, "--hosts"), ({"--hosts": "1001"}, "--hosts"), ({"--hosts": "two"}, "--hosts"),
     ({"--id": "A"}, "--id"), ({"--grace": "1h"}, "--grace"), ({"--grace": "401d"}, "--grace"),
     ({"--grant": None}, "--grant"), ({"--org": "o" * 60}, "--id"),
 ])
 def test_issue_refusals(vendor, tmp_path, changes, says):
-    options = {"--org": "fjord", "--org-name": "Fjord", "--until": "2040-01-01", "--grant": V, **changes}
+    options = {"--org": "fjord", "--org-name": "Fjord", "--until": "2090-01-01", "--grant": V, **changes}
     words = [word for option, value in options.items() if value is not None for word in (option, value)]
     vendor.refused("USAGE", 64, "license", "issue", *words, "-o", tmp_path / "l", says=says)
     assert not (tmp_path / "l").exists() and vendor.licenses() == []
 
 
 def test_issue_same_twice(vendor, issued, tmp_path):
-    vendor.refused("DUPLICATE", 1, "license", "issue", "--org", "x", "--org-name", "X", "--until", "2040-01-01",
+    vendor.refused("DUPLICATE", 1, "license", "issue", "--org", "x", "--org-name", "X", "--until", "2090-01-01",
                    "--grant", V, "--id", "fjord-1", "-o", tmp_path / "again", says="fjord-1")
-    vendor.refused("USAGE", 64, "license", "issue", "--org", "x", "--org-name", "X", "--until", "2040-01-01",
+    vendor.refused("USAGE", 64, "license", "issue", "--org", "x", "--org-name", "X", "--until", "2090-01-01",
                    "--grant", V, "--grant", V, "-o", tmp_path / "again", says="acme-cad-volume")
     assert not (tmp_path / "again").exists() and len(vendor.licenses()) == 1
 
 
-ISSUE = ["license", "issue", "--org", "fjord", "--org-name", "F", "--until", "2040-01-01", "--grant", V]
+ISSUE = ["license", "issue", "--org", "fjord", "--org-name", "F", "--until", "2090-01-01", "--grant", V]
 
 
 def test_issue_writes_both_or_neither(vendor, tmp_path):
@@ -314,7 +314,7 @@ def test_issue_to_standard_output(vendor):
 def test_license_show(vendor, issued, tmp_path):
     other = Vendor(tmp_path / "other")
     text = vendor.run("license", "show", "fjord-1").stdout
-    for words in ("Fjord AS", "cad-volume", "threshold: 25", "exp: 2040-01-01T00:00:00Z", "The Modeler"):
+    for words in ("Fjord AS", "cad-volume", "threshold: 25", "exp: 2090-01-01T00:00:00Z", "The Modeler"):
         assert words in text
     shown = vendor.json("license", "show", "fjord-1")
     assert shown == vendor.json("license", "show", issued)
@@ -330,7 +330,7 @@ def test_license_show(vendor, issued, tmp_path):
 
 def test_license_list(vendor, issued):
     vendor.issue("/dev/null", "--id", "old", "--from", "2020-01-01", until="2021-01-01")
-    vendor.issue("/dev/null", "--id", "new", "--from", "2039-01-01")
+    vendor.issue("/dev/null", "--id", "new", "--from", "2089-01-01")
     assert {row["id"]: row["state"] for row in vendor.licenses()} == {
         "fjord-1": "active", "old": "expired", "new": "pending"}
     assert "Fjord AS" in vendor.run("license", "list").stdout

@@ -10,7 +10,7 @@ from issuer_kit import DAY, PROGRAM, Host, Vendor, certify, pid, run, text_time
 from issuer_kit import vendor  # noqa: F401 (fixtures)
 
 POOL = "id=pool,product=acme-cad,model=pool,quantity=50"
-VOLUME = "id=volume,product=acme-cad,model=volume,threshold=25,plans=modeler+render,until=2035-01-01"
+VOLUME = "id=volume,product=acme-cad,model=volume,threshold=25,plans=modeler+render,until=2085-01-01"
 RENEW = ["license", "renew", "fjord-1"]
 
 
@@ -42,23 +42,23 @@ def test_nothing_but_the_serial(sold, tmp_path):
 
 
 def test_terms(sold, tmp_path):
-    new = renew(sold, tmp_path, "--until", "2045-01-01", "--hosts", "5")
-    assert (new["exp"], new["hosts_max"], new["grace_days"]) == ("2045-01-01T00:00:00Z", 5, 7)
+    new = renew(sold, tmp_path, "--until", "2095-01-01", "--hosts", "5")
+    assert (new["exp"], new["hosts_max"], new["grace_days"]) == ("2095-01-01T00:00:00Z", 5, 7)
     assert new["nbf"] == sold.claims(tmp_path / "old")["nbf"]
     (row,) = sold.licenses()
-    assert (row["expires"], row["hosts_max"]) == ("2045-01-01T00:00:00Z", 5)
-    shorter = renew(sold, tmp_path, "--until", "2031-01-01")  # a grant that would end later ends with it
-    assert shorter["exp"] == "2031-01-01T00:00:00Z" and by_id(shorter)["volume"]["exp"] == "2035-01-01T00:00:00Z"
+    assert (row["expires"], row["hosts_max"]) == ("2095-01-01T00:00:00Z", 5)
+    shorter = renew(sold, tmp_path, "--until", "2081-01-01")  # a grant that would end later ends with it
+    assert shorter["exp"] == "2081-01-01T00:00:00Z" and by_id(shorter)["volume"]["exp"] == "2085-01-01T00:00:00Z"
 
 
 def test_grants(sold, tmp_path):
     old = by_id(sold.claims(tmp_path / "old"))
-    new = renew(sold, tmp_path, "--grant", "id=pool,quantity=70", "--grant", "id=volume,until=2038-01-01,retry=30m",
+    new = renew(sold, tmp_path, "--grant", "id=pool,quantity=70", "--grant", "id=volume,until=2088-01-01,retry=30m",
                 "--grant", "id=users,product=acme-cad,model=user,quantity=3")
     assert [grant["id"] for grant in new["grants"]] == ["pool", "volume", "users"]
     grants = by_id(new)
     assert grants["pool"] == {**old["pool"], "quantity": 70}
-    assert grants["volume"] == {**old["volume"], "exp": "2038-01-01T00:00:00Z",
+    assert grants["volume"] == {**old["volume"], "exp": "2088-01-01T00:00:00Z",
                                 "policy": {**old["volume"]["policy"], "retry_minutes": 30}}
     assert grants["users"]["quantity"] == 3
     fewer = by_id(renew(sold, tmp_path, "--grant", "id=pool,product=acme-cad,model=pool,quantity=10",
@@ -97,7 +97,7 @@ def test_certificates_that_fall_short_are_told(sold, tmp_path):
     certify(sold, host, "plain", tmp_path)
     renewal = ["license", "renew", "plain", "-o", tmp_path / "new"]
     assert "certificates" not in sold.run(*renewal).stderr
-    assert "certificates of 1 host do not cover" in sold.run(*renewal, "--until", "2041-01-01").stderr
+    assert "certificates of 1 host do not cover" in sold.run(*renewal, "--until", "2091-01-01").stderr
     certify(sold, host, "plain", tmp_path)
     assert "certificates" not in sold.run(*renewal).stderr
 
@@ -109,7 +109,7 @@ def test_certificates_that_fall_short_are_told(sold, tmp_path):
     (["--grant", "id=pool,quantity=0"], "quantity=0"),
     (["--grant", "id=pool,overage=deny"], "overage is for"),
     (["--grant", "id=pool,quantity_max=40"], "more than quantity_max=40"),
-    (["--grant", "id=volume,until=2041-01-01"], "until is after"),
+    (["--grant", "id=volume,until=2091-01-01"], "until is after"),
     (["--grant", "id=volume,plans=render"], "requires"),
     (["--grant", "id=volume,lease=7d,renew=8d"], "renew="),
     (["--grant", "id=nothing,quantity=5"], "no grant 'nothing'"),
@@ -179,8 +179,8 @@ def test_a_request_is_answered(sold, host, tmp_path):
 
 def test_the_vendor_may_give_something_else(sold, host, tmp_path):
     request = host.ask_for_more(tmp_path / "r", sold, {"pool": 90})
-    new = renew(sold, tmp_path, "--request", request, "--grant", "id=pool,quantity=60", "--until", "2045-01-01")
-    assert by_id(new)["pool"]["quantity"] == 60 and new["exp"] == "2045-01-01T00:00:00Z"
+    new = renew(sold, tmp_path, "--request", request, "--grant", "id=pool,quantity=60", "--until", "2095-01-01")
+    assert by_id(new)["pool"]["quantity"] == 60 and new["exp"] == "2095-01-01T00:00:00Z"
 
 
 def test_an_offer_limits_what_a_request_gets(sold, host, tmp_path):
@@ -230,5 +230,5 @@ def test_renewing_an_ended_license(sold, tmp_path):
     sold.issue(tmp_path / "l", "--id", "over", "--from", "2020-01-01", until=yesterday)
     done = sold.run("license", "renew", "over", "-o", tmp_path / "new")
     assert "warning: the term of this license is over already" in done.stderr
-    done = sold.run("license", "renew", "over", "--until", "2045-01-01", "-o", tmp_path / "new")
+    done = sold.run("license", "renew", "over", "--until", "2095-01-01", "-o", tmp_path / "new")
     assert "warning" not in done.stderr and sold.licenses()[1]["state"] == "active"

@@ -28,7 +28,7 @@ def test_license_revoke(vendor, issued, tmp_path):
         assert ": revoked" in vendor.run("license", "show", which).stdout
     vendor.refused("LICENSE_REVOKED", 4, "host", "certify", Host().request(tmp_path / "r"), "--license", issued,
                    "-o", tmp_path / "c", says=["fjord-1", "unpaid since May"])
-    vendor.refused("LICENSE_REVOKED", 4, "license", "issue", "--org", "x", "--org-name", "X", "--until", "2040-01-01",
+    vendor.refused("LICENSE_REVOKED", 4, "license", "issue", "--org", "x", "--org-name", "X", "--until", "2090-01-01",
                    "--grant", "product=acme-cad,model=volume", "--id", "fjord-1", "-o", tmp_path / "c")
     assert not (tmp_path / "c").exists() and vendor.hosts() == []
     again = vendor.json("license", "revoke", "fjord-1", "--reason", "another")

@@ -121,7 +121,7 @@ def test_verify_claims_of_the_right_key(vendor, issued, tmp_path):
 
 def test_verify_terms(vendor, tmp_path):
     vendor.issue(tmp_path / "old", "--from", "2020-01-01", until="2021-01-01")
-    vendor.issue(tmp_path / "new", "--from", "2039-01-01")
+    vendor.issue(tmp_path / "new", "--from", "2089-01-01")
     document, text = verdict(4, tmp_path / "old", "--dir", vendor.dir)
     assert document["state"] == "ended" and document["error"]["code"] == "ENDED" and document["claims"]["serial"] == 1
     assert text.stderr.startswith("ENDED: ") and "2021-01-01" in text.stderr

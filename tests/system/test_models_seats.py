@@ -54,7 +54,7 @@ def assign(host, *args, **more):
 
 def test_five_and_eight_are_thirteen(hosts, suite):
     """Both totals: one per product over all its grants, and a row for each grant (DESIGN 3, Totals)."""
-    host = hosts().start().serve(suite, f"id=five,product={SUITE},model=user,quantity=5,until=2031-01-01",
+    host = hosts().start().serve(suite, f"id=five,product={SUITE},model=user,quantity=5,until=2081-01-01",
                                  f"id=eight,product={SUITE},model=user,quantity=8")
     users = [f"user-{i:02}" for i in range(14)]
     people(host, *users)
@@ -77,7 +77,7 @@ def test_five_and_eight_are_thirteen(hosts, suite):
 
 def test_what_may_be_assigned_is_available(seats):
     """Seats in a grant that takes nobody any more are not taken from the other's."""
-    host = seats(2, f"id=more,product={SUITE},model=user,quantity=3,cancel_until=2039-01-01")
+    host = seats(2, f"id=more,product={SUITE},model=user,quantity=3,cancel_until=2089-01-01")
     people(host, "kari", "ola", "per")
     assign(host, "--user=kari", "--grant=more", "--plans=basic")
     assign(host, "--user=ola", "--grant=suite", "--plans=basic")

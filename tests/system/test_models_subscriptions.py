@@ -301,7 +301,7 @@ def test_each_failure_of_a_key(counter, vendor, folder, clock):
     assert show(host)["quantity"] == 5
 
     assert "3 more" in counter.done(good)
-    assert show(host)["quantity"] == 8 and show(host)["expires"][:10] == "2040-01-31"
+    assert show(host)["quantity"] == 8 and show(host)["expires"][:10] == "2090-01-31"
     assert counter.refused("KEY_USED", good)["numbers"]["until"][:10] == day(4)
     Counter(host).refused("KEY_USED", good)  # wherever it is shown
     assert counter.refused("KEY_EXCEEDS", large)["numbers"] == {"used": 14, "quantity": 12}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Revocation lists on the machines: from hosts that have a newer one, and from the administrator's folder."""
-from harness import PRODUCT, Machine
+from harness import PRODUCT, Machine, Vendor
 
 
 def two_hosts(vendor, hosts, folder):
@@ -21,6 +21,11 @@ def revoke(vendor, host, path):
 
 def known(machine):
     return [path.name for path in machine.state.glob("revocations/*")]
+
+
+def kept(machine):
+    path, = machine.state.glob("revocations/*")
+    return path
 
 
 def test_a_host_that_was_stolen(vendor, hosts, machines, folder):
@@ -48,21 +53,49 @@ def test_a_list_in_the_folder(vendor, hosts, machines, folder):
     good, stolen = two_hosts(vendor, hosts, folder)
     revoke(vendor, stolen, vendor.products / "acme.revocations")
     assert "CERTIFICATE_REVOKED" in machines(stolen, "a").refused("NO_HOST", "activate", PRODUCT)["detail"]
-    machines(good, "b").activate(check=True)
-    # A list that nobody signed whom this machine trusts says nothing.
-    (vendor.products / "b.revocations").write_text((vendor.products / "acme.revocations").read_text().replace("v4.public.e", "v4.public.f"))
-    machines(good, "b").done("renew", PRODUCT)
+    b = machines(good, "b")
+    b.activate(check=True)
+    # A list of somebody whom this machine does not trust says nothing, whatever its number.
+    (folder / "away").mkdir()
+    other = Vendor(folder / "away", "Other")
+    good.ctl("host", "request", "-o", folder / "request")
+    other("host", "certify", folder / "request", "--license", other.license(folder / "license"), "-o", folder / "certificate")
+    revoke(other, good, folder / "first")
+    revoke(other, good, vendor.products / "other.revocations")
+    b.done("renew", PRODUCT)
+    # The vendor's own says it.
+    revoke(vendor, good, vendor.products / "acme.revocations")
+    assert "CERTIFICATE_REVOKED" in b.refused("NO_HOST", "renew", PRODUCT)["detail"]
 
 
 def test_only_newer_lists(vendor, hosts, machines, folder):
+    """A host that is behind takes nothing from a machine that knows more, and one that is ahead tells it."""
+    ahead, behind = two_hosts(vendor, hosts, folder)
+    lists = []
+    for name, host in (("one", behind), ("two", ahead)):
+        vendor.license(folder / name, org=name, more=("--id", name))
+        vendor("license", "revoke", name)
+        vendor("revocations", "-o", folder / "list")
+        host.ctl("install", folder / "list")
+        lists.append((folder / "list").read_text())
+    a, b = machines(ahead, "a", "b")
+    at_other = {name: Machine(folder, name, vendor.products, "--host", f"127.0.0.1:{behind.port}") for name in ("a", "b")}
+    at_other["b"].activate(check=True)
+    assert kept(b).read_text() == lists[0]
+    a.activate(check=True)
+    assert kept(a).read_text() == lists[1]
+    at_other["a"].done("renew", PRODUCT)
+    assert at_other["a"].status()["host"].endswith(f":{behind.port}") and kept(a).read_text() == lists[1]
+    b.done("renew", PRODUCT)
+    assert kept(b).read_text() == lists[1]
+
+
+def test_a_kept_list_that_was_damaged_is_taken_anew(vendor, hosts, machines, folder):
     good, stolen = two_hosts(vendor, hosts, folder)
-    revoke(vendor, stolen, folder / "list")
-    good.ctl("install", folder / "list")
+    good.ctl("install", revoke(vendor, stolen, folder / "list"))
     a = machines(good, "a")
     a.activate(check=True)
-    kept = next(a.state.glob("revocations/*"))
-    before = kept.read_text()
-    # The host falls back to a list with fewer entries only by one with a higher number; what is kept stays.
-    kept.write_text("rubbish")
+    before = kept(a).read_text()
+    kept(a).write_text("rubbish")
     a.done("renew", PRODUCT)
-    assert kept.read_text() == before
+    assert kept(a).read_text() == before

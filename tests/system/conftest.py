@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import os
 import pathlib
 import shutil
@@ -24,16 +25,15 @@ def folder():
 
 @pytest.fixture
 def hosts(folder):
-    """Make hosts that are stopped at the end, whatever happens."""
-    made = []
+    """Make hosts that are stopped at the end, whatever happens, each of them."""
+    with contextlib.ExitStack() as ends:
 
-    def make(*args, **more):
-        made.append(harness.Host(folder, *args, **more))
-        return made[-1]
+        def make(*args, **more):
+            host = harness.Host(folder, *args, **more)
+            ends.callback(host.end)
+            return host
 
-    yield make
-    for host in made:
-        host.end()
+        yield make
 
 
 @pytest.fixture

@@ -38,7 +38,13 @@ def run(*command, check=True, cwd=None, env=None, stdin=None, timeout=SECONDS):
                           env={**os.environ, **(env or {})})
     if check:
         assert done.returncode == 0, f"{command} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
+    no_reports(done.stderr)
     return done
+
+
+def no_reports(text):
+    """No sanitizer has found anything."""
+    assert "Sanitizer" not in text and "runtime error:" not in text, text
 
 
 def wait_for(condition, seconds=20, what="condition"):
@@ -139,10 +145,12 @@ class Host:
                                + ("[" + rest if rest else ""))
 
     def spawn(self):
+        self.sound()
         self.write_config()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*self.wrapper, program("musterd"), "--config", str(self.config)], stdout=log,
                                             stderr=log, cwd=self.dir, env={**os.environ, **self.env})
+        self.known = {0}
         return self
 
     def start(self):
@@ -155,6 +163,7 @@ class Host:
         return self
 
     readies = 0
+    known = frozenset()  # exit codes that are no surprise at the end of the test
 
     def ctl(self, *args, role=None, **more):
         """musterctl as root, or as somebody who has only this role (the host made by roled)."""
@@ -254,10 +263,31 @@ class Host:
         return path
 
     def stop(self, number=signal.SIGTERM):
+        """End it; its exit code, which is 0 of whoever is told to end, and can."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
-            self.process.wait(timeout=20)
+            code = self.process.wait(timeout=20)
+            if number == signal.SIGKILL:
+                self.known.add(-number)
+            else:
+                assert code == 0, f"{code}\n{self.told()}"
+        self.sound()
         return self.process.returncode if self.process else None
+
+    def ended(self, code, seconds=20):
+        """It ends by itself, with this exit code."""
+        assert self.process.wait(timeout=seconds) == code, self.told()
+        self.known.add(code)
+        self.sound()
+
+    def told(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def sound(self):
+        """It has not crashed, and no sanitizer has found anything."""
+        no_reports(self.told())
+        code = self.process.poll() if self.process else None
+        assert code is None or code >= 0 or code in self.known, f"{code}\n{self.told()}"
 
     def wake(self):
         """After a jump of weeks: libuv counts milliseconds of waiting in 32 bits, and may have gone to sleep for days."""
@@ -268,13 +298,19 @@ class Host:
         return self.stop(signal.SIGKILL)
 
     def end(self):
-        """At the end of a test: as a service manager ends it, whatever the test has done to it."""
+        """At the end of a test: as a service manager ends it, whatever the test has done to it. How it ended, now or before, is
+        what the test expected."""
+        if not self.process:
+            return
         try:
-            if self.process and self.process.poll() is None:
+            if self.process.poll() is None:
                 self.process.send_signal(signal.SIGCONT)
             self.stop()
-        except subprocess.TimeoutExpired:
-            self.kill()
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait(timeout=20)
+        assert self.process.returncode in self.known, f"{self.process.returncode}\n{self.told()}"
 
     def grant(self, grant):
         return next(g for g in self.status()["grants"] if g["grant"] == grant)
@@ -284,7 +320,9 @@ class Host:
 
     def healthy(self, *codes):
         """The doctor finds nothing but these."""
-        found = {check["check"] for check in self.json("doctor", check=False)["checks"] if not check["ok"]}
+        checks = self.json("doctor", check=False)["checks"]
+        assert checks
+        found = {check["check"] for check in checks if not check["ok"]}
         assert found <= set(codes), found
 
 

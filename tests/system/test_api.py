@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API by its own document: every route, parameter and answer of /v1/openapi.json, as every role, by curl."""
+import contextlib
 import csv
 import io
 import json
@@ -49,16 +50,15 @@ class Api(Site):
 @pytest.fixture(scope="module")
 def made():
     """Sites that are stopped at the end."""
-    sites = []
+    with contextlib.ExitStack() as ends:
 
-    def make():
-        sites.append(Api(pathlib.Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp"))))
-        return sites[-1]
+        def make():
+            site = Api(pathlib.Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp")))
+            ends.callback(shutil.rmtree, site.folder, ignore_errors=True)
+            ends.callback(site.host.end)
+            return site
 
-    yield make
-    for site in sites:
-        site.host.end()
-        shutil.rmtree(site.folder, ignore_errors=True)
+        yield make
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for mounts 
 def fails(host, code, *texts):
     """The daemon ends by itself with this code and one line that has all the texts."""
     host.spawn()
-    assert host.process.wait(timeout=20) == code, host.log.read_text()
+    host.ended(code)
     lines = [line for line in host.log.read_text().splitlines() if " info: " not in line]
     assert len(lines) == 1, lines
     for text in texts:

@@ -115,7 +115,7 @@ def test_a_commit_that_fails_ends_the_daemon(ready, vendor, calls, nth):
     failing = Failing(host, calls, f"error=EIO:when={nth}")
     host.start()
     busy = loads(host, key)
-    assert host.process.wait(timeout=15) == EIO_EXIT
+    host.ended(EIO_EXIT, seconds=15)
     end(busy)
     log = host.log.read_text()
     assert "STORE_UNKNOWN" in log, log
@@ -140,7 +140,7 @@ def test_a_call_that_fails_at_the_start(ready, vendor, calls, nth):
     """It does not come up to refuse all and everybody: it ends, says why, and nothing is lost by it."""
     host, key = ready, vendor_key(vendor)
     failing = Failing(host, calls, f"error=EIO:when={nth}")
-    assert host.spawn().process.wait(timeout=20) == EIO_EXIT
+    host.spawn().ended(EIO_EXIT)
     assert failing.injected() and re.search(r"error: .*(STORE_IO|STORE_UNKNOWN)", host.log.read_text())
     failing.over()
     host.start()
@@ -155,7 +155,7 @@ def test_what_a_failed_sync_left_in_the_log_is_written_anew(ready, vendor):
     failing = Failing(host, SYNCS, "error=EIO:when=8")
     host.start()
     busy = loads(host, key, 2)
-    assert host.process.wait(timeout=30) == EIO_EXIT
+    host.ended(EIO_EXIT, seconds=30)
     end(busy)
     assert (host.state / "muster.db-wal").stat().st_size > 0
     failing = Failing(host, SYNCS, "error=EIO:when=60000", path="muster.db")

@@ -115,7 +115,7 @@ def test_json_lines(hosts):
 def test_format_is_checked(hosts):
     host = hosts("[log]\nformat = xml\n")
     host.spawn()
-    assert host.process.wait(timeout=20) == 78
+    host.ended(78)
     assert "bad value: [log] format = xml" in host.log.read_text()
 
 

@@ -84,8 +84,10 @@ def site():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp"))
     site = Site(folder)
     yield site
-    site.host.end()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        site.host.end()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def problem(text, code):

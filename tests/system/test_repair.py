@@ -65,8 +65,10 @@ def site(tmp_path_factory):
         host.stop()
         yield vendor, folder
     finally:
-        host.kill()
-        shutil.rmtree(folder)
+        try:
+            host.end()
+        finally:
+            shutil.rmtree(folder)
 
 
 class Damaged(Host):
@@ -128,7 +130,7 @@ class Damaged(Host):
 def damaged(site, folder):
     host = Damaged(site, folder)
     yield host
-    host.kill()
+    host.end()
 
 
 def digest(path):
@@ -162,7 +164,7 @@ def test_indexes_are_made_anew(damaged, harm):
     harm(damaged)
     damaged.unclean()
     spoiled = digest(damaged.db)
-    assert damaged.spawn().process.wait(timeout=20) == 78
+    damaged.spawn().ended(78)
     log = damaged.log.read_text()
     assert "STORE_CORRUPT" in log and "doctor --repair --database FILE" in log and "musterctl restore FILE" in log
     told = damaged.repaired()
@@ -291,7 +293,7 @@ def test_what_a_backup_restores_after_the_refusal(damaged):
     damaged.stop()
     damaged.spoil("activation")
     damaged.unclean()
-    assert damaged.spawn().process.wait(timeout=20) == 78
+    damaged.spawn().ended(78)
     assert damaged.repair("--yes").returncode == 1
     run(program("musterctl"), "restore", damaged.dir / "b", "--config", damaged.config, "--force", "--yes")
     damaged.serves().healthy()

@@ -16,7 +16,7 @@ def vendor(folder):
 def host(folder):
     host = Host(folder).start()
     yield host
-    host.stop()
+    host.end()
 
 
 def machine(folder, vendor, host, number=1):

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -212,12 +213,12 @@ class Host:
 
     # --- the API below the command ---
 
-    def api(self, method, path, body=None):
-        """One request on the admin socket; its status and what came, JSON read."""
+    def api(self, method, path, body=None, at=None):
+        """One request on the admin socket, or another; its status and what came, JSON read."""
         connection = http.client.HTTPConnection("localhost", timeout=SECONDS)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(SECONDS)
-        connection.sock.connect(str(self.socket))
+        connection.sock.connect(str(at or self.socket))
         try:
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
@@ -225,6 +226,16 @@ class Host:
         finally:
             connection.close()
         return answer.status, json.loads(text) if "json" in answer.headers["Content-Type"] else text
+
+    def metrics(self):
+        """All of them, as text."""
+        status, text = self.api("GET", "/metrics", at=self.status_socket)
+        assert status == 200
+        return text
+
+    def metric(self, name):
+        """One of them, by its name and labels as they stand in the text."""
+        return int(re.search(rf"^{re.escape(name)} (\d+)$", self.metrics(), re.MULTILINE).group(1))
 
     def change(self, *rows, **more):
         """Rows of POST /v1/changes, which must go in as a whole; the items."""

@@ -279,7 +279,7 @@ def test_roles_come_from_groups(hosts, folder, vendor):
 
 def test_metrics_are_clean(host, folder, vendor):
     Machine(folder, "m", vendor.products, "--host", f"127.0.0.1:{host.port}").activate(check=True)
-    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
+    text = host.metrics()
     assert 'muster_grant_devices{product="acme-cad",license=' in text
     assert 'muster_requests_total{outcome="granted"} 1' in text
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=30)

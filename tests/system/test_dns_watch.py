@@ -153,10 +153,6 @@ def test_before_a_vendor_has_certified_it(hosts, vendor, bind):
     assert check(host)[1][0]["verdict"] == "unknown"
 
 
-def metrics(host):
-    return host.api("GET", "/metrics")[1]
-
-
 def acts(host, act):
     return [row for row in host.items("audit", "list") if row["action"] == act]
 
@@ -182,16 +178,16 @@ def test_a_rogue_host_is_reported_within_one_period(folder, hosts, vendor, evil,
 
     period()
     assert "DNS_ROGUE_HOST" not in codes() and acts(host, "dns.rogue") == []
-    assert 'muster_dns_targets{domain="fjord.test",verdict="self"} 1' in metrics(host)
+    assert 'muster_dns_targets{domain="fjord.test",verdict="self"} 1' in host.metrics()
     add(bind, "rogue", rogue.port)
     period()
     item = codes()["DNS_ROGUE_HOST"]
     assert item["severity"] == "error" and f"rogue.fjord.test:{rogue.port}" in item["message"] and item["remedy"]
     status, health = host.api("GET", "/v1/health")
     assert status == 503 and any(row["code"] == "DNS_ROGUE_HOST" for row in health["health"])
-    assert 'muster_dns_targets{domain="fjord.test",verdict="untrusted"} 1' in metrics(host)
-    assert 'muster_dns_published{domain="fjord.test"} 1' in metrics(host)
-    run("promtool", "check", "metrics", stdin=metrics(host))
+    assert 'muster_dns_targets{domain="fjord.test",verdict="untrusted"} 1' in host.metrics()
+    assert 'muster_dns_published{domain="fjord.test"} 1' in host.metrics()
+    run("promtool", "check", "metrics", stdin=host.metrics())
     row = acts(host, "dns.rogue")[0]
     assert row["actor"] == "watchdog" and row["object"] == "fjord.test" and str(rogue.port) in json.dumps(row["detail"])
     assert host.log.read_text().count("dns.rogue domain=fjord.test") == 1

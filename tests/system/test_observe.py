@@ -14,13 +14,9 @@ from harness import BUILD, PRODUCT, ROOT, Clock, Machine, needs_faketime, run, w
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for mounts")
 
 
-def metrics(host):
-    return run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
-
-
 def number(host, name):
     """Value of a metric without labels."""
-    return float(re.search(rf"^{re.escape(name)} (\S+)$", metrics(host), re.M).group(1))
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", host.metrics(), re.M).group(1))
 
 
 def health(host):
@@ -105,7 +101,7 @@ def test_durations_add_up(hosts, folder, vendor):
     host.install(vendor)
     for name in range(3):
         machine(folder, host, vendor, name).done("activate", PRODUCT)
-    text = metrics(host)
+    text = host.metrics()
     label = 'operation="activate"'
     assert f"muster_request_duration_seconds_count{{{label}}} 3\n" in text
     counts = [int(n) for n in re.findall(rf'muster_request_duration_seconds_bucket{{{label},le="[^"]+"}} (\d+)', text)]
@@ -123,7 +119,7 @@ def test_durations_add_up(hosts, folder, vendor):
 def test_requests_at_the_sockets_are_counted_by_class(hosts):
     host = hosts().start()
     host.api("GET", "/v1/nothing")
-    text = metrics(host)
+    text = host.metrics()
     assert 'muster_http_requests_total{class="4xx"} 1' in text
     assert 'muster_http_requests_total{class="5xx"} 0' in text
 
@@ -174,7 +170,7 @@ def test_the_clock_is_set_back(hosts, folder):
     wait_for(lambda: "the clock was set" in host.log.read_text(), what="a line about the clock")
     assert re.search(r"the clock was set seconds=-3(599|60[0-9])", host.log.read_text())
     assert "CLOCK_SET_BACK" in health(host)
-    assert 'direction="back"} 3' in metrics(host)
+    assert 'direction="back"} 3' in host.metrics()
 
 
 @ROOT_ONLY
@@ -291,7 +287,7 @@ def busy_metrics(hosts, folder, vendor):
     with socket.create_connection(("127.0.0.1", host.port), timeout=20) as wrong:
         wrong.sendall(b"GET / HTTP/1.1\r\n\r\n")
         wrong.recv(100)
-    return metrics(host)
+    return host.metrics()
 
 
 def families(text):

@@ -2,7 +2,7 @@
 """A wrong clock stops nobody, and both sides hear of it."""
 import json
 
-from harness import PRODUCT, Clock, needs_faketime, run
+from harness import PRODUCT, Clock, needs_faketime
 
 
 def told(host):
@@ -23,8 +23,7 @@ def test_both_sides_hear_of_a_wrong_clock(folder, hosts, vendor, machines):
     assert row["device"] == wrong.id and abs(row["clock_skew"] - 3 * 3600) < 60
     item, = told(host)
     assert item["severity"] == "info" and "of 0 behind" in item["message"]
-    metrics = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
-    assert 'muster_devices_clock_skewed{direction="ahead"} 1' in metrics
+    assert host.metric('muster_devices_clock_skewed{direction="ahead"}') == 1
     result, = json.loads(wrong("renew", PRODUCT, "--json", check=True).stdout)["products"]
     assert result["notices"] == ["CLOCK_SKEWED"]
     clock.set("+0")

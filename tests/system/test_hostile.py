@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strange bytes against the real daemon: each is refused and counted by its code, and honest clients are served on."""
+import collections
 import os
 import random
 import re
 import select
+import signal
 import socket
 import struct
 import time
 
 import nacl.signing
 import pytest
-from harness import PRODUCT, SANITIZED, Machine, Vendor, run, wait_for
+from dissononce.exceptions.decrypt import DecryptFailedException
+from harness import PRODUCT, SANITIZED, Machine, Vendor, wait_for
 from wire import PREAMBLE, Client, Refused, pb, vendor_id
 
 REQUEST_LIMIT, CODE_LIMIT, SIGNIN_NEEDED, SIGNIN_REFUSED = 160, 161, 115, 116
+MALFORMED, VERSION_UNSUPPORTED, BUSY, TOO_LARGE, UNKNOWN_VENDOR, NEW_DEVICE_LIMIT = 1, 2, 3, 4, 7, 49
 
 
 def key_of(vendor):
@@ -22,8 +26,7 @@ def key_of(vendor):
 
 def faults(host):
     """Connections closed because of a fault, by code."""
-    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
-    return {code: int(n) for code, n in re.findall(r'muster_connection_faults_total\{reason="(\w+)"\} (\d+)', text)}
+    return {code: int(n) for code, n in re.findall(r'muster_connection_faults_total\{reason="(\w+)"\} (\d+)', host.metrics())}
 
 
 def serves(host, vendor):
@@ -54,7 +57,7 @@ def journal(host, **fields):
 @pytest.fixture
 def host(hosts, vendor):
     """A host without per-source penalties in the way: all of these tests come from one address."""
-    host = hosts().start()
+    host = hosts(config="[limits]\npenalty_seconds = 0\n").start()
     host.install(vendor)
     return host
 
@@ -68,14 +71,7 @@ def test_foreign_bytes_get_no_answer(host, vendor):
             pass
         assert closed(sock) == b""
     assert faults(host) == {"MALFORMED": 2, "TOO_LARGE": 1}
-    assert wait_for(lambda: serves_or_none(host, vendor), what="service after penalties")
-
-
-def serves_or_none(host, vendor):
-    try:
-        return serves(host, vendor)
-    except Refused:
-        return None
+    assert serves(host, vendor)
 
 
 def test_newer_version_is_refused_in_clear(host):
@@ -104,26 +100,39 @@ def test_silence_and_half_a_frame_meet_the_deadline(host, vendor, bytes_sent):
 
 
 def test_every_byte_of_the_handshake_counts(host, vendor):
-    """One flipped bit in each byte of the client's two messages: never an answer to a request."""
+    """One flipped bit in each byte of the client's two messages: the host judges each, and never answers a request. Where it
+    cannot know, in what it takes over into the handshake as it came, the client finds out."""
     key = key_of(vendor)
     lengths = {}
     Client(host.port, key, tamper=lambda i, data: lengths.setdefault(i, len(data)) and data).connect().close()
     points = [(message, at) for message in (0, 1) for at in range(lengths[message])]
-    for message, at in random.Random(1).sample(points, 60):
-        def flip(index, data, message=message, at=at):
-            if index != message:
-                return data
-            return data[:at] + bytes([data[at] ^ 1 << random.randrange(8)]) + data[at + 1:]
+    assert len(points) > 140
+    chance = random.Random(1)
+    refused, closed_by, noticed = collections.Counter(), [], []
+    for message, at in points:
+        def flip(index, data, message=message, at=at, bit=1 << chance.randrange(8)):
+            return data if index != message else data[:at] + bytes([data[at] ^ bit]) + data[at + 1:]
+
+        client = Client(host.port, key, tamper=flip, timeout=8)
         try:
-            client = Client(host.port, key, tamper=flip, timeout=8).connect()
+            client.connect()
             client.send(client.request(["acme-cad"]))
             client.receive()
-        except Refused:
-            continue
-        except Exception:
-            continue
-        raise AssertionError(f"byte {at} of message {message} was changed and nobody noticed")
-    wait_for(lambda: serves_or_none(host, vendor), seconds=40, what="service after penalties")
+        except Refused as refusal:
+            refused[refusal.code] += 1
+        except ConnectionError:
+            closed_by.append((message, at))
+        except DecryptFailedException:
+            noticed.append((message, at))
+        else:
+            raise AssertionError(f"byte {at} of message {message} was changed and nobody noticed")
+        finally:
+            client.close()
+    assert set(refused) <= {MALFORMED, VERSION_UNSUPPORTED, TOO_LARGE, UNKNOWN_VENDOR}, refused
+    assert [at for message, at in closed_by if message == 1] == list(range(lengths[1]))
+    # None was turned away unread: the host counts a fault for each but those that the client found.
+    assert sum(faults(host).values()) + len(noticed) == len(points), (refused, faults(host))
+    assert host.process.poll() is None and serves(host, vendor)
 
 
 def test_replayed_handshake_is_worth_nothing(host, vendor):
@@ -147,7 +156,7 @@ def test_unknown_vendor_is_refused_before_any_crypto(host):
     key = "k4.public." + base64.urlsafe_b64encode(bytes(stranger.verify_key)).decode().rstrip("=")
     with pytest.raises(Refused) as refused:
         Client(host.port, key).connect()
-    assert refused.value.code == 7
+    assert refused.value.code == UNKNOWN_VENDOR
     assert faults(host)["UNKNOWN_VENDOR"] == 1
 
 
@@ -171,14 +180,25 @@ def test_a_crowd_of_idle_connections_does_not_shut_others_out(host, vendor):
         sock.close()
 
 
-def test_a_larger_budget_is_there_at_once(hosts, vendor):
-    """The rate is measured anew with each reading of the configuration, and may be many times what it was."""
-    host = hosts(config="[limits]\nhandshakes_per_second = 4\n").start()
-    host.install(vendor)
-    host.extra = "[limits]\nhandshakes_per_second = 100000\n"
+def reloaded(host, config):
+    """It has read this instead."""
+    before = host.log.read_text().count("configuration reloaded")
+    host.extra = config
     host.write_config()
-    host.process.send_signal(1)
-    wait_for(lambda: "configuration reloaded" in host.log.read_text())
+    host.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: host.log.read_text().count("configuration reloaded") > before, what="the new configuration")
+
+
+def test_a_larger_budget_is_there_at_once(hosts, vendor):
+    """The rate is measured anew with each reading of the configuration, and may be many times what it was: a reload must not shut
+    the door for half a second."""
+    host = hosts(config="[limits]\nhandshakes_per_second = 2\n").start()
+    host.install(vendor)
+    _, refused = crowd_of(host, *["127.9.1.1"] * 20)
+    assert refused > 0
+    reloaded(host, "[limits]\nhandshakes_per_second = 100000\n")
+    _, refused = crowd_of(host, *["127.9.1.1"] * 20)
+    assert refused == 0
     assert serves(host, vendor)
 
 
@@ -189,11 +209,8 @@ def test_one_address_has_so_many_at_once(hosts, vendor):
     crowd = [connect(host) for _ in range(5)]
     with pytest.raises(Refused) as refused:
         serves(host, vendor)
-    assert refused.value.code == 3
-    host.extra = "[limits]\nunauthenticated_per_source = 5\nexempt = 127.0.0.0/8\n"
-    host.write_config()
-    host.process.send_signal(1)
-    wait_for(lambda: "configuration reloaded" in host.log.read_text())
+    assert refused.value.code == BUSY
+    reloaded(host, "[limits]\nunauthenticated_per_source = 5\nexempt = 127.0.0.0/8\n")
     crowd += [connect(host) for _ in range(20)]
     assert serves(host, vendor)
     for sock in crowd:
@@ -207,14 +224,14 @@ def test_source_budget_refuses_politely(hosts, folder, vendor):
     with pytest.raises(Refused) as refused:
         for _ in range(10):
             served += serves(host, vendor)
-    assert served == 5 and refused.value.code == 3 and 5 <= refused.value.retry <= 60
+    assert served == 5 and refused.value.code == BUSY and 5 <= refused.value.retry <= 60
 
 
 def test_new_devices_are_limited_per_source(hosts, vendor):
     host = hosts(config="[limits]\nnew_devices_per_source = 3\n").start()
     host.install(vendor)
     codes = [Client(host.port, key_of(vendor)).connect().activate().status.code for _ in range(5)]
-    assert codes == [0, 0, 0, 49, 49]
+    assert codes == [0, 0, 0, NEW_DEVICE_LIMIT, NEW_DEVICE_LIMIT]
     assert host.status()["devices"] == 3
 
 
@@ -224,7 +241,7 @@ def test_over_the_limit_new_ones_are_refused_and_old_ones_served(hosts, vendor):
     old = [Client(host.port, key_of(vendor)).connect() for _ in range(10)]
     with pytest.raises(Refused) as refused:
         Client(host.port, key_of(vendor)).connect()
-    assert refused.value.code == 3
+    assert refused.value.code == BUSY
     assert old[0].activate().status.code == 0
 
 
@@ -240,7 +257,7 @@ def test_the_command_says_who_is_not_trusted(folder, hosts, host, vendor):
     at = text.index("v4.public.") + 60
     lease.write_text(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1:])
     status = machine.status()
-    assert status["state"] == "tampered" or status["last_error"]["code"] in ("SIGNATURE_INVALID", "STATE_TAMPERED")
+    assert (status["state"], status["last_error"]["code"]) == ("tampered", "STATE_TAMPERED"), status
 
 
 def test_a_peer_that_takes_no_answers_holds_little(hosts, vendor):
@@ -252,11 +269,9 @@ def test_a_peer_that_takes_no_answers_holds_little(hosts, vendor):
     client.connect()
     before = memory(host)
     sent = 0
-    try:
+    with pytest.raises((TimeoutError, ConnectionError)):
         for sent in range(200000):
             client.send(client.request(["acme-cad"]))
-    except (TimeoutError, ConnectionError, OSError):
-        pass
     assert sent > 100
     assert SANITIZED or memory(host) - before < 4096  # a sanitizer keeps what is freed
     assert serves(host, vendor)
@@ -279,13 +294,14 @@ def test_new_devices_are_charged_even_when_nobody_waits(hosts, vendor):
             client.device.sign = nacl.signing.SigningKey.generate()
             client.send(client.request(["acme-cad"]))
         client.close()
-    time.sleep(1)
-    assert host.status()["devices"] <= 5
+    wait_for(lambda: host.status()["devices"] == 5, what="the first five")
+    assert wait_for(lambda: opened(host) == 0, what="all of them gone")
+    assert Client(host.port, key_of(vendor)).connect().activate().status.code == NEW_DEVICE_LIMIT  # behind all that was in the queue
+    assert host.status()["devices"] == 5
 
 
 def test_dripping_bytes_do_not_move_the_deadline(host):
     """Each drip meets a younger connection in the queue; the old ones are closed all the same."""
-    begin = time.monotonic()
     slow = [connect(host) for _ in range(20)]
     young = []
     for byte in PREAMBLE[:5]:
@@ -296,8 +312,7 @@ def test_dripping_bytes_do_not_move_the_deadline(host):
                 pass
         young.append(connect(host))
         time.sleep(0.6)
-    assert time.monotonic() - begin > 2.9
-    for sock in slow:
+    for sock in slow:  # three seconds old
         assert closed(sock, 1) == b""  # a timeout here would raise
     for sock in young:
         sock.close()
@@ -358,8 +373,9 @@ def test_a_stranger_holds_at_most_10_kib(hosts, vendor, hold):
         assert wait_for(lambda: opened(host) == len(crowd), what="all of them in")
         if hold == "an answer":
             for sock in crowd[-n:]:
-                sock.recv(8)
+                assert sock.recv(8)[:7] == b"MUST\x01\x01\x01"
         grown.append((memory(host) - before) / n)
+        assert opened(host) == len(crowd)  # still: no deadline has come before the measure
     print(f"{hold}: {grown[1]:.1f} KiB each")
     assert grown[1] <= 10
     for sock in crowd:
@@ -368,8 +384,7 @@ def test_a_stranger_holds_at_most_10_kib(hosts, vendor, hold):
 
 def opened(host):
     """Connections that are open now."""
-    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
-    return int(re.search(r"^muster_connections_active (\d+)", text, re.MULTILINE).group(1))
+    return host.metric("muster_connections_active")
 
 
 def test_one_device_asks_so_often(hosts, vendor):
@@ -406,24 +421,40 @@ def test_one_device_gives_back_so_often(hosts, folder, vendor):
 
 def rejected(host, reason):
     """Requests refused before they went to the store."""
-    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
-    return int(re.search(rf'^muster_requests_rejected_total\{{reason="{reason}"\}} (\d+)', text, re.MULTILINE).group(1))
+    return host.metric(f'muster_requests_rejected_total{{reason="{reason}"}}')
 
 
 def turned_away(host, reason):
     """Connections refused by a limit."""
-    text = run("curl", "-s", "--unix-socket", host.status_socket, "http://localhost/metrics").stdout
-    return int(re.search(rf'^muster_connections_rejected_total\{{reason="{reason}"\}} (\d+)', text, re.MULTILINE).group(1))
+    return host.metric(f'muster_connections_rejected_total{{reason="{reason}"}}')
 
 
 def come_from(host, address):
     return socket.create_connection(("127.0.0.1", host.port), timeout=10, source_address=(address, 0))
 
 
-def refusals(*crowd):
-    """How many were refused, politely, at once; for the others the host waits for a hello."""
-    time.sleep(0.5)
-    return sum(bool(select.select([sock], [], [], 0)[0]) and sock.recv(8)[:7] == b"MUST\x01\x01\x02" for sock in crowd)
+def crowd_of(host, *addresses):
+    """A connection from each of these, and how many of them were refused, politely, at once; for the others the host waits for a
+    hello."""
+    came, away = came_and_away(host)
+    crowd = [come_from(host, address) for address in addresses]
+    wait_for(lambda: came_and_away(host)[0] - came == len(crowd), what="a decision about all of them")
+    refused = came_and_away(host)[1] - away
+    told = wait_for(lambda: len(ready(crowd)) >= refused and [ready(crowd)], what="their refusals")[0]
+    assert sum(sock.recv(8)[:7] == b"MUST\x01\x01\x02" for sock in told) == refused
+    return crowd, refused
+
+
+def ready(crowd):
+    """Those that have something to read, or are closed."""
+    return select.select(crowd, [], [], 0)[0]
+
+
+def came_and_away(host):
+    """Connections that came, and those of them that were refused by a limit."""
+    text = host.metrics()
+    return [sum(map(int, re.findall(rf"^{name}_total\S* (\d+)$", text, re.MULTILINE)))
+            for name in ("muster_connections", "muster_connections_rejected")]
 
 
 @pytest.mark.parametrize("key,most,reason,addresses", [
@@ -434,13 +465,15 @@ def refusals(*crowd):
 def test_each_limit_refuses_politely_and_says_so(hosts, key, most, reason, addresses):
     """By metric and log, with the address; and a neighbour's address is not held responsible."""
     host = hosts(config=f"[limits]\n{key}\n").start()
-    crowd = [come_from(host, addresses.format(i + 1)) for i in range(20)]
-    refused = refusals(*crowd)
-    assert 20 - most <= refused < 20, host.log.read_text()
-    assert turned_away(host, reason) == refused
+    crowd, refused = crowd_of(host, *(addresses.format(i + 1) for i in range(20)))
+    if reason == "early":  # by chance, the likelier the nearer the limit is
+        assert 20 - most <= refused < 20, host.log.read_text()
+    else:
+        assert refused == 20 - most, host.log.read_text()
+    assert turned_away(host, reason) == refused and opened(host) == len(crowd) - refused
     assert wait_for(lambda: journal(host, address="127.9.", detail=reason), what="the line")
     if reason in ("source", "network", "open", "rate"):
-        assert refusals(come_from(host, "127.10.1.1")) == 0
+        assert crowd_of(host, "127.10.1.1")[1] == 0
 
 
 def test_faults_add_up_to_a_penalty(hosts, vendor):
@@ -454,9 +487,9 @@ def test_faults_add_up_to_a_penalty(hosts, vendor):
             except ConnectionError:
                 pass
             closed(sock)
-        assert refusals(come_from(host, "127.9.1.1")) == refused
+        assert crowd_of(host, "127.9.1.1")[1] == refused
         assert bool(turned_away(host, "penalty")) == bool(refused) and journal(host, detail="penalty") == bool(refused)
-        assert refusals(come_from(host, "127.9.1.2")) == 0
+        assert crowd_of(host, "127.9.1.2")[1] == 0
 
 
 def test_handshakes_alone_earn_no_trust(hosts, vendor):
@@ -465,8 +498,7 @@ def test_handshakes_alone_earn_no_trust(hosts, vendor):
     host.install(vendor)
 
     def room():
-        crowd = [connect(host) for _ in range(20)]
-        refused = refusals(*crowd)
+        crowd, refused = crowd_of(host, *["127.0.0.1"] * 20)
         for sock in crowd:
             sock.close()
         assert wait_for(lambda: opened(host) == 0, what="all of them gone")
@@ -502,7 +534,7 @@ def test_one_address_guesses_so_many_codes(hosts, vendor):
         host.ctl("user", "add", name)
         host.ctl("assign", "--product", PRODUCT, "--user", name)
 
-    def sign_in(name, code, address="127.0.0.1"):
+    def sign_in(name, code):
         client = Client(host.port, key_of(vendor)).connect()
         request = pb.Request(id=1, sign_in=pb.SignIn(
             once=pb.Once(token=os.urandom(16)), device=client.request([PRODUCT]).activate.device,
@@ -519,14 +551,3 @@ def test_one_address_guesses_so_many_codes(hosts, vendor):
     assert held == CODE_LIMIT and 1000 < wait <= 1201
     assert rejected(host, "codes") == 1 and journal(host, code="CODE_LIMIT")
     assert Client(host.port, key_of(vendor)).connect().activate().status.code == SIGNIN_NEEDED
-
-
-def test_a_new_budget_is_full(hosts):
-    """Whoever comes right after it was changed is let in: a reload must not shut the door for half a second."""
-    host = hosts(config="[limits]\nhandshakes_per_second = 2\n").start()
-    first = come_from(host, "127.9.1.1")
-    host.extra = "[limits]\nhandshakes_per_second = 100000\n"
-    host.write_config()
-    host.process.send_signal(1)
-    assert wait_for(lambda: "configuration reloaded" in host.log.read_text())
-    assert refusals(come_from(host, "127.9.1.1"), first) == 0

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 # The asserts of helpers say as much as those of the tests.
-pytest.register_assert_rewrite("bind", "ctl_server", "dnsmasq", "guide", "harness", "issuer_kit", "wire")
+pytest.register_assert_rewrite("bind", "ctl_server", "dnsmasq", "guide", "harness", "issuer_kit", "loads", "wire")
 
 import harness  # noqa: E402
 

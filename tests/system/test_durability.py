@@ -2,49 +2,16 @@
 """What was acknowledged is in the database, whatever happened to the daemon; what is repeated happens once."""
 import os
 import random
-import sqlite3
-import threading
 import time
 
+import loads
 import pytest
 from harness import Host
+from loads import stored_devices, vendor_key
 from wire import Client, Device
 
 CLIENTS = 6
 KILLS = 10
-
-
-def vendor_key(vendor):
-    return (vendor.dir / "vendor.pub").read_text().strip()
-
-
-class Load(threading.Thread):
-    """Activates new devices, each on a new connection, and notes the ones that were acknowledged."""
-
-    def __init__(self, port, key):
-        super().__init__(daemon=True)
-        self.port, self.key = port, key
-        self.acknowledged = []
-        self.stop = False
-
-    def run(self):
-        end = time.monotonic() + 30
-        while not self.stop and time.monotonic() < end:
-            try:
-                client = Client(self.port, self.key, timeout=5).connect()
-                result = client.activate()
-                if result.status.code == 0 and result.lease:
-                    self.acknowledged.append(client.device.id)
-                client.close()
-            except Exception:
-                return  # the host is gone
-
-
-def stored_devices(host):
-    import base64
-    with sqlite3.connect(host.state / "muster.db") as db:
-        rows = db.execute("SELECT d.id FROM device d JOIN activation a ON a.device = d.num WHERE a.state = 2").fetchall()
-    return {base64.urlsafe_b64encode(row[0]).decode().rstrip("=") for row in rows}
 
 
 def test_ten_kills_under_load(host, vendor):
@@ -52,15 +19,10 @@ def test_ten_kills_under_load(host, vendor):
     key = vendor_key(vendor)
     acknowledged = set()
     for _ in range(KILLS):
-        loads = [Load(host.port, key) for _ in range(CLIENTS)]
-        for load in loads:
-            load.start()
+        busy = loads.begin(host, key, CLIENTS)
         time.sleep(random.uniform(0.2, 0.6))
         host.kill()
-        for load in loads:
-            load.stop = True
-            load.join(timeout=20)
-            acknowledged.update(load.acknowledged)
+        acknowledged |= loads.end(busy)
         host.start()
         assert acknowledged <= stored_devices(host)
         doctor = host.json("doctor")

@@ -26,10 +26,13 @@ PREAMBLE = b"MUST\x01\x01\x01\x00"
 
 
 def load_messages():
-    out = tempfile.mkdtemp(prefix="muster-pb-")
-    subprocess.run(["protoc", f"--python_out={out}", f"-I{ROOT / 'protocol'}", "muster.proto"], check=True, timeout=60)
-    sys.path.insert(0, out)
-    return importlib.import_module("muster_pb2")
+    with tempfile.TemporaryDirectory(prefix="muster-pb-") as out:
+        subprocess.run(["protoc", f"--python_out={out}", f"-I{ROOT / 'protocol'}", "muster.proto"], check=True, timeout=60)
+        sys.path.insert(0, out)
+        try:
+            return importlib.import_module("muster_pb2")
+        finally:
+            sys.path.remove(out)
 
 
 pb = load_messages()

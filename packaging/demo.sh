@@ -33,7 +33,7 @@ muster-issuer init --dir vendor --vendor "Acme Software" --no-passphrase
 muster-issuer product add acme-cad --dir vendor --name "Acme CAD" --plan modeler --plan render
 muster-issuer product export acme-cad --dir vendor -o products/acme-cad.product
 cp vendor/vendor.pub products/acme.pub
-muster-issuer license issue --dir vendor --org fjord --org-name "Fjord AS" --until 2030-01-01 --hosts 2 \
+muster-issuer license issue --dir vendor --org fjord --org-name "Fjord AS" --until 2080-01-01 --hosts 2 \
 	--grant id=cad-volume,product=acme-cad,model=volume,threshold=25 -o fjord.license
 
 step "2. The organisation starts its host, has it certified and installs the license"

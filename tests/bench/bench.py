@@ -194,7 +194,7 @@ def set_up(sockets):
     issuer, vendor = BUILD / "muster-issuer", ["--dir", FOLDER / "vendor"]
     run(issuer, "init", *vendor, "--vendor", "Acme Software", "--no-passphrase")
     run(issuer, "product", "add", PRODUCT, *vendor, "--name", "Acme CAD", "--plan", "modeler", "--plan", "render")
-    run(issuer, "license", "issue", *vendor, "--org", "fjord", "--org-name", "Fjord AS", "--until", "2040-01-01",
+    run(issuer, "license", "issue", *vendor, "--org", "fjord", "--org-name", "Fjord AS", "--until", "2080-01-01",
         "--hosts", "1", "--grant", f"id=cad-volume,product={PRODUCT},model=volume,threshold=1",
         "-o", FOLDER / "fjord.license")
     small, million = Host("small", sockets), Host("million", sockets)

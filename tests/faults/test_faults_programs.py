@@ -66,7 +66,7 @@ def test_issuing_a_license(folder, fault, vendor):
         shutil.rmtree(folder / "issuer", ignore_errors=True)
         shutil.copytree(vendor.dir, folder / "issuer")
         return run(program("muster-issuer"), "license", "issue", "--dir", folder / "issuer", "--id", f"l-{number}", "--org", "fjord",
-                   "--org-name", "Fjord AS", "--until", "2040-01-01", "--hosts", "2", "--grant",
+                   "--org-name", "Fjord AS", "--until", "2080-01-01", "--hosts", "2", "--grant",
                    f"id=g,product={PRODUCT},model=volume,threshold=1", "-o", folder / f"{number}.license", env=env, check=False)
 
     def shown(number):

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "holder.h"
+#include "hostcheck.h"
 #include "spoken.h"
 
 static int64_t count_of(int64_t value)
@@ -98,7 +99,7 @@ static void take_detail(const wire_result *result, struct fault *f)
 /* --- a granted lease --- */
 
 /* Does the certificate that came with the lease belong to the host that we speak to, and to our organisation?
- */
+ * It may be of another license than the one that the host was judged by. */
 static int check_certificate(struct work *w, const struct visit *v, const struct trust_product *p,
 			     const struct certificate *cert, struct fault *f)
 {
@@ -109,6 +110,9 @@ static int check_certificate(struct work *w, const struct visit *v, const struct
 		return fault_set(f, E_WRONG_HOST, "the lease came with another host's certificate");
 	if (memcmp(cert->ledger, v->certificate.ledger, LEDGER_ID) != 0)
 		return fault_set(f, E_LEDGER_MISMATCH, "the lease is of another ledger");
+	if (hostcheck_revoked(p->vendor->revoked, cert))
+		return fault_set(f, E_CERTIFICATE_REVOKED,
+				 "the vendor has revoked the certificate that came with the lease");
 	if (org[0] && strcmp(cert->org, org) != 0)
 		return fault_set(f, E_WRONG_ORG, "the lease belongs to %s, this machine to %s", cert->org,
 				 org);

@@ -11,21 +11,6 @@
 	86400 /* a certificate just made by a machine whose clock is ahead is in force for us too            \
 	       */
 
-static int find_signed(const struct hostcheck *h, const wire_server_hello *hello, struct certificate *ret)
-{
-	int error = hello->certificates_count ? E_HOST_UNTRUSTED : E_UNKNOWN_VENDOR;
-	for (size_t i = 0; i < hello->certificates_count; i++) {
-		const char *token = hello->certificates[i];
-		int opened = certificate_open(token, strlen(token), h->vendor, ret, NULL);
-		if (opened == 0)
-			return 0;
-		/* Signed by the vendor, but not to be understood: that is the better reason. */
-		if (opened != E_SIGNATURE_INVALID && opened != E_MALFORMED)
-			error = opened;
-	}
-	return error;
-}
-
 static int check_term(const struct certificate *cert, int64_t now, struct fault *f)
 {
 	char end[RFC3339_TEXT];
@@ -58,24 +43,71 @@ bool hostcheck_revoked(const struct revocations *list, const struct certificate 
 	return revocations_certificate(list, pid, &cert->chain) || revocations_license(list, cert->license);
 }
 
+/* All that is judged of a certificate that the vendor signed. */
+static int check_one(const struct hostcheck *h, const struct certificate *cert, struct fault *f)
+{
+	int error = check_term(cert, h->now, f);
+	if (error)
+		return error;
+	if (hostcheck_revoked(h->revoked, cert))
+		return fault_set(f, E_CERTIFICATE_REVOKED, "the vendor has revoked the certificate of %s",
+				 cert->name);
+	if (h->n_products && !covers_any(h, cert))
+		return fault_set(f, E_PRODUCT_UNKNOWN, "its certificate does not cover %s", h->products[0]);
+	if (h->org[0] && strcmp(h->org, cert->org) != 0)
+		return fault_set(f, E_WRONG_ORG, "it belongs to %s, this machine to %s", cert->org, h->org);
+	if (sodium_memcmp(cert->fixed, h->remote, NOISE_KEY) != 0)
+		return fault_set(f, E_WRONG_HOST, "it shows the certificate of %s without having its key",
+				 cert->name);
+	return 0;
+}
+
+/* How much a certificate's fault tells: that of one which is for the product tells most. */
+enum telling {
+	TELLING_NOTHING,
+	TELLING_FOREIGN, /* not the vendor's */
+	TELLING_STRANGE, /* signed by the vendor, but not to be understood */
+	TELLING_OTHER,   /* for other products */
+	TELLING_COVERS,
+};
+
+static enum telling telling(const struct hostcheck *h, const struct certificate *cert, int opened)
+{
+	if (opened)
+		return opened == E_SIGNATURE_INVALID || opened == E_MALFORMED ? TELLING_FOREIGN
+									      : TELLING_STRANGE;
+	return h->n_products && !covers_any(h, cert) ? TELLING_OTHER : TELLING_COVERS;
+}
+
+static int try_one(const struct hostcheck *h, const char *token, struct certificate *ret, enum telling *told,
+		   struct fault *f)
+{
+	struct fault own = {0};
+	int opened = certificate_open(token, strlen(token), h->vendor, ret, NULL);
+	int error = opened ? opened : check_one(h, ret, &own);
+	enum telling now = telling(h, ret, opened);
+	if (!error || now <= *told)
+		return error;
+	*told = now;
+	if (now == TELLING_FOREIGN)
+		opened = E_HOST_UNTRUSTED;
+	if (opened)
+		fault_set(&own, opened, "%s", error_text(opened));
+	*f = own;
+	return error;
+}
+
+/* A host has one certificate for each license, so that any of them may be for the product. */
 int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, struct certificate *ret,
 		  struct fault *f)
 {
-	int error = find_signed(h, hello, ret);
-	if (error)
-		return fault_set(f, error, "%s", error_text(error));
-	error = check_term(ret, h->now, f);
-	if (error)
-		return error;
-	if (hostcheck_revoked(h->revoked, ret))
-		return fault_set(f, E_CERTIFICATE_REVOKED, "the vendor has revoked the certificate of %s",
-				 ret->name);
-	if (h->n_products && !covers_any(h, ret))
-		return fault_set(f, E_PRODUCT_UNKNOWN, "its certificate does not cover %s", h->products[0]);
-	if (h->org[0] && strcmp(h->org, ret->org) != 0)
-		return fault_set(f, E_WRONG_ORG, "it belongs to %s, this machine to %s", ret->org, h->org);
-	if (sodium_memcmp(ret->fixed, h->remote, NOISE_KEY) != 0)
-		return fault_set(f, E_WRONG_HOST, "it shows the certificate of %s without having its key",
-				 ret->name);
-	return 0;
+	enum telling told = TELLING_NOTHING;
+	fault_set(f, E_UNKNOWN_VENDOR, "%s", error_text(E_UNKNOWN_VENDOR));
+	for (size_t i = 0; i < hello->certificates_count; i++) {
+		if (try_one(h, hello->certificates[i], ret, &told, f) == 0) {
+			fault_clear(f);
+			return 0;
+		}
+	}
+	return f->code;
 }

@@ -21,10 +21,11 @@ struct hostcheck {
 };
 
 /*
- * Find the certificate that proves it, in this order of checks. E_UNKNOWN_VENDOR: it showed none;
- * E_HOST_UNTRUSTED: none of those shown is signed by the vendor; E_NOT_YET_VALID, E_CERTIFICATE_EXPIRED;
- * E_CERTIFICATE_REVOKED; E_PRODUCT_UNKNOWN: it covers none of the products; E_WRONG_ORG; E_WRONG_HOST: the
- * certificate is for another static key.
+ * Find a certificate that proves it: each one shown is judged by itself, in this order of checks, and the
+ * first that passes is taken. When none does, the first fault of one that covers a product counts, then that
+ * of one which does not. E_UNKNOWN_VENDOR: it showed none; E_HOST_UNTRUSTED: none of those shown is signed by
+ * the vendor; E_NOT_YET_VALID, E_CERTIFICATE_EXPIRED; E_CERTIFICATE_REVOKED; E_PRODUCT_UNKNOWN: it covers
+ * none of the products; E_WRONG_ORG; E_WRONG_HOST: the certificate is for another static key.
  */
 int hostcheck_run(const struct hostcheck *, const wire_server_hello *, struct certificate *ret,
 		  struct fault *);

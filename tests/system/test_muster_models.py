@@ -252,6 +252,29 @@ def test_reset_without_a_host_changes_nothing(machine, host):
     assert done.returncode != 0 and "STATE_TAMPERED" in done.stderr
 
 
+def test_two_licenses_of_one_vendor_on_one_host(folder, hosts, vendor, machines):
+    """The host shows a certificate for each license: each is judged by itself."""
+    vendor.add("acme-sim")
+    host = hosts().start()
+    for product in (PRODUCT, "acme-sim"):
+        path = folder / f"{product}.license"
+        vendor("license", "issue", "--id", f"lic-{product}", "--org", "fjord", "--org-name", "Fjord AS", "--until", "2040-01-01",
+               "--hosts", "2", "--grant", f"id=of-{product},product={product},model=volume", "-o", path)
+        host.certify(vendor, path)
+        host.ctl("install", path)
+    for name, order in (("one", (PRODUCT, "acme-sim")), ("two", ("acme-sim", PRODUCT))):
+        machine = machines(host, name)
+        for product in order:
+            machine.done("activate", product)
+            assert machine.status(product)["state"] == "licensed"
+    # One that is revoked takes nothing from the other.
+    vendor("license", "revoke", f"lic-{PRODUCT}")
+    vendor("revocations", "-o", vendor.products / "acme.revocations")
+    machine = machines(host, "three")
+    assert "CERTIFICATE_REVOKED" in machine.refused("NO_HOST", "activate", PRODUCT)["detail"]
+    machine.done("activate", "acme-sim")
+
+
 def test_signout_where_nobody_is_signed_in(machine):
     machine.activate(check=True)
     for more in ((), (PRODUCT,)):

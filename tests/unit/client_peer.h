@@ -87,9 +87,10 @@ struct peer {
 	enum model model;
 	const char *as_user; /* whose the leases are; NULL: of who asks */
 	int64_t now;
-	int64_t nbf, exp;   /* of its certificate */
-	const char *covers; /* the only product in it; NULL: all */
-	bool wrong_static;  /* shows a certificate for another static key */
+	int64_t nbf, exp;    /* of its certificate */
+	const char *covers;  /* the only product in it; NULL: all */
+	const char *license; /* NULL: license-1 */
+	bool wrong_static;   /* shows a certificate for another static key */
 	bool no_certificate;
 	bool foreign_certificate; /* with the lease: of another host of the vendor */
 	int alter; /* 1: another product's lease, 2: one bit, 3: another device's, 4: lower serial */
@@ -147,7 +148,7 @@ static inline char *peer_certificate(const struct peer *p)
 	memcpy(c.ledger, p->ledger, sizeof(c.ledger));
 	memcpy(c.fp_salt, p->ledger, sizeof(p->ledger));
 	snprintf(c.org, sizeof(c.org), "%s", p->org);
-	snprintf(c.license, sizeof(c.license), "license-1");
+	snprintf(c.license, sizeof(c.license), "%s", p->license ? p->license : "license-1");
 	if (p->covers)
 		snprintf(c.products[c.n_products++], sizeof(c.products[0]), "%s", p->covers);
 	if (certificate_sign(&c, p->vendor->secret, &token))

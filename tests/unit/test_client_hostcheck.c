@@ -114,6 +114,95 @@ static void the_first_fault_speaks(void **unused)
 	assert_int_equal(check(&p, PEER_NOW + PEER_DAY, "tind", "acme-sim"), E_HOST_UNTRUSTED);
 }
 
+/* --- several licenses of one vendor --- */
+
+enum wrong {
+	RIGHT,
+	ENDED,
+	REVOKED, /* its license */
+	WRONG_ORG,
+	WRONG_KEY,
+	FOREIGN,
+};
+
+#define FOR_ANY ((const char *)NULL)
+
+/* A certificate of the license-1 or -2 for one product, or all. */
+static void show(wire_server_hello *hello, const char *covers, enum wrong wrong)
+{
+	struct peer p = right();
+	p.covers = covers;
+	p.license = wrong == REVOKED ? "license-2" : NULL;
+	if (wrong == ENDED)
+		p.exp = PEER_NOW - 1;
+	if (wrong == WRONG_ORG)
+		p.org = "tind";
+	p.wrong_static = wrong == WRONG_KEY;
+	if (wrong == FOREIGN)
+		p.vendor = &other;
+	char *token = peer_certificate(&p);
+	snprintf(hello->certificates[hello->certificates_count++], sizeof(hello->certificates[0]), "%s",
+		 token);
+	free(token);
+}
+
+/* Each certificate is judged by itself; when none passes, that of the product tells why. */
+static void one_for_each_license(void **unused)
+{
+	static const struct {
+		struct {
+			const char *covers;
+			enum wrong wrong;
+		} shown[2];
+		int error;
+	} rows[] = {
+		{{{"aaa", RIGHT}, {"bbb", RIGHT}}, 0},
+		{{{"bbb", RIGHT}, {"aaa", RIGHT}}, 0},
+		{{{"aaa", ENDED}, {"bbb", RIGHT}}, 0},
+		{{{"aaa", REVOKED}, {"bbb", RIGHT}}, 0},
+		{{{"aaa", WRONG_ORG}, {"bbb", RIGHT}}, 0},
+		{{{"bbb", ENDED}, {FOR_ANY, RIGHT}}, 0},
+		{{{"bbb", REVOKED}, {"bbb", RIGHT}}, 0},
+		{{{"bbb", WRONG_ORG}, {"bbb", RIGHT}}, 0},
+		{{{"bbb", RIGHT}, {"bbb", ENDED}}, 0},
+		{{{"aaa", RIGHT}, {"ccc", RIGHT}}, E_PRODUCT_UNKNOWN},
+		{{{"aaa", RIGHT}, {"bbb", ENDED}}, E_CERTIFICATE_EXPIRED},
+		{{{"aaa", RIGHT}, {"bbb", REVOKED}}, E_CERTIFICATE_REVOKED},
+		{{{"aaa", RIGHT}, {"bbb", WRONG_ORG}}, E_WRONG_ORG},
+		{{{"aaa", RIGHT}, {FOR_ANY, WRONG_KEY}}, E_WRONG_HOST},
+		{{{"bbb", ENDED}, {"aaa", RIGHT}}, E_CERTIFICATE_EXPIRED},
+		{{{"bbb", ENDED}, {"bbb", REVOKED}}, E_CERTIFICATE_EXPIRED},
+		{{{"bbb", REVOKED}, {"bbb", ENDED}}, E_CERTIFICATE_REVOKED},
+		{{{"aaa", ENDED}, {"ccc", RIGHT}}, E_CERTIFICATE_EXPIRED},
+		{{{FOR_ANY, FOREIGN}, {"aaa", RIGHT}}, E_PRODUCT_UNKNOWN},
+		{{{"bbb", FOREIGN}, {"aaa", FOREIGN}}, E_HOST_UNTRUSTED},
+	};
+	static char licenses[1][LIMIT_ID + 1] = {"license-2"};
+	static const char products[1][LIMIT_ID + 1] = {"bbb"};
+	struct revocations list = {.licenses = licenses, .n_licenses = 1};
+	struct peer p = right();
+	struct hostcheck h = {.vendor = ROOTS_OF(acme.public),
+			      .revoked = &list,
+			      .remote = p.fixed.public,
+			      .org = "fjord",
+			      .products = products,
+			      .n_products = 1,
+			      .now = PEER_NOW};
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		wire_server_hello *hello = calloc(1, sizeof(*hello));
+		struct certificate cert;
+		struct fault f = {0};
+		for (size_t j = 0; j < 2; j++)
+			show(hello, rows[i].shown[j].covers, rows[i].shown[j].wrong);
+		int error = hostcheck_run(&h, hello, &cert, &f);
+		if (error != rows[i].error || f.code != error || (f.detail[0] != 0) != (error != 0))
+			fail_msg("row %zu: %s, %s", i, error_name(error), f.detail);
+		assert_true(error || certificate_covers(&cert, "bbb"));
+		free(hello);
+	}
+}
+
 static int start(void **unused)
 {
 	(void)unused;
@@ -128,6 +217,7 @@ int main(void)
 		cmocka_unit_test(one_thing_wrong),
 		cmocka_unit_test(one_of_several),
 		cmocka_unit_test(the_first_fault_speaks),
+		cmocka_unit_test(one_for_each_license),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

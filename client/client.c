@@ -388,6 +388,9 @@ static int read_lease(struct work *w, const struct record *r, const struct trust
 		return fault_set(f, E_NO_PRODUCT_FILE, "%s",
 				 w->trust.ignored[0] ? w->trust.ignored
 						     : "no file in the products folder is for it");
+	/* It was given back: a copy of the file that somebody put there again is no lease. */
+	if (!r->serial && r->stored)
+		return E_NOT_FOUND;
 	int error = leasefile_read(w->folder, r->product, &p->vendor->roots, w->device->id, lease, f);
 	if (error == E_NOT_FOUND)
 		return r->serial ? fault_set(f, E_STATE_TAMPERED, "the lease file is gone") : error;

@@ -147,5 +147,8 @@ int leasefile_remove(const char *folder, const char *product, struct fault *f)
 	int error = path_of(folder, product, path, f);
 	if (error)
 		return error;
-	return unlink(path) && errno != ENOENT ? fault_system(f, E_IO, path) : 0;
+	if (unlink(path) && errno != ENOENT)
+		return fault_system(f, E_IO, path);
+	/* Before the state says that it is gone; also what a try before has unlinked. */
+	return file_sync_folder(path) && errno != ENOENT ? fault_system(f, E_IO, path) : 0;
 }

@@ -279,6 +279,46 @@ static void releases(void **unused)
 }
 
 /* A machine that goes for good gives everything back, and one host that refuses does not keep the rest. */
+static void put_lease_back(const struct machine_dir *dir, const char *text)
+{
+	char path[512];
+	state_file(dir, "leases/acme-cad.lease", path);
+	peer_write(path, text);
+}
+
+/* A copy of the lease file, put back after the release, is no lease: not even once another is wished for. */
+static void what_was_given_back_does_not_come_back(void **unused)
+{
+	struct machine_dir dir = {""};
+	struct muster *m = machine(&dir, one, NULL);
+	char path[512];
+	char *text;
+	size_t n;
+	(void)unused;
+	one->lease_days = one->renew_days = 0; /* perpetual */
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	state_file(&dir, "leases/acme-cad.lease", path);
+	assert_int_equal(file_read(path, 1 << 20, &text, &n), 0);
+	expect(m, muster_release(m, "acme-cad", 0), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	put_lease_back(&dir, text);
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	wall += 40 * PEER_DAY;
+	assert_string_equal(state_of(m, "acme-cad"), "unlicensed");
+	muster_free(m);
+	m = machine(&dir, NULL, NULL);
+	expect(m, muster_activate(m, "acme-cad", 0), E_NO_HOST);
+	assert_string_equal(state_of(m, "acme-cad"), "unlicensed");
+	muster_free(m);
+	m = machine(&dir, one, NULL);
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	assert_string_equal(state_of(m, "acme-cad"), "licensed");
+	put_lease_back(&dir, text);
+	assert_string_equal(state_of(m, "acme-cad"), "tampered");
+	free(text);
+	muster_free(m);
+}
+
 static void releases_all(void **unused)
 {
 	struct machine_dir dir = {0};
@@ -648,6 +688,7 @@ int main(void)
 		TEST(runs_out),
 		TEST(grace_ends),
 		TEST(releases),
+		TEST(what_was_given_back_does_not_come_back),
 		TEST(releases_all),
 		TEST(several_products),
 		TEST(renewals_and_wishes),

@@ -349,11 +349,29 @@ void work_raise(struct work *w, int64_t time)
 	state_raise(w->state, time, &now);
 }
 
+/* The first call for any product; 0: there was none. */
+static int64_t first_call(const struct state *s)
+{
+	int64_t first = 0;
+	for (size_t i = 0; i < s->n_records; i++) {
+		int64_t call = s->records[i].first_call;
+		if (call && (!first || call < first))
+			first = call;
+	}
+	return first;
+}
+
+/* The time since when it is counted how long the machine was up, and that. */
+static int64_t reached(const struct work *w, const struct boot *now)
+{
+	int64_t since = w->state->mark ? w->state->mark : first_call(w->state);
+	return since ? since + uptime_used(&w->state->up, now) : 0;
+}
+
 void work_clock(struct work *w)
 {
 	struct boot now = w->m->boot(w->m->root);
-	w->clock = machine_clock(w->m->wall(), w->state->mark, trust_floor(&w->trust),
-				 uptime_used(&w->state->up, &now));
+	w->clock = machine_clock(w->m->wall(), w->state->mark, trust_floor(&w->trust), reached(w, &now));
 }
 
 /* --- one product --- */
@@ -363,6 +381,10 @@ struct record *work_record(struct work *w, const struct trust_product *p, bool *
 	bool there = state_record(w->state, p->file.product.id) != NULL;
 	struct record *r = state_need(w->state, p->file.product.id, p->vendor->pid);
 	bool changed = r && (!there || !r->first_call);
+	if (changed && !w->state->mark && !first_call(w->state)) {
+		struct boot now = w->m->boot(w->m->root);
+		uptime_begin(&w->state->up, &now);
+	}
 	if (changed)
 		r->first_call = w->clock.now;
 	if (changed && made)

@@ -12,7 +12,7 @@
 #define NOTICE_PARTS 3  /* a short lease would be in its last 30 days for ever: its last third is */
 #define JITTER_PARTS 10 /* one tenth, either way */
 
-struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, int64_t used)
+struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, int64_t reached)
 {
 	struct machine_clock c = {.wall = wall, .now = wall};
 	int64_t least = mark > floor ? mark : floor;
@@ -20,7 +20,7 @@ struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, in
 	 * years. */
 	bool ahead = mark && wall > mark + AHEAD_MAX;
 	if (least && (wall < least - BEHIND_MAX || ahead)) {
-		c.now = least + (mark >= floor ? used : 0);
+		c.now = reached > least ? reached : least;
 		c.suspect = true;
 	}
 	return c;

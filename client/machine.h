@@ -60,10 +60,11 @@ struct machine {
 
 /*
  * Which clock to judge by. mark: the greatest authenticated time, 0 for none. floor: the latest date that a
- * vendor has signed, below which the clock cannot be, 0 for none. used: how long the machine was up since the
- * mark, by which time goes on while its clock cannot be believed.
+ * vendor has signed, below which the clock cannot be, 0 for none. reached: the mark, or the first call where
+ * there is none, and how long the machine was up since: by that time goes on while its clock cannot be
+ * believed. 0: not known.
  */
-struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, int64_t used);
+struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, int64_t reached);
 
 enum machine_state machine_state(const struct machine *, const struct machine_clock *);
 

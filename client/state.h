@@ -106,7 +106,7 @@ struct record {
 
 struct state {
 	int64_t mark;                   /* greatest authenticated time; 0: none */
-	struct uptime up;               /* since then */
+	struct uptime up;               /* since then; no mark: since the first call for a product */
 	int64_t tampered;               /* when a damaged state was replaced by this one; 0: never */
 	uint8_t device[DEVICE_ID];      /* whose it is */
 	bool forked;                    /* this machine was a copy */

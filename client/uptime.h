@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long this machine was up since an authenticated time (reliability.md 3.8): while its clock cannot be
- * believed, a lease runs by that. Pure but for uptime_read; any thread.
+ * How long this machine was up since an authenticated time, or since the first call (reliability.md 3.8):
+ * while its clock cannot be believed, a lease runs by that. Pure but for uptime_read; any thread.
  */
 #ifndef CLIENT_UPTIME_H
 #define CLIENT_UPTIME_H
@@ -19,7 +19,7 @@ struct boot {
 /* What is kept. All zero: nothing is known. */
 struct uptime {
 	struct boot seen; /* at the last look */
-	int64_t used;     /* seconds since the authenticated time, up to then */
+	int64_t used;     /* seconds since that time, up to then */
 };
 
 /* Of this machine. root: "" for its own. */

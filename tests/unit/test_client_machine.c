@@ -152,22 +152,38 @@ static void clocks(void **unused)
 {
 	(void)unused;
 	const struct {
-		int64_t wall, mark, floor, now;
+		int64_t wall, mark, floor, reached, now;
 		bool suspect;
 	} rows[] = {
-		{T0, 0, 0, T0, false},
-		{T0, T0, 0, T0, false},
-		{T0 - DAY, T0, 0, T0 - DAY, false},             /* a day behind is allowed */
-		{T0 - DAY - 1, T0, 0, T0, true},                /* a second more is not */
-		{T0 + 400 * DAY, T0, 0, T0 + 400 * DAY, false}, /* 400 days ahead */
-		{T0 + 400 * DAY + 1, T0, 0, T0, true},
-		{0, 0, T0, T0, true}, /* never told, but not before the product file */
-		{T0 + 900 * DAY, 0, T0, T0 + 900 * DAY,
-		 false}, /* an old product file does not bound the future */
-		{T0 - 2 * DAY, T0 - 9 * DAY, T0, T0, true},
+		{T0, 0, 0, 0, T0, false},
+		{T0, T0, 0, T0, T0, false},
+		{T0 - DAY, T0, 0, T0, T0 - DAY, false},             /* a day behind is allowed */
+		{T0 - DAY - 1, T0, 0, T0, T0, true},                /* a second more is not */
+		{T0 + 400 * DAY, T0, 0, T0, T0 + 400 * DAY, false}, /* 400 days ahead */
+		{T0 + 400 * DAY + 1, T0, 0, T0, T0, true},
+		{0, 0, T0, 0, T0, true}, /* never told, but not before the product file */
+		/* An old product file does not bound the future. */
+		{T0 + 900 * DAY, 0, T0, 0, T0 + 900 * DAY, false},
+		{T0 - 2 * DAY, T0 - 9 * DAY, T0, 0, T0, true},
+		/* How long it was up counts only where the clock cannot be right. */
+		{T0, T0, 0, T0 + 9 * DAY, T0, false},
+		{T0, 0, T0, T0 + 9 * DAY, T0, false},
+		{0, T0, 0, T0 + 9 * DAY, T0 + 9 * DAY, true},
+		{T0 + 500 * DAY, T0, 0, T0 + 9 * DAY, T0 + 9 * DAY, true},
+		/* Without any host: time goes on from the first call. */
+		{0, 0, T0, T0 + 31 * DAY, T0 + 31 * DAY, true},
+		{0, 0, T0, T0 - 31 * DAY, T0, true},
+		/* A product file that is newer than the mark does not stop it, nor is it counted from there.
+		 */
+		{0, T0, T0 + 10 * DAY, T0 + 4 * DAY, T0 + 10 * DAY, true},
+		{0, T0, T0 + 10 * DAY, T0 + 10 * DAY, T0 + 10 * DAY, true},
+		{0, T0, T0 + 10 * DAY, T0 + 181 * DAY, T0 + 181 * DAY, true},
+		{T0 + 8 * DAY, T0, T0 + 10 * DAY, T0 + 12 * DAY, T0 + 12 * DAY, true},
+		{T0 + 9 * DAY, T0, T0 + 10 * DAY, T0 + 12 * DAY, T0 + 9 * DAY, false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct machine_clock c = machine_clock(rows[i].wall, rows[i].mark, rows[i].floor, 0);
+		struct machine_clock c =
+			machine_clock(rows[i].wall, rows[i].mark, rows[i].floor, rows[i].reached);
 		if (c.now != rows[i].now || c.suspect != rows[i].suspect)
 			fail_msg("row %zu", i);
 		assert_true(c.wall == rows[i].wall);

@@ -89,12 +89,51 @@ static void test_a_lease_runs_out_by_uptime(void **unused)
 	muster_free(m);
 }
 
+/* Nor does a clock before the product file's date keep the first grace alive, on a machine that no host ever
+ * knew. */
+static void test_the_first_grace_runs_out_by_uptime(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, NULL, NULL);
+	(void)unused;
+	m->boot = hand_boot;
+	wall = PEER_NOW - 100 * PEER_DAY;
+	next_boot("first", 300 * PEER_DAY); /* what was before the first call is none of ours */
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	boot.seconds += 29 * PEER_DAY;
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	boot.seconds += 2 * PEER_DAY;
+	assert_string_equal(state_of(m, "acme-cad"), "unlicensed");
+	muster_free(m);
+}
+
+/* A machine that was up for long, and loses its clock after the first call, loses nothing of its grace. */
+static void test_a_lost_clock_ends_no_grace(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, NULL, NULL);
+	(void)unused;
+	m->boot = hand_boot;
+	next_boot("first", 300 * PEER_DAY);
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	wall = 0;
+	boot.seconds += 29 * PEER_DAY;
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	boot.seconds += 2 * PEER_DAY;
+	assert_string_equal(state_of(m, "acme-cad"), "unlicensed");
+	wall = PEER_NOW + 2 * PEER_DAY;
+	assert_string_equal(state_of(m, "acme-cad"), "grace");
+	muster_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_count),
 		TEST(test_this_machine),
 		TEST(test_a_lease_runs_out_by_uptime),
+		TEST(test_the_first_grace_runs_out_by_uptime),
+		TEST(test_a_lost_clock_ends_no_grace),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

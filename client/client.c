@@ -10,6 +10,7 @@
 #include "error.h"
 #include "folder.h"
 #include "muster.h"
+#include "revoked.h"
 #include "spoken.h"
 
 #define FORK_SECONDS 86400 /* a host that errs must not make identities without end */
@@ -429,6 +430,9 @@ static void read_spoken(struct work *w, const struct trust_product *p, struct ma
 {
 	struct lease spoken;
 	const char *site_key = options_text(&w->m->options, OPTION_SITE_KEY);
+	/* Without memory for the list nothing is proved. */
+	if (w->trust.n_hosts && revoked_read(&w->trust, p->vendor, w->folder))
+		return;
 	if (!spoken_lease(w->folder, site_key, w->device, &w->trust, p, &spoken) ||
 	    (m->leased && spoken.exp <= m->exp))
 		return;

@@ -2,8 +2,8 @@
 /*
  * What the vendors no longer stand for, as far as this machine knows: the list with the highest number of
  * each vendor, from the administrator's folder or from a host that had a newer one. A list only ever makes
- * hosts and answers worthless that come after it: leases that are held go on until they end. Not shared
- * between threads.
+ * hosts and answers worthless that come after it: leases that are held go on until they end; words of a
+ * telephone call are proved anew each time. Not shared between threads.
  */
 #ifndef CLIENT_REVOKED_H
 #define CLIENT_REVOKED_H

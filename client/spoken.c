@@ -8,6 +8,7 @@
 
 #include "base64url.h"
 #include "error.h"
+#include "hostcheck.h"
 
 #define NONCE_LABEL "muster/1 voice nonce"
 #define HASH 32
@@ -64,18 +65,37 @@ bool spoken_digits_hold(const struct spoken_trust *t, const struct trust_product
 	return false;
 }
 
-bool spoken_words_hold(const struct spoken_trust *t, const struct trust_product *p,
+/* Why a host's signature counts for nothing. What was typed before has stood these tests, but may have been
+ * revoked since. */
+static int doubt_of(const struct trust_host *h, const struct voice_grant *g, int64_t now)
+{
+	const struct certificate *cert = &h->certificate;
+	int64_t most = (int64_t)cert->lease_days_max * VOICE_DAY;
+	if (hostcheck_revoked(h->vendor->revoked, cert))
+		return E_CERTIFICATE_REVOKED;
+	if (!now)
+		return 0;
+	/* A day more, for the host's clock may be ahead of ours. */
+	int error = certificate_at(cert, now);
+	if (error == E_NOT_YET_VALID && now >= cert->nbf - VOICE_DAY)
+		error = 0;
+	return !error && most && voice_end(g->day) > now + most + VOICE_DAY ? E_CLAIM_INVALID : error;
+}
+
+bool spoken_words_hold(struct spoken_trust *t, const struct trust_product *p,
 		       const struct spoken_words *words, int64_t now, struct voice_grant *ret)
 {
 	uint8_t iid[VOICE_IID];
 	spoken_installation(t->device, p->vendor->pid, p->file.product.id, iid);
 	for (size_t i = 0; i < t->trust->n_hosts; i++) {
 		const struct trust_host *h = &t->trust->hosts[i];
-		if (now >= h->certificate.exp)
+		if (h->vendor != p->vendor || !certificate_covers(&h->certificate, p->file.product.id) ||
+		    words_check(h->certificate.sign, iid, words, ret))
 			continue;
-		if (h->vendor == p->vendor && certificate_covers(&h->certificate, p->file.product.id) &&
-		    words_check(h->certificate.sign, iid, words, ret) == 0)
+		int doubt = doubt_of(h, ret, now);
+		if (!doubt)
 			return true;
+		t->doubt = doubt;
 	}
 	return false;
 }
@@ -92,7 +112,7 @@ static bool read_words(const char *proof, struct spoken_words *ret)
 	       base64url_read_exact(proof + 1, strlen(proof + 1), (uint8_t *)ret, sizeof(*ret)) == 0;
 }
 
-static bool holds(const struct spoken_trust *t, const struct trust_product *p, const char *proof,
+static bool holds(struct spoken_trust *t, const struct trust_product *p, const char *proof,
 		  struct voice_grant *ret)
 {
 	struct spoken_words words;

@@ -15,6 +15,7 @@
 #include "revoked.h"
 
 #define FILE_MAX 65536
+#define LIST_MAX (LIMIT_TOKEN + 1) /* in its armour */
 #define ENTRIES_MAX 1024
 
 void trust_fini(struct trust *t)
@@ -65,7 +66,8 @@ static int read_fd(int fd, char *out, size_t room, size_t *ret_n)
 	return 0;
 }
 
-static int read_entry(int folder, const char *name, char **ret, size_t *ret_n, struct fault *f)
+/* max: what is as long is too long. */
+static int read_entry(int folder, const char *name, size_t max, char **ret, size_t *ret_n, struct fault *f)
 {
 	struct stat st;
 	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -77,9 +79,9 @@ static int read_entry(int folder, const char *name, char **ret, size_t *ret_n, s
 		error = fault_set(f, E_IO, "%s: it is not a regular file", name);
 	else if (!folder_private(&st))
 		error = fault_set(f, E_INSECURE, "%s: others may write it, or own it", name);
-	else if ((text = malloc(FILE_MAX + 1)) == NULL)
+	else if ((text = malloc(max + 1)) == NULL)
 		error = fault_code(f, E_NO_MEMORY);
-	else if ((error = read_fd(fd, text, FILE_MAX, ret_n)) != 0)
+	else if ((error = read_fd(fd, text, max, ret_n)) != 0)
 		fault_set(f, error, "%s", name);
 	close(fd);
 	if (error)
@@ -205,14 +207,23 @@ static int take_host(struct trust *t, const char *name, const char *text, size_t
 
 /* --- revocations --- */
 
+/* The list of a vendor must not keep another's programs from running; why a product is missing is told first.
+ */
+static void pass_over(struct trust *t, const char *name, int error)
+{
+	if (!t->ignored[0])
+		leave_out(t, name, error);
+}
+
 static int take_list(struct trust *t, const char *name, const char *text, size_t n, struct fault *f)
 {
 	char *token;
 	int error = armour_read(token_revocations.label, text, n, &token);
-	(void)name;
 	if (!error) {
 		error = revoked_offer(t, token);
 		free(token);
+	} else if (error != E_NO_MEMORY) {
+		pass_over(t, name, error);
 	}
 	return error == E_NO_MEMORY ? fault_code(f, error) : 0;
 }
@@ -228,22 +239,45 @@ static bool ends_with(const char *name, const char *end)
 	return n > m && name[0] != '.' && strcmp(name + n - m, end) == 0;
 }
 
-/* Hand every file with this ending to `take`. */
-static int each_file(struct trust *t, DIR *dir, const char *end, take_file *take, struct fault *f)
+struct kind {
+	const char *end;
+	take_file *take;
+	size_t max;
+	bool passed_over; /* one that is too long or cannot be read */
+};
+
+/* All keys first: a product file may come before its key in the folder. */
+static const struct kind kinds[] = {
+	{".pub", take_key, FILE_MAX, false},
+	{".product", take_product, FILE_MAX, false},
+	{".certificate", take_host, FILE_MAX, false},
+	{".revocations", take_list, LIST_MAX, true},
+};
+
+static int take_entry(struct trust *t, int folder, const char *name, const struct kind *kind, struct fault *f)
+{
+	char *text = NULL;
+	size_t n = 0;
+	int error = read_entry(folder, name, kind->max, &text, &n, f);
+	if (kind->passed_over && (error == E_TOO_LARGE || error == E_IO)) {
+		fault_clear(f);
+		pass_over(t, name, error);
+		return 0;
+	}
+	if (!error)
+		error = kind->take(t, name, text, n, f);
+	free(text);
+	return error;
+}
+
+static int each_file(struct trust *t, DIR *dir, const struct kind *kind, struct fault *f)
 {
 	struct dirent *entry;
 	int error = 0;
 	rewinddir(dir);
 	for (int i = 0; i < ENTRIES_MAX && !error && (entry = readdir(dir)) != NULL; i++) {
-		char *text = NULL;
-		size_t n = 0;
-		if (!ends_with(entry->d_name, end))
-			continue;
-		error = read_entry(dirfd(dir), entry->d_name, &text, &n, f);
-		if (error)
-			break;
-		error = take(t, entry->d_name, text, n, f);
-		free(text);
+		if (ends_with(entry->d_name, kind->end))
+			error = take_entry(t, dirfd(dir), entry->d_name, kind, f);
 	}
 	return error;
 }
@@ -262,14 +296,9 @@ static int read_folder(struct trust *t, DIR *dir, const char *path, struct fault
 		return fault_system(f, E_IO, path);
 	if (!folder_private(&st))
 		return fault_set(f, E_INSECURE, "%s: others may write it, or own it", path);
-	/* All keys first: a product file may come before its key in the folder. */
-	int error = each_file(t, dir, ".pub", take_key, f);
-	if (!error)
-		error = each_file(t, dir, ".product", take_product, f);
-	if (!error)
-		error = each_file(t, dir, ".certificate", take_host, f);
-	if (!error)
-		error = each_file(t, dir, ".revocations", take_list, f);
+	int error = 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !error; i++)
+		error = each_file(t, dir, &kinds[i], f);
 	if (!error && t->n_products)
 		qsort(t->products, t->n_products, sizeof(t->products[0]), by_id);
 	return error;

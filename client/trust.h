@@ -45,7 +45,7 @@ struct trust {
 	size_t n_products;
 	struct trust_host *hosts; /* for confirmations in words; TRUST_HOSTS at most */
 	size_t n_hosts;
-	char ignored[256]; /* why a product file was left out; "": none was */
+	char ignored[256]; /* why a product file or a list was left out; "": none was */
 };
 
 /*
@@ -57,9 +57,9 @@ int trust_add_key(struct trust *, const char *text, struct fault *);
 /*
  * Read a folder's *.pub, *.product, *.certificate and *.revocations files into a trust that is zero but for
  * added keys; freed with trust_fini, also after an error. A missing folder holds nothing. What no key signed
- * is left out. E_INSECURE: the folder or one of the files is owned or writable by others; E_DUPLICATE: two
- * files for one product; E_KEY_INVALID; E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or
- * TRUST_KEYS.
+ * is left out, and so is a list of revocations that is too long or cannot be read. E_INSECURE: the folder or
+ * one of the files is owned or writable by others; E_DUPLICATE: two files for one product; E_KEY_INVALID;
+ * E_IO; E_NO_MEMORY; E_TOO_LARGE: more than LIMIT_PRODUCTS or TRUST_KEYS.
  */
 int trust_load(struct trust *, const char *folder, struct fault *);
 void trust_fini(struct trust *);

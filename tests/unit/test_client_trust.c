@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the administrator's folder may hold, and what makes it refused. */
 #include "client_peer.h"
+#include "revocations.h"
 #include "trust.h"
 
 static struct peer_vendor acme;
@@ -180,6 +181,65 @@ static void bad_keys(void **unused)
 	}
 }
 
+/* A list with so many hosts. Returns the length of the file. */
+static size_t put_list(const char *path, size_t n)
+{
+	char(*hosts)[PASERK_ID_TEXT] = calloc(n, sizeof(*hosts));
+	struct revocations list = {.number = 7, .hosts = hosts, .n_hosts = n};
+	struct stat st;
+	char *token = NULL;
+	peer_head(&list.head, acme.public, PEER_NOW);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t key[PASETO_PUBLIC] = {(uint8_t)i, (uint8_t)(i >> 8)};
+		paserk_pid_write(key, hosts[i]);
+	}
+	assert_int_equal(revocations_sign(&list, acme.secret, &token), 0);
+	assert_int_equal(token_save(&token_revocations, path, token, 0644), 0);
+	free(token);
+	free(hosts);
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+/* A vendor may have a list as long as any signed file; what is longer, or no list, stops nothing. */
+static void long_lists(void **unused)
+{
+	char path[256];
+	char file[512];
+	struct trust t;
+	struct fault f;
+	(void)unused;
+	fresh(path);
+	snprintf(file, sizeof(file), "%s/acme.revocations", path);
+	assert_in_range(put_list(file, 2500), 150000, LIMIT_TOKEN);
+	assert_int_equal(load(path, &t, &f), 0);
+	assert_non_null(t.keys[0].revoked);
+	assert_int_equal(t.keys[0].revoked->n_hosts, 2500);
+	assert_string_equal(t.ignored, "");
+	trust_fini(&t);
+	static const int64_t sizes[] = {LIMIT_TOKEN, LIMIT_TOKEN + 1, 1 << 20, -1 /* a folder */};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		snprintf(file, sizeof(file), "%s/long.revocations", path);
+		unlink(file);
+		if (sizes[i] < 0) {
+			assert_int_equal(mkdir(file, 0755), 0);
+		} else {
+			peer_write(file, "x");
+			assert_int_equal(truncate(file, sizes[i]), 0);
+		}
+		assert_int_equal(load(path, &t, &f), 0);
+		assert_int_equal(f.code, 0);
+		assert_int_equal(t.n_products, 1);
+		assert_int_equal(t.keys[0].revoked->number, 7); /* the good one counts */
+		assert_non_null(strstr(t.ignored, "long.revocations"));
+		trust_fini(&t);
+	}
+	/* But nobody else may write it. */
+	snprintf(file, sizeof(file), "%s/acme.revocations", path);
+	assert_int_equal(chmod(file, 0666), 0);
+	refused(path, E_INSECURE);
+}
+
 static int start(void **unused)
 {
 	(void)unused;
@@ -198,6 +258,7 @@ int main(void)
 		cmocka_unit_test(two_files_for_one_product),
 		cmocka_unit_test(unsigned_products_are_left_out),
 		cmocka_unit_test(bad_keys),
+		cmocka_unit_test(long_lists),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "client.h"
 #include "error.h"
+#include "file.h"
 #include "folder.h"
 #include "muster.h"
 
@@ -34,6 +35,8 @@ static int remove_folder(const char *state, const char *name, struct fault *f)
 		error = folder_path(folder, e->d_name, path, sizeof(path));
 		error = error ? fault_set(f, E_IO, "%s: the path is too long", folder) : remove_file(path, f);
 	}
+	if (!error && fsync(dirfd(all)))
+		error = fault_system(f, E_IO, folder);
 	closedir(all);
 	if (!error && rmdir(folder))
 		error = fault_system(f, E_IO, folder);
@@ -54,6 +57,9 @@ static int generalize(struct muster *m, const char *state)
 		error = error ? fault_set(&m->fault, E_IO, "%s: the path is too long", state)
 			      : remove_file(path, &m->fault);
 	}
+	/* The disk may be copied next. */
+	if (!error && file_sync_folder(path))
+		error = fault_system(&m->fault, E_IO, state);
 	return error;
 }
 

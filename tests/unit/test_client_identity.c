@@ -2,6 +2,8 @@
 /* Who a machine is: copies of it, images, identities that operators choose, and hosts that find copies. */
 #include "client_machine.h"
 
+#include <sys/syscall.h>
+
 #define UUID_A "4c4c4544-0042-3510-8052-b4c04f4a5931\n"
 #define UUID_B "4c4c4544-0042-3510-8052-b4c04f4a5932\n"
 #define ID_A "0123456789abcdef0123456789abcdef\n"
@@ -300,6 +302,65 @@ static void test_seeds_that_are_none(void **unused)
 	muster_free(m);
 }
 
+/* --- what is unlinked is synced --- */
+
+/* A folder, one of its files, and how often the folder was synced while the file was gone. */
+static char watched_folder[512];
+static char watched_file[512];
+static int synced;
+
+/* In place of the C library's. */
+int fsync(int fd)
+{
+	struct stat is;
+	struct stat st;
+	if (watched_folder[0] && fstat(fd, &is) == 0 && stat(watched_folder, &st) == 0)
+		synced += is.st_ino == st.st_ino && access(watched_file, F_OK) != 0;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static void watch(const struct machine_dir *dir, const char *folder, const char *file)
+{
+	state_file(dir, folder, watched_folder);
+	state_file(dir, file, watched_file);
+	assert_int_equal(access(watched_file, F_OK), 0);
+	synced = 0;
+}
+
+static void test_what_is_gone_is_gone_after_a_power_cut(void **unused)
+{
+	static const struct {
+		const char *folder;
+		const char *file;
+		bool release;
+	} rows[] = {
+		{"leases", "leases/acme-cad.lease", true},
+		{"leases", "leases/acme-cad.lease", false},
+		{"undo", "undo/some.json", false},
+		{".", "state.json", false},
+		{".", "device.key", false},
+	};
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct machine_dir dir = {0};
+		struct muster *m = machine(&dir, one, NULL);
+		char path[512];
+		forget_device(one);
+		expect(m, muster_activate(m, "acme-cad", 0), 0);
+		state_file(&dir, "undo", path);
+		assert_int_equal(mkdir(path, 0700), 0);
+		state_file(&dir, "undo/some.json", path);
+		peer_write(path, "x");
+		watch(&dir, rows[i].folder, rows[i].file);
+		expect(m, rows[i].release ? muster_release(m, "acme-cad", 0) : muster_generalize(m), 0);
+		assert_int_equal(access(watched_file, F_OK), -1);
+		if (!synced)
+			fail_msg("%s", rows[i].file);
+		muster_free(m);
+	}
+	watched_folder[0] = 0;
+}
+
 /* --- images --- */
 
 static void test_an_image_has_no_identity(void **unused)
@@ -340,6 +401,7 @@ int main(void)
 		TEST(test_a_late_request_is_sent_again),
 		TEST(test_an_identity_that_was_chosen),
 		TEST(test_seeds_that_are_none),
+		TEST(test_what_is_gone_is_gone_after_a_power_cut),
 		TEST(test_an_image_has_no_identity),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

@@ -7,8 +7,8 @@ import itertools
 import re
 
 import pytest
-from fault import DISK, EXITS, MEMORY, TRIES, Fault
-from harness import PRODUCT, SANITIZED, Host, Machine, Vendor
+from fault import DISK, EXITS, MEMORY, TRIES
+from harness import PRODUCT, SANITIZED, Host, Machine
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's allocator comes first; it sees the faults that are linked in")
 FIRST_CALLS = 60  # of memory, that serve one renewal
@@ -18,16 +18,6 @@ COMMANDS = ["status", "vendor list", "vendor show-request", "license list", "lic
             "seat list", "report usage", "report expiring", "report compliance", "report denials",
             "report clones", "audit list", "audit verify", "audit export -o {n}.jsonl", "backup {n}.db", "doctor", "dns show",
             "why -- {id} acme-cad"]
-
-
-@pytest.fixture(scope="module")
-def fault(folder):
-    return Fault(folder)
-
-
-@pytest.fixture(scope="module")
-def vendor(folder):
-    return Vendor(folder)
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,10 @@ import re
 import shutil
 
 import pytest
-from fault import DISK, EXITS, TRIES, Fault
-from harness import COVERED, PRODUCT, SANITIZED, Host, Machine, Vendor, program, run, wait_for
+from fault import DISK, EXITS, TRIES
+from harness import COVERED, PRODUCT, SANITIZED, Host, Machine, program, run, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's allocator comes first; it sees the faults that are linked in")
-
-
-@pytest.fixture(scope="module")
-def fault(folder):
-    return Fault(folder)
-
-
-@pytest.fixture(scope="module")
-def vendor(folder):
-    return Vendor(folder)
 
 
 @pytest.fixture(scope="module")

@@ -220,30 +220,34 @@ static void tell(const struct machine *m, struct muster *h, const char *what, in
 		      muster_outcome_code(h, i));
 }
 
-/* The agent's turn: what is due, and what somebody wants who has not asked yet. */
-static void turn(struct machine *m, struct muster *h)
+/* Ask for what is wanted and not held: what somebody wants who has not asked yet, or what a renewal does not
+ * mend. */
+static void ask_for_wanted(struct machine *m, struct muster *h)
 {
 	struct muster_status *s;
+	bool ask[2] = {false, false};
+	if (muster_status(h, &s))
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		int at = muster_status_find(s, products[i]);
+		const char *state = at < 0 ? "" : muster_status_state(s, at);
+		ask[i] = m->wants[i] && (strcmp(state, "grace") == 0 || strcmp(state, "tampered") == 0 ||
+					 strcmp(state, "unlicensed") == 0);
+	}
+	muster_status_free(s);
+	for (size_t i = 0; i < 2 && !m->dead; i++)
+		if (ask[i])
+			tell(m, h, "activate", muster_activate(h, products[i], 0));
+}
+
+/* The agent's turn: what is due; and now and then somebody looks. */
+static void turn(struct machine *m, struct muster *h)
+{
 	long long due = -1;
 	int code = muster_renew(h, NULL, 1, 0);
 	tell(m, h, "renew", code);
-	if (!m->dead && muster_status(h, &s) == 0) {
-		bool ask[2] = {false, false};
-		for (size_t i = 0; i < 2; i++) {
-			int at = muster_status_find(s, products[i]);
-			const char *state = at < 0 ? "" : muster_status_state(s, at);
-			ask[i] = m->wants[i] &&
-				 (strcmp(state, "grace") == 0 || strcmp(state, "tampered") == 0 ||
-				  strcmp(state, "unlicensed") == 0);
-		}
-		muster_status_free(s);
-		for (size_t i = 0; i < 2 && !m->dead; i++) {
-			if (!ask[i])
-				continue;
-			code = muster_activate(h, products[i], 0);
-			tell(m, h, "activate", code);
-		}
-	}
+	if (!m->dead && (code || chance_in(3)))
+		ask_for_wanted(m, h);
 	if (!m->dead && muster_next_due(h, &due) == 0 && due >= 0 && due < 7 * DAY)
 		m->wakes = world.now + (due > DAY ? due : DAY);
 	else

@@ -277,10 +277,14 @@ static void forgive(struct acked *a)
 	}
 }
 
-/* Whatever device this machine is or was may be taken for a copy now. */
+/* Whatever device this machine is or was may be taken for a copy now. To look kills nothing: who dies at it
+ * might have made an identity of which we know nothing. */
 static void taint(struct machine *m)
 {
 	struct muster_status *s;
+	const struct machine before = *m;
+	m->crash_in = -1;
+	m->dead = false;
 	struct muster *h = machine_open(m);
 	uint8_t id[DEVICE_ID];
 	size_t n;
@@ -291,6 +295,8 @@ static void taint(struct machine *m)
 		muster_status_free(s);
 	}
 	muster_free(h);
+	m->crash_in = before.crash_in;
+	m->dead = before.dead;
 	world.here = NULL;
 }
 

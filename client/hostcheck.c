@@ -43,6 +43,17 @@ bool hostcheck_revoked(const struct revocations *list, const struct certificate 
 	return revocations_certificate(list, pid, &cert->chain) || revocations_license(list, cert->license);
 }
 
+/* Is it ours, and is it who the certificate says? */
+static int check_host(const struct hostcheck *h, const struct certificate *cert, struct fault *f)
+{
+	if (h->org[0] && strcmp(h->org, cert->org) != 0)
+		return fault_set(f, E_WRONG_ORG, "it belongs to %s, this machine to %s", cert->org, h->org);
+	if (sodium_memcmp(cert->fixed, h->remote, NOISE_KEY) != 0)
+		return fault_set(f, E_WRONG_HOST, "it shows the certificate of %s without having its key",
+				 cert->name);
+	return 0;
+}
+
 /* All that is judged of a certificate that the vendor signed. */
 static int check_one(const struct hostcheck *h, const struct certificate *cert, struct fault *f)
 {
@@ -54,12 +65,7 @@ static int check_one(const struct hostcheck *h, const struct certificate *cert, 
 				 cert->name);
 	if (h->n_products && !covers_any(h, cert))
 		return fault_set(f, E_PRODUCT_UNKNOWN, "its certificate does not cover %s", h->products[0]);
-	if (h->org[0] && strcmp(h->org, cert->org) != 0)
-		return fault_set(f, E_WRONG_ORG, "it belongs to %s, this machine to %s", cert->org, h->org);
-	if (sodium_memcmp(cert->fixed, h->remote, NOISE_KEY) != 0)
-		return fault_set(f, E_WRONG_HOST, "it shows the certificate of %s without having its key",
-				 cert->name);
-	return 0;
+	return check_host(h, cert, f);
 }
 
 /* How much a certificate's fault tells: that of one which is for the product tells most. */
@@ -97,17 +103,27 @@ static int try_one(const struct hostcheck *h, const char *token, struct certific
 	return error;
 }
 
-/* A host has one certificate for each license, so that any of them may be for the product. */
+/* A host has one certificate for each license, so that any of them may be for the product; one that has more
+ * than it could show may have it among those. */
 int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, struct certificate *ret,
 		  struct fault *f)
 {
 	enum telling told = TELLING_NOTHING;
+	int may_serve = -1;
 	fault_set(f, E_UNKNOWN_VENDOR, "%s", error_text(E_UNKNOWN_VENDOR));
 	for (size_t i = 0; i < hello->certificates_count; i++) {
-		if (try_one(h, hello->certificates[i], ret, &told, f) == 0) {
+		struct fault ignored;
+		int error = try_one(h, hello->certificates[i], ret, &told, f);
+		if (error == E_PRODUCT_UNKNOWN && hello->more && check_host(h, ret, &ignored) == 0)
+			may_serve = (int)i;
+		if (!error) {
 			fault_clear(f);
 			return 0;
 		}
 	}
-	return f->code;
+	if (may_serve < 0)
+		return f->code;
+	fault_clear(f);
+	return certificate_open(hello->certificates[may_serve], strlen(hello->certificates[may_serve]),
+				h->vendor, ret, NULL);
 }

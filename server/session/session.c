@@ -75,10 +75,14 @@ static bool wanted(const wire_client_hello *hello, const struct credential *c)
 static void put_certificates(wire_server_hello *hello, const wire_client_hello *client,
 			     const struct credentials *c, int64_t now, bool ended, size_t *room)
 {
-	for (size_t i = 0; i < c->n && hello->certificates_count < LIMIT_VENDORS; i++) {
+	for (size_t i = 0; i < c->n; i++) {
 		size_t n = strlen(c->all[i].token);
-		if (!wanted(client, &c->all[i]) || n + 4 > *room || (c->all[i].end <= now) != ended)
+		if (!wanted(client, &c->all[i]) || (c->all[i].end <= now) != ended)
 			continue;
+		if (hello->certificates_count == LIMIT_VENDORS || n + 4 > *room) {
+			hello->more = true;
+			continue;
+		}
 		memcpy(hello->certificates[hello->certificates_count++], c->all[i].token, n + 1);
 		hello->revocations[hello->revocations_count++] = c->all[i].revocations;
 		*room -= n + 4;

@@ -252,16 +252,46 @@ def test_reset_without_a_host_changes_nothing(machine, host):
     assert done.returncode != 0 and "STATE_TAMPERED" in done.stderr
 
 
+def license_of_its_own(folder, vendor, host, product):
+    path = folder / f"{product}.license"
+    vendor("license", "issue", "--id", f"lic-{product}", "--org", "fjord", "--org-name", "Fjord AS", "--until", "2080-01-01",
+           "--hosts", "2", "--grant", f"id=of-{product},product={product},model=volume", "-o", path)
+    host.certify(vendor, path)
+    host.ctl("install", path)
+
+
+def test_more_licenses_than_a_hello_has_room_for(folder, hosts, vendor, machines):
+    """The host shows four certificates at most; what covers the fifth product comes with its lease."""
+    products = [PRODUCT, *(f"acme-{i}" for i in range(6))]
+    host = hosts().start()
+    for product in products[1:]:
+        vendor.add(product)
+    for product in products:
+        license_of_its_own(folder, vendor, host, product)
+    vendor.add("acme-none")
+    machine = machines(host, "one")
+    for product in products:
+        machine.done("activate", product)
+        assert machine.status(product)["state"] == "licensed"
+    # The host has the word where no certificate of it is for the product.
+    machine.refused("PRODUCT_UNKNOWN", "activate", "acme-none")
+    # One that is revoked is seen when it comes with the lease.
+    for product in (PRODUCT, products[-1]):
+        vendor("license", "revoke", f"lic-{product}")
+    vendor("revocations", "-o", vendor.products / "acme.revocations")
+    machine = machines(host, "two")
+    for product in products[1:-1]:
+        machine.done("activate", product)
+    for product in (PRODUCT, products[-1]):
+        machine.refused("CERTIFICATE_REVOKED", "activate", product)
+
+
 def test_two_licenses_of_one_vendor_on_one_host(folder, hosts, vendor, machines):
     """The host shows a certificate for each license: each is judged by itself."""
     vendor.add("acme-sim")
     host = hosts().start()
     for product in (PRODUCT, "acme-sim"):
-        path = folder / f"{product}.license"
-        vendor("license", "issue", "--id", f"lic-{product}", "--org", "fjord", "--org-name", "Fjord AS", "--until", "2040-01-01",
-               "--hosts", "2", "--grant", f"id=of-{product},product={product},model=volume", "-o", path)
-        host.certify(vendor, path)
-        host.ctl("install", path)
+        license_of_its_own(folder, vendor, host, product)
     for name, order in (("one", (PRODUCT, "acme-sim")), ("two", ("acme-sim", PRODUCT))):
         machine = machines(host, name)
         for product in order:

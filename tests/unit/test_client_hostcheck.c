@@ -146,6 +146,23 @@ static void show(wire_server_hello *hello, const char *covers, enum wrong wrong)
 	free(token);
 }
 
+/* For the product bbb, of fjord; license-2 is revoked. */
+static int judge(const wire_server_hello *hello, struct certificate *ret, struct fault *f)
+{
+	static char licenses[1][LIMIT_ID + 1] = {"license-2"};
+	static const char products[1][LIMIT_ID + 1] = {"bbb"};
+	struct revocations list = {.licenses = licenses, .n_licenses = 1};
+	struct peer p = right();
+	struct hostcheck h = {.vendor = ROOTS_OF(acme.public),
+			      .revoked = &list,
+			      .remote = p.fixed.public,
+			      .org = "fjord",
+			      .products = products,
+			      .n_products = 1,
+			      .now = PEER_NOW};
+	return hostcheck_run(&h, hello, ret, f);
+}
+
 /* Each certificate is judged by itself; when none passes, that of the product tells why. */
 static void one_for_each_license(void **unused)
 {
@@ -177,17 +194,6 @@ static void one_for_each_license(void **unused)
 		{{{FOR_ANY, FOREIGN}, {"aaa", RIGHT}}, E_PRODUCT_UNKNOWN},
 		{{{"bbb", FOREIGN}, {"aaa", FOREIGN}}, E_HOST_UNTRUSTED},
 	};
-	static char licenses[1][LIMIT_ID + 1] = {"license-2"};
-	static const char products[1][LIMIT_ID + 1] = {"bbb"};
-	struct revocations list = {.licenses = licenses, .n_licenses = 1};
-	struct peer p = right();
-	struct hostcheck h = {.vendor = ROOTS_OF(acme.public),
-			      .revoked = &list,
-			      .remote = p.fixed.public,
-			      .org = "fjord",
-			      .products = products,
-			      .n_products = 1,
-			      .now = PEER_NOW};
 	(void)unused;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		wire_server_hello *hello = calloc(1, sizeof(*hello));
@@ -195,10 +201,42 @@ static void one_for_each_license(void **unused)
 		struct fault f = {0};
 		for (size_t j = 0; j < 2; j++)
 			show(hello, rows[i].shown[j].covers, rows[i].shown[j].wrong);
-		int error = hostcheck_run(&h, hello, &cert, &f);
+		int error = judge(hello, &cert, &f);
 		if (error != rows[i].error || f.code != error || (f.detail[0] != 0) != (error != 0))
 			fail_msg("row %zu: %s, %s", i, error_name(error), f.detail);
 		assert_true(error || certificate_covers(&cert, "bbb"));
+		free(hello);
+	}
+}
+
+/* A host that has more than it showed: what covers the product may be among that; all else must be right. */
+static void more_than_it_shows(void **unused)
+{
+	static const struct {
+		const char *covers;
+		enum wrong wrong;
+		int error;
+	} rows[] = {
+		{"bbb", RIGHT, 0},
+		{"aaa", RIGHT, 0},
+		{"aaa", ENDED, E_CERTIFICATE_EXPIRED},
+		{"aaa", REVOKED, E_CERTIFICATE_REVOKED},
+		{"aaa", WRONG_ORG, E_PRODUCT_UNKNOWN},
+		{"aaa", WRONG_KEY, E_PRODUCT_UNKNOWN},
+		{"aaa", FOREIGN, E_CERTIFICATE_EXPIRED},
+	};
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		wire_server_hello *hello = calloc(1, sizeof(*hello));
+		struct certificate cert;
+		struct fault f = {0};
+		hello->more = true;
+		show(hello, rows[i].covers, rows[i].wrong);
+		show(hello, "ccc", ENDED);
+		int error = judge(hello, &cert, &f);
+		if (error != rows[i].error || f.code != error)
+			fail_msg("row %zu: %s, %s", i, error_name(error), f.detail);
+		assert_true(error || certificate_covers(&cert, rows[i].covers));
 		free(hello);
 	}
 }
@@ -214,10 +252,9 @@ static int start(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_thing_wrong),
-		cmocka_unit_test(one_of_several),
-		cmocka_unit_test(the_first_fault_speaks),
-		cmocka_unit_test(one_for_each_license),
+		cmocka_unit_test(one_thing_wrong),        cmocka_unit_test(one_of_several),
+		cmocka_unit_test(the_first_fault_speaks), cmocka_unit_test(one_for_each_license),
+		cmocka_unit_test(more_than_it_shows),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

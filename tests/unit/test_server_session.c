@@ -239,8 +239,11 @@ static void test_more_certificates_than_fit(void **state)
 {
 	struct catalog_certificate rows[6];
 	wire_client_hello hello = {.version = 1, .vendors_count = LIMIT_VENDORS};
+	wire_server_hello shown;
 	struct credentials_board many;
 	struct link l;
+	const uint8_t *payload;
+	size_t n;
 	(void)state;
 	memset(rows, 0, sizeof(rows));
 	for (uint8_t i = 0; i < 6; i++) {
@@ -261,6 +264,10 @@ static void test_more_certificates_than_fit(void **state)
 	assert_true(l.host.channel.out.used > 2 * 700); /* the two small ones */
 	to_client(&l, SIZE_MAX);
 	assert_int_equal(channel_next(&l.client), CHANNEL_ANSWER);
+	assert_int_equal(channel_answer(&l.client, &payload, &n), 0);
+	assert_int_equal(server_hello_read(payload, n, &shown), 0);
+	assert_int_equal(shown.certificates_count, 2);
+	assert_true(shown.more);
 	link_fini(&l);
 	credentials_board_fini(&many);
 	for (size_t i = 0; i < 6; i++)
@@ -298,6 +305,7 @@ static void test_certificates_in_force_come_first(void **state)
 	assert_int_equal(shown.certificates_count, 2);
 	assert_string_equal(shown.certificates[0], "holds");
 	assert_string_equal(shown.certificates[1], "ended");
+	assert_false(shown.more);
 	link_fini(&l);
 	credentials_board_fini(&two);
 }

@@ -11,6 +11,7 @@
 #include "holder.h"
 #include "request.h"
 #include "revoked.h"
+#include "revoked_fetch.h"
 #include "rfc3339.h"
 
 #define AGAIN_MAX 3 /* sessions with one host */
@@ -363,14 +364,12 @@ static void fetch_list(struct flow *flow)
 {
 	struct fault ignored;
 	struct trust_key *key = &flow->w->trust.keys[flow->vendor - flow->w->trust.keys];
+	char *token;
 	if (!has_newer(flow))
 		return;
-	memset(&flow->request, 0, sizeof(flow->request));
-	flow->request.which_call = muster_v1_Request_get_revocations_tag;
-	paserk_pid(key->roots.keys[0], flow->request.call.get_revocations.vendor);
-	if (dialog_call(&flow->visit.dialog, &flow->request, &flow->response) == 0 &&
-	    flow->response.which_result == muster_v1_Response_revocations_tag)
-		(void)revoked_keep(key, flow->w->folder, flow->response.result.revocations.list, &ignored);
+	if (revoked_fetch(key, &flow->visit.dialog, &flow->request, &flow->response, &token) == 0)
+		(void)revoked_keep(key, flow->w->folder, token, &ignored);
+	free(token);
 }
 
 static int visit_one(struct flow *flow, const struct candidate *c, struct deadline share, struct step *step,

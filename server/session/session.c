@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -171,19 +172,24 @@ static void send(struct session *s, const wire_response *response)
 		close_with(s, error);
 }
 
-/* The list of a vendor, as it hangs on the board. One that is too long for an answer goes by file. */
+/* A part of a vendor's list, as it hangs on the board. */
+static void put_list(const char *list, size_t offset, muster_v1_Revocations *out)
+{
+	size_t length = strlen(list);
+	size_t from = offset < length ? offset : length;
+	snprintf(out->list, sizeof(out->list), "%s", list + from);
+	out->length = (uint32_t)length;
+}
+
 static void send_revocations(struct session *s, const wire_request *request, int64_t now)
 {
 	wire_response response = {
 		.id = request->id, .time = now, .which_result = muster_v1_Response_revocations_tag};
-	char *out = response.result.revocations.list;
+	const muster_v1_GetRevocations *call = &request->call.get_revocations;
 	struct credentials *c = credentials_take(s->board);
-	for (size_t i = 0; i < c->n; i++) {
-		const char *list = c->all[i].list;
-		if (memcmp(c->all[i].vendor, request->call.get_revocations.vendor, PASERK_ID) == 0 && list &&
-		    strlen(list) < sizeof(response.result.revocations.list))
-			memcpy(out, list, strlen(list) + 1);
-	}
+	for (size_t i = 0; i < c->n; i++)
+		if (memcmp(c->all[i].vendor, call->vendor, PASERK_ID) == 0 && c->all[i].list)
+			put_list(c->all[i].list, call->offset, &response.result.revocations);
 	credentials_give_back(s->board, c);
 	send(s, &response);
 }

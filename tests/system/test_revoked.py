@@ -99,3 +99,21 @@ def test_a_kept_list_that_was_damaged_is_taken_anew(vendor, hosts, machines, fol
     kept(a).write_text("rubbish")
     a.done("renew", PRODUCT)
     assert kept(a).read_text() == before
+
+
+def test_a_list_that_comes_in_parts(vendor, hosts, machines, folder):
+    """Thousands of blocked keys are longer than one answer."""
+    good, stolen = two_hosts(vendor, hosts, folder)
+    for name in ("one", "two"):
+        vendor.license(folder / name, org="other", more=("--id", name))
+        vendor("key", "generate", "--license", name, "--grant", "cad-volume", "--days", "1", "--count", "1000",
+               "-o", folder / f"keys-{name}")
+        vendor("key", "block", f"@{folder}/keys-{name}")
+    path = revoke(vendor, stolen, folder / "list")
+    assert path.stat().st_size > 2 * 49152
+    good.ctl("install", path)
+    a = machines(good, "a")
+    a.activate(check=True)
+    assert kept(a).read_text() == path.read_text()
+    at_thief = Machine(folder, "a", vendor.products, "--host", f"127.0.0.1:{stolen.port}")
+    assert "CERTIFICATE_REVOKED" in at_thief.refused("NO_HOST", "renew", PRODUCT)["detail"]

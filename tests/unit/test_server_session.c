@@ -504,6 +504,54 @@ static void test_small_talk_has_an_end(void **state)
 	link_fini(&l);
 }
 
+/* A list is given from where the client is. */
+static void test_a_list_in_parts(void **state)
+{
+	static const struct {
+		uint32_t offset;
+		size_t n;
+		char first;
+	} rows[] = {{0, 49152, 'a'}, {1, 49152, 'x'}, {49152, 49152, 'x'}, {98304, 1696, 'x'},
+		    {99999, 1, 'z'}, {100000, 0, 0},  {UINT32_MAX, 0, 0}};
+	struct vendor v = fixture_vendor(10);
+	char token[] = "a certificate";
+	char *list = malloc(100001);
+	struct catalog_certificate shown = {.token = token};
+	struct catalog_revocations revocations = {.token = list, .list.number = 3};
+	struct catalog catalog = {
+		.certificates = &shown, .n_certificates = 1, .revocations = &revocations, .n_revocations = 1};
+	struct credentials_board with_list;
+	struct link l;
+	(void)state;
+	memset(list, 'x', 100000);
+	list[0] = 'a';
+	list[99999] = 'z';
+	list[100000] = 0;
+	memcpy(shown.certificate.vendor, v.public, PASETO_PUBLIC);
+	paserk_pid_write(v.public, shown.vendor);
+	memcpy(revocations.vendor, shown.vendor, sizeof(revocations.vendor));
+	credentials_board_init(&with_list);
+	assert_int_equal(credentials_publish(&with_list, &catalog), 0);
+	link_open(&l, NULL);
+	l.host.board = &with_list;
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		wire_response r;
+		wire_request request = {.id = i, .which_call = muster_v1_Request_get_revocations_tag};
+		memcpy(request.call.get_revocations.vendor, v.pid_bytes, PASERK_ID);
+		request.call.get_revocations.offset = rows[i].offset;
+		send_request(&l, &request);
+		to_host(&l, SIZE_MAX);
+		receive(&l, &r);
+		assert_int_equal(r.which_result, muster_v1_Response_revocations_tag);
+		assert_int_equal(r.result.revocations.length, 100000);
+		assert_int_equal(strlen(r.result.revocations.list), rows[i].n);
+		assert_int_equal(r.result.revocations.list[0], rows[i].first);
+	}
+	link_fini(&l);
+	credentials_board_fini(&with_list);
+	free(list);
+}
+
 static void test_answers_after_the_end_are_dropped(void **state)
 {
 	struct link l;
@@ -557,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_at_most_eight_are_owed),
 		cmocka_unit_test(test_a_flood_is_cut),
 		cmocka_unit_test(test_small_talk_has_an_end),
+		cmocka_unit_test(test_a_list_in_parts),
 		cmocka_unit_test(test_answers_after_the_end_are_dropped),
 		cmocka_unit_test(test_jobs_in_flight_outlive_the_connection),
 	};

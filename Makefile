@@ -232,9 +232,10 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/initialize.c $(if $(FUZZER),,tests/
 	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(TEST_INCLUDES) -Iserver/ctl $(BASE_LDFLAGS) -o $@ \
 		$(filter %.c %.a,$^) $(MUSTERCTL_LIBS) $(TEST_LIBS)
 
-# The simulation puts itself between libmuster and its network and disk, and remembers what libsodium has made.
+# The simulation puts itself between libmuster and its network and disk, and remembers what it has made of the same bytes.
 SIM_WRAPS := dial dialog_open dialog_call dialog_remote dialog_retry_after dialog_close file_replace unlink \
-	crypto_sign_verify_detached crypto_scalarmult_base crypto_sign_seed_keypair sodium_malloc sodium_free
+	crypto_sign_verify_detached crypto_scalarmult_base crypto_sign_seed_keypair product_file_open lease_verify \
+	sodium_malloc sodium_free
 $(O)/tests/sim/sim: $(wildcard tests/sim/*.c tests/sim/*.h) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(TEST_INCLUDES) -Itests/sim $(SIM_WRAPS:%=-Wl,--wrap=%) $(BASE_LDFLAGS) \

@@ -240,18 +240,18 @@ static void ask_for_wanted(struct machine *m, struct muster *h)
 			tell(m, h, "activate", muster_activate(h, products[i], 0));
 }
 
-/* The agent's turn: what is due; and now and then somebody looks. */
+/* The agent's turn: what is due; and now and then somebody looks, always once all is mended. */
 static void turn(struct machine *m, struct muster *h)
 {
 	long long due = -1;
 	int code = muster_renew(h, NULL, 1, 0);
 	tell(m, h, "renew", code);
-	if (!m->dead && (code || chance_in(3)))
+	if (!m->dead && (code || world.now >= world.end || chance_in(3)))
 		ask_for_wanted(m, h);
-	if (!m->dead && muster_next_due(h, &due) == 0 && due >= 0 && due < 7 * DAY)
-		m->wakes = world.now + (due > DAY ? due : DAY);
-	else
-		m->wakes = world.now + 7 * DAY;
+	if (m->dead || muster_next_due(h, &due) || due < 0 || due > 7 * DAY)
+		due = 7 * DAY;
+	/* Who gets nowhere would try all the time: most of them are switched off in between. */
+	m->wakes = world.now + (due > DAY ? due : DAY * (int64_t)(1 + chance_below(5)));
 }
 
 void machine_turn(struct machine *m)

@@ -65,12 +65,12 @@ static int sign_line(struct broker *b, struct job *job, struct job_line *line)
 	struct lease lease;
 	if (!catalog_grant(&b->catalog, line->answer.grant, &g) || !g.license->certificate)
 		return E_PRODUCT_UNKNOWN;
-	fill(b, job, &line->answer, line->user, &g, &lease);
-	int error = lease_sign(&lease, b->key->sign, &line->lease);
-	if (error)
-		return error;
+	/* First, because a lease counts as given, and never goes without it. */
 	line->certificate = strdup(g.license->certificate->token);
-	return line->certificate ? 0 : E_NO_MEMORY;
+	if (!line->certificate)
+		return E_NO_MEMORY;
+	fill(b, job, &line->answer, line->user, &g, &lease);
+	return lease_sign(&lease, b->key->sign, &line->lease);
 }
 
 /* --- requests by file --- */

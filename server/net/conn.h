@@ -49,6 +49,7 @@ struct net {
 	size_t n_listeners;
 	uv_async_t wake;
 	uv_timer_t tick;
+	uv_work_t first;
 	uv_signal_t signals[3];
 	uv_mutex_t done_lock;
 	struct job *done;

@@ -2,14 +2,17 @@
 #include "net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "conn.h"
 #include "error.h"
@@ -21,8 +24,9 @@
 #define TICK_MS 250
 #define SWEEP_MS 60000
 #define MEASURE_US 10000
-#define CLOCK_STEP 5 /* seconds that a clock does not jump by itself */
-#define STOP_MS 4000 /* what is owed is answered within this */
+#define CLOCK_STEP 5            /* seconds that a clock does not jump by itself */
+#define DESCRIPTORS_BESIDE 1024 /* connections: files, the API, refusals */
+#define STOP_MS 4000            /* what is owed is answered within this */
 
 /* --- the way back from the lane --- */
 
@@ -207,13 +211,51 @@ static uint32_t measure_handshakes(void)
 	return (uint32_t)((uint64_t)rounds * (1000000 / MEASURE_US) / 4 * (unsigned)n_cpus / 2) + 50;
 }
 
-static void raise_descriptors(void)
+/* --- descriptors --- */
+
+/* As many as may be open, so many of them connections. */
+static size_t raise_descriptors(size_t connections)
 {
-	struct rlimit limit;
+	struct rlimit limit = {0};
+	size_t wanted = connections + DESCRIPTORS_BESIDE;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	return limit.rlim_cur < wanted ? (size_t)limit.rlim_cur : wanted;
+}
+
+static void never(uv_poll_t *poll, int status, int events)
+{
+	(void)poll;
+	(void)status;
+	(void)events;
+}
+
+static void forget_poll(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+/* libuv grows its table of descriptors when a higher one comes, and ends the process where there is no memory
+ * for that: so it looks once, before anybody is served, at the highest that there may be. */
+static int widen(struct net *net, size_t descriptors)
+{
+	uv_poll_t *poll = malloc(sizeof(*poll));
+	int fd = eventfd(0, EFD_CLOEXEC);
+	int highest = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, (int)descriptors - 1);
+	int error = poll && highest >= 0 ? uv_poll_init(&net->loop, poll, highest) : UV_ENOMEM;
+	if (error) {
+		free(poll);
+	} else {
+		error = uv_poll_start(poll, UV_READABLE, never);
+		uv_close((uv_handle_t *)poll, forget_poll);
+	}
+	if (highest >= 0)
+		close(highest);
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 void net_limit(struct net *net, const struct net_limits *limits)
@@ -240,6 +282,18 @@ void net_limit(struct net *net, const struct net_limits *limits)
 	quotas_limit(net->quotas, &limits->per_device);
 }
 
+static void do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
+/* libuv makes its threads with the first work, and ends the process when there is no memory for them: before
+ * anybody is served. */
+static int start_threads(struct net *net)
+{
+	return uv_queue_work(&net->loop, &net->first, do_nothing, NULL);
+}
+
 static int start_handles(struct net *net)
 {
 	static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
@@ -253,6 +307,8 @@ static int start_handles(struct net *net)
 		net->signals[i].data = net;
 		failed |= uv_signal_start(&net->signals[i], on_signal, numbers[i]);
 	}
+	failed |= start_threads(net);
+	failed |= widen(net, raise_descriptors(net->settings.limits.max_connections));
 	return failed ? E_INTERNAL : 0;
 }
 
@@ -278,7 +334,6 @@ int net_open(const struct net_settings *settings, struct net **ret)
 	net->last_sweep = clock_mono_ms(&settings->clock);
 	net->handshakes_measured = measure_handshakes();
 	net_limit(net, &settings->limits);
-	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	int error = start_handles(net);
 	if (error)

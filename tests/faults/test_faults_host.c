@@ -13,6 +13,7 @@
 #include "channel.h"
 #include "fail.h"
 #include "message.h"
+#include "rpc.h"
 #include "session.h"
 
 #define STRIDE 59
@@ -591,16 +592,21 @@ static void look(void)
 	close_all();
 }
 
-/* Returns whether there was such an allocation. */
-static bool round_at(long at, bool for_good)
+static void begin_anew(bool crashed)
 {
 	remove_database(host_db);
-	copy_file(at % 2 ? template_db : crashed_db, host_db);
+	copy_file(crashed ? crashed_db : template_db, host_db);
 	memcpy(machines, machines_before, sizeof(machines));
 	memcpy(told, told_before, sizeof(told));
 	memset(&counters, 0, sizeof(counters));
 	orders_done = -1;
 	now = NOW + 1000;
+}
+
+/* Returns whether there was such an allocation. */
+static bool round_at(long at, bool for_good)
+{
+	begin_anew(at % 2 == 0);
 	long blocks = fail_blocks();
 	fail_order(FAIL_MEMORY, at, for_good, 0);
 	walk();
@@ -652,9 +658,41 @@ static void test_allocations_that_fail_from_then_on(void **state)
 	every_allocation(true);
 }
 
+/* Of one renewal and its answer. Returns whether there was such an allocation. */
+static bool answer_at(long at)
+{
+	static wire_response response;
+	begin_anew(false);
+	must_open(host_db);
+	struct job *job = request(&machines[ANN], JOB_RENEW, true);
+	strcpy(job->lines[0].user, "ann");
+	fail_order(FAIL_MEMORY, at, false, 0);
+	UNDER_FAULT(broker_run(&broker, &job, 1, now));
+	UNDER_FAULT(rpc_response(job, &response));
+	bool met = fail->failures > 0;
+	fail_order(FAIL_NOTHING, 0, false, 0);
+	const wire_result *result = &response.result.answer.results[0];
+	bool leased = !response.status.code && !result->status.code;
+	assert_true(leased || met);
+	assert_true(!leased || (result->lease[0] && result->certificate[0]));
+	job_free(job);
+	close_all();
+	return met;
+}
+
+static void test_each_allocation_of_an_answer(void **state)
+{
+	(void)state;
+	for (last = 1; last < 2000 && answer_at(last); last++)
+		;
+	assert_in_range(last, 20, 1999);
+	last = 0;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_each_allocation_of_an_answer, say_last),
 		cmocka_unit_test_teardown(test_an_allocation_that_fails_once, say_last),
 		cmocka_unit_test_teardown(test_allocations_that_fail_from_then_on, say_last),
 	};

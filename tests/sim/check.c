@@ -94,8 +94,14 @@ static void check_copies(const struct host *h, struct acked *a, const struct job
 {
 	size_t sender = (size_t)(world.sender - world.machines);
 	unsigned bit = 1u << sender;
-	if (job->repeated)
+	/* Who hears what another was told stands where that one stands: neither has gone its own way yet. */
+	if (job->repeated) {
+		a->hosts[h->number].served &= bit;
 		return;
+	}
+	/* A device that the host knows nothing of any more, or never did. */
+	if (job->counter == 1)
+		a->hosts[h->number].served = a->hosts[h->number].left = 0;
 	if (a->hosts[h->number].left & bit)
 		broken("machine %zu lives on as a device that another one is", sender);
 	if (job->mismatched)
@@ -103,12 +109,19 @@ static void check_copies(const struct host *h, struct acked *a, const struct job
 	a->hosts[h->number].served |= bit;
 }
 
-/* Below the threshold nobody gets a first lease; who has asked is counted, even when no answer came of it. */
-static void check_threshold(const struct host *h, struct acked *a, const struct job *job)
+void check_asked(const struct host *h, const struct job *job)
 {
-	int asked = 0;
+	if (job->kind > JOB_REDEEM)
+		return;
+	struct acked *a = check_device(job->device);
 	for (size_t i = 0; i < job->n_lines; i++)
 		a->hosts[h->number].asked |= strcmp(job->lines[i].product, products[0]) == 0;
+}
+
+/* Below the threshold nobody gets a first lease; who has asked is counted, even when no answer came of it. */
+static void check_threshold(const struct host *h, const struct job *job)
+{
+	int asked = 0;
 	for (size_t i = 0; i < WORLD_DEVICES && world.acked[i].used; i++)
 		asked += world.acked[i].hosts[h->number].asked;
 	for (size_t i = 0; i < job->n_lines && asked < VOLUME_THRESHOLD; i++)
@@ -136,7 +149,7 @@ void check_job(struct host *h, const struct job *job)
 		return;
 	struct acked *a = check_device(job->device);
 	world.answers++;
-	check_threshold(h, a, job);
+	check_threshold(h, job);
 	trace("    host %zu, device %02x%02x: shown %llu, %s%s, now %llu", h->number, job->device[0],
 	      job->device[1], (unsigned long long)job->shown.counter,
 	      job->code ? error_name(job->code) : "done",

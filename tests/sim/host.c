@@ -210,6 +210,8 @@ void host_start(struct host *h)
 void host_run(struct host *h, struct job **jobs, size_t n)
 {
 	struct clock clock = host_clock(h);
+	for (size_t i = 0; i < n; i++)
+		check_asked(h, jobs[i]);
 	broker_run(&h->broker, jobs, n, clock_wall(&clock));
 	for (size_t i = 0; i < n && !h->shaky.dead; i++)
 		check_job(h, jobs[i]);

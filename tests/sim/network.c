@@ -110,6 +110,27 @@ static int delay(struct job *job)
 	return E_TIMEOUT;
 }
 
+static void forget(size_t i)
+{
+	world.late[i] = world.late[--world.n_late];
+}
+
+/* The machine has its answer, and the host has no trace of it: the session that it gave up long ago is
+ * closed, too. */
+static void drop_twins(const struct job *job)
+{
+	for (size_t i = 0; i < world.n_late;) {
+		struct job *late = world.late[i].job;
+		if (memcmp(late->device, job->device, DEVICE_ID) != 0 ||
+		    memcmp(late->shown.token, job->shown.token, REQUEST_TOKEN) != 0) {
+			i++;
+			continue;
+		}
+		job_free(late);
+		forget(i);
+	}
+}
+
 /* What the host has done may come to it a second time. Not what it refused and left no trace of: a session
  * takes each message once, and the machine makes a new request of it. */
 int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *ret)
@@ -138,6 +159,8 @@ int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *r
 		return E_CLOSED;
 	}
 	session.greeted = job->batch;
+	if (!job->counter)
+		drop_twins(job);
 	check_told(h, job);
 	rpc_response(job, ret);
 	job_free(job);
@@ -161,11 +184,6 @@ void __wrap_dialog_close(struct dialog *d)
 }
 
 /* --- what comes late --- */
-
-static void forget(size_t i)
-{
-	world.late[i] = world.late[--world.n_late];
-}
 
 void network_late(void)
 {

@@ -179,6 +179,7 @@ void network_drop(const struct host *);
 
 /* check.c */
 struct acked *check_device(const uint8_t device[DEVICE_ID]);
+void check_asked(const struct host *, const struct job *);
 void check_job(struct host *, const struct job *);
 void check_told(struct host *, const struct job *);
 void check_host(struct host *);

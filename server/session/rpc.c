@@ -285,6 +285,7 @@ static void put_status(wire_status *status, int code, const struct numbers *numb
 static void put_result(const struct job_line *line, wire_result *result)
 {
 	const struct answer_line *a = &line->answer;
+	memset(result, 0, sizeof(*result));
 	memcpy(result->product, line->product, sizeof(line->product));
 	result->has_status = true;
 	put_status(&result->status, a->code, &a->numbers, 0);
@@ -309,16 +310,15 @@ static void put_answer(const struct job *job, wire_response *ret)
 		put_result(&job->lines[i], &answer->results[i]);
 	answer->results_count = (pb_size_t)job->n_lines;
 	answer->counter = job->counter;
-	if (job->counter) {
-		answer->ratchet.size = RATCHET;
-		memcpy(answer->ratchet.bytes, job->ratchet, RATCHET);
-	}
+	answer->ratchet.size = job->counter ? RATCHET : 0;
+	memcpy(answer->ratchet.bytes, job->ratchet, RATCHET);
 }
 
 static void put_policy(const struct job *job, wire_response *ret)
 {
 	const struct answer_line *a = &job->lines[0].answer;
 	muster_v1_Policy *policy = &ret->result.policy;
+	memset(policy, 0, sizeof(*policy));
 	ret->which_result = muster_v1_Response_policy_tag;
 	policy->has_status = true;
 	put_status(&policy->status, a->code, &a->numbers, 0);
@@ -330,7 +330,8 @@ static void put_policy(const struct job *job, wire_response *ret)
 
 void rpc_refusal(uint32_t request_id, int code, unsigned retry_after, int64_t now, wire_response *ret)
 {
-	memset(ret, 0, sizeof(*ret));
+	/* What is not said of the result is not looked at: it has room for eight leases. */
+	memset(ret, 0, offsetof(wire_response, result));
 	ret->id = request_id;
 	ret->time = now;
 	ret->has_status = true;

@@ -24,36 +24,44 @@ void device_id_write(const uint8_t id[DEVICE_ID], char out[DEVICE_ID_TEXT])
 	base64url_write(id, DEVICE_ID, out, DEVICE_ID_TEXT);
 }
 
+static int write_lease(const struct lease *lease, char *text, size_t room, size_t *ret_n)
+{
+	struct jsonout o;
+	jsonout_begin(&o, text, room);
+	token_head(&o, &token_lease, &lease->head);
+	jsonout_text(&o, "vendor", lease->vendor);
+	jsonout_text(&o, "product", lease->product);
+	jsonout_text(&o, "model", model_name(lease->model));
+	jsonout_bytes(&o, "device", lease->device, DEVICE_ID);
+	if (lease->user[0])
+		jsonout_text(&o, "user", lease->user);
+	jsonout_slugs(&o, "plans", lease->plans, lease->n_plans);
+	if (lease->exp)
+		jsonout_time(&o, "exp", lease->exp);
+	if (lease->renew_after)
+		jsonout_time(&o, "renew_after", lease->renew_after);
+	jsonout_text(&o, "grant", lease->grant);
+	jsonout_text(&o, "license", lease->license);
+	jsonout_text(&o, "org", lease->org);
+	if (lease->need) {
+		jsonout_open(&o, "count");
+		jsonout_integer(&o, "have", lease->have);
+		jsonout_integer(&o, "need", lease->need);
+		jsonout_close(&o);
+	}
+	jsonout_integer(&o, "serial", lease->serial);
+	jsonout_text(&o, "on_expiry", on_expiry_name(lease->on_expiry));
+	return jsonout_end(&o, ret_n);
+}
+
 int lease_sign(const struct lease *lease, const uint8_t host_secret[PASETO_SECRET], char **ret_token)
 {
-	json_t *claims = token_claims(&token_lease, lease->head.iss, lease->head.iat, lease->head.jti);
-	if (!claims)
-		return E_NO_MEMORY;
-	claims_set_text(claims, "vendor", lease->vendor);
-	claims_set_text(claims, "product", lease->product);
-	claims_set_text(claims, "model", model_name(lease->model));
-	claims_set_bytes(claims, "device", lease->device, DEVICE_ID);
-	if (lease->user[0])
-		claims_set_text(claims, "user", lease->user);
-	claims_set_slugs(claims, "plans", lease->plans, lease->n_plans);
-	if (lease->exp)
-		claims_set_time(claims, "exp", lease->exp);
-	if (lease->renew_after)
-		claims_set_time(claims, "renew_after", lease->renew_after);
-	claims_set_text(claims, "grant", lease->grant);
-	claims_set_text(claims, "license", lease->license);
-	claims_set_text(claims, "org", lease->org);
-	if (lease->need) {
-		json_t *count = json_object();
-		claims_set_integer(count, "have", lease->have);
-		claims_set_integer(count, "need", lease->need);
-		claims_set(claims, "count", count);
-	}
-	claims_set_integer(claims, "serial", lease->serial);
-	claims_set_text(claims, "on_expiry", on_expiry_name(lease->on_expiry));
+	char text[LIMIT_LEASE];
 	char *token = NULL;
-	int error = token_sign(claims, host_secret, lease->head.iss, &token);
-	json_decref(claims);
+	size_t n;
+	int error = write_lease(lease, text, sizeof(text), &n);
+	if (!error)
+		error = paseto_sign(host_secret, text, n, lease->head.iss, token_lease.typ, &token);
 	if (!error && strlen(token) > LIMIT_LEASE) {
 		free(token);
 		return E_TOO_LARGE;

@@ -58,6 +58,15 @@ json_t *token_claims(const struct token_kind *kind, const char *iss, int64_t iat
 	return claims;
 }
 
+void token_head(struct jsonout *o, const struct token_kind *kind, const struct claims_head *head)
+{
+	jsonout_text(o, "typ", kind->typ);
+	jsonout_integer(o, "ver", TOKEN_VERSION);
+	jsonout_text(o, "iss", head->iss);
+	jsonout_time(o, "iat", head->iat);
+	jsonout_text(o, "jti", head->jti);
+}
+
 int token_sign(json_t *claims, const uint8_t secret[PASETO_SECRET], const char *footer, char **ret_token)
 {
 	const char *typ = json_string_value(json_object_get(claims, "typ"));

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "claims.h"
+#include "jsonout.h"
 #include "paseto.h"
 
 #define TOKEN_VERSION 1
@@ -31,6 +32,9 @@ const struct token_kind *token_kind_by_typ(const char *typ);
 
 /* A new claims object with typ, ver, iss, iat and jti in it; NULL without memory. */
 json_t *token_claims(const struct token_kind *, const char *iss, int64_t iat, const char *jti);
+
+/* The same members first, of a text. */
+void token_head(struct jsonout *, const struct token_kind *, const struct claims_head *);
 
 /* Sign the claims. footer: usually the signer's k4.pid. *ret_token: freed by the caller. E_NO_MEMORY,
  * E_TOO_LARGE. */

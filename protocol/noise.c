@@ -70,11 +70,11 @@ static void mix_hash(struct noise *x, const void *data, size_t n)
 	crypto_hash_sha256_final(&state, x->hash);
 }
 
-static void hmac(const uint8_t key[NOISE_HASH], const uint8_t *a, size_t a_n, uint8_t last, size_t last_n,
-		 uint8_t out[NOISE_HASH])
+/* The HMAC of a and a last byte, under the key that keyed has taken; keyed stays. */
+static void hmac(const crypto_auth_hmacsha256_state *keyed, const uint8_t *a, size_t a_n, uint8_t last,
+		 size_t last_n, uint8_t out[NOISE_HASH])
 {
-	crypto_auth_hmacsha256_state state;
-	crypto_auth_hmacsha256_init(&state, key, NOISE_HASH);
+	crypto_auth_hmacsha256_state state = *keyed;
 	crypto_auth_hmacsha256_update(&state, a, a_n);
 	crypto_auth_hmacsha256_update(&state, &last, last_n);
 	crypto_auth_hmacsha256_final(&state, out);
@@ -85,14 +85,15 @@ static void hmac(const uint8_t key[NOISE_HASH], const uint8_t *a, size_t a_n, ui
 static void hkdf(const uint8_t chain[NOISE_HASH], const uint8_t *input, size_t n, uint8_t first[NOISE_HASH],
 		 uint8_t second[NOISE_HASH])
 {
+	crypto_auth_hmacsha256_state keyed;
 	uint8_t temp[NOISE_HASH];
-	uint8_t one[NOISE_HASH];
-	hmac(chain, input, n, 0, 0, temp);
-	hmac(temp, NULL, 0, 1, 1, one);
-	hmac(temp, one, sizeof(one), 2, 1, second);
-	memcpy(first, one, sizeof(one));
+	crypto_auth_hmacsha256_init(&keyed, chain, NOISE_HASH);
+	hmac(&keyed, input, n, 0, 0, temp);
+	crypto_auth_hmacsha256_init(&keyed, temp, sizeof(temp));
+	hmac(&keyed, NULL, 0, 1, 1, first);
+	hmac(&keyed, first, NOISE_HASH, 2, 1, second);
+	sodium_memzero(&keyed, sizeof(keyed));
 	sodium_memzero(temp, sizeof(temp));
-	sodium_memzero(one, sizeof(one));
 }
 
 static int mix_dh(struct noise *x, const uint8_t secret[NOISE_KEY], const uint8_t public[NOISE_KEY])

@@ -109,7 +109,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing bench-peers fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -358,6 +358,11 @@ bench-models: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 bench-listing: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py listing
 
+# Beside what a team would take or write instead. Needs root, for PostgreSQL's own user.
+bench-peers: $(PROGRAMS:%=$(O)/%) $(BENCH)
+	sh packaging/deps.sh install peers
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/peers/peers.py
+
 # --- first contact ---
 
 run:
@@ -434,6 +439,7 @@ help:
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'
 	@echo 'bench-models  only users, groups and seats; writes $(O)/bench-models.json'
+	@echo 'bench-peers  beside PostgreSQL and a service by hand; writes $(O)/bench-peers.json'
 	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
 

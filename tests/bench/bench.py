@@ -592,7 +592,7 @@ def budgets(figures, ratios):
     ]
 
 
-NOT_MEASURED = ["FastAPI, pgbench and Kea beside it", "10,000,000 devices", "20,000 connections",
+NOT_MEASURED = ["FastAPI and PostgreSQL (make bench-peers)", "Kea", "10,000,000 devices", "20,000 connections",
                 "long lists (make bench-listing)", "libmuster"]
 
 

@@ -251,16 +251,27 @@ static void on_crypto_done(uv_work_t *work, int status)
 
 /* --- reading --- */
 
+/* Nothing is taken while a worker has the session. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
 	struct conn *c = handle->data;
 	(void)suggested;
-	*buf = uv_buf_init((char *)c->net->scratch, sizeof(c->net->scratch));
+	*buf = uv_buf_init((char *)c->net->scratch, c->working ? 0 : sizeof(c->net->scratch));
+}
+
+static void stop_reading(struct conn *c)
+{
+	c->reading = false;
+	uv_read_stop((uv_stream_t *)&c->tcp);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct conn *c = stream->data;
+	if (n == UV_ENOBUFS) {
+		stop_reading(c);
+		return;
+	}
 	if (n < 0) {
 		destroy(c);
 		return;
@@ -270,16 +281,20 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	pump(c);
 }
 
+/* While a worker has the session it stays as it is: mostly nothing comes then, and to stop and to begin again
+ * costs calls of the system. */
 static void set_reading(struct conn *c)
 {
-	bool want = !c->working && !c->writes && session_reads(&c->session);
+	if (c->working)
+		return;
+	bool want = !c->writes && session_reads(&c->session);
 	if (want == c->reading)
 		return;
 	c->reading = want;
 	if (want)
 		uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
 	else
-		uv_read_stop((uv_stream_t *)&c->tcp);
+		stop_reading(c);
 }
 
 /* --- the pump --- */

@@ -2,14 +2,14 @@
 #include "conn.h"
 
 #include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "log.h"
 
-#define STRANGERS_AT_WORK 2 /* of libuv's four workers */
-#define RETRY_BUSY_S 5      /* a refused client comes back after 5 to 15 seconds, so that a herd spreads */
+#define RETRY_BUSY_S 5 /* a refused client comes back after 5 to 15 seconds, so that a herd spreads */
 
 static void pump(struct conn *c);
 
@@ -34,7 +34,7 @@ static void queue_append(struct conn *c)
 static enum conn_phase phase_of(const struct conn *c)
 {
 	if (c->session.owed || c->working)
-		return PHASE_BUSY; /* no deadline: the lane or a worker answers */
+		return PHASE_BUSY; /* no deadline: the lane or the crew answers */
 	if (session_authenticated(&c->session))
 		return c->session.asked ? PHASE_IDLE : PHASE_HANDSHAKE;
 	return c->session.state == SESSION_GREETING ? PHASE_HELLO : PHASE_HANDSHAKE;
@@ -65,8 +65,6 @@ static void leave_unauthenticated(struct conn *c)
 	source_leave(c->source, c->stranger);
 }
 
-static void stop_waiting(struct conn *c);
-
 /* --- closing --- */
 
 static void on_closed(uv_handle_t *handle)
@@ -85,13 +83,11 @@ static void destroy(struct conn *c)
 	leave_unauthenticated(c);
 	source_close(c->source);
 	slots_remove(&c->net->conns, c->id);
-	if (c->waits)
-		stop_waiting(c);
 	c->net->n_open--;
 	counter_add(&c->net->settings.counters->connections_open, -1);
 	if (!c->working)
 		uv_close((uv_handle_t *)&c->tcp, on_closed);
-	/* otherwise the worker has the session; on_crypto_done closes */
+	/* otherwise the crew has the session; crypto_done closes */
 }
 
 /* What went wrong is counted. The peer's fault is held against its source, the host's own is told. */
@@ -172,71 +168,29 @@ static void flush(struct conn *c)
 		write_later(c);
 }
 
-/* --- crypto on workers --- */
+/* --- crypto on the crew --- */
 
-static void on_crypto(uv_work_t *work);
-static void on_crypto_done(uv_work_t *work, int status);
-
-static bool start_crypto(struct conn *c)
-{
-	c->work.data = c;
-	c->working = uv_queue_work(&c->net->loop, &c->work, on_crypto, on_crypto_done) == 0;
-	counter_add(&c->net->settings.counters->worker_queue, c->working);
-	c->net->strangers_at_work += c->working && c->stranger;
-	return c->working;
-}
-
-/* Only so many strangers are with the workers, or wait there; the others wait here, so that those who are
- * known go past them. */
 static void ask_crypto(struct conn *c)
 {
-	struct net *net = c->net;
-	if (!c->stranger || net->strangers_at_work < STRANGERS_AT_WORK) {
-		start_crypto(c);
-		return;
-	}
-	c->waits = true;
-	c->next_waiting = NULL;
-	*net->waiting_last = c;
-	net->waiting_last = &c->next_waiting;
+	c->working = true;
+	counter_add(&c->net->settings.counters->worker_queue, 1);
+	crew_add(c->net->crew, &c->crypto, c->stranger);
 }
 
-static void stop_waiting(struct conn *c)
+static struct conn *conn_of(struct crew_work *work)
 {
-	struct net *net = c->net;
-	struct conn **at = &net->waiting;
-	while (*at && *at != c)
-		at = &(*at)->next_waiting;
-	if (*at)
-		*at = c->next_waiting;
-	if (net->waiting_last == &c->next_waiting)
-		net->waiting_last = at;
-	c->waits = false;
+	return (struct conn *)((char *)work - offsetof(struct conn, crypto));
 }
 
-static void next_stranger(struct net *net)
+void conn_crypto(struct crew_work *work)
 {
-	while (net->waiting && net->strangers_at_work < STRANGERS_AT_WORK) {
-		struct conn *c = net->waiting;
-		stop_waiting(c);
-		start_crypto(c);
-	}
+	session_crypto(&conn_of(work)->session);
 }
 
-static void on_crypto(uv_work_t *work)
+static void crypto_done(struct conn *c)
 {
-	struct conn *c = work->data;
-	session_crypto(&c->session);
-}
-
-static void on_crypto_done(uv_work_t *work, int status)
-{
-	struct conn *c = work->data;
-	(void)status;
 	c->working = false;
 	counter_add(&c->net->settings.counters->worker_queue, -1);
-	c->net->strangers_at_work -= c->stranger;
-	next_stranger(c->net);
 	if (c->closing) {
 		uv_close((uv_handle_t *)&c->tcp, on_closed);
 		return;
@@ -249,9 +203,18 @@ static void on_crypto_done(uv_work_t *work, int status)
 	pump(c);
 }
 
+void conn_crypto_done(struct net *net)
+{
+	struct crew_work *next;
+	for (struct crew_work *work = crew_take(net->crew); work; work = next) {
+		next = work->next;
+		crypto_done(conn_of(work));
+	}
+}
+
 /* --- reading --- */
 
-/* Nothing is taken while a worker has the session. */
+/* Nothing is taken while the crew has the session. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
 	struct conn *c = handle->data;
@@ -281,7 +244,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	pump(c);
 }
 
-/* While a worker has the session it stays as it is: mostly nothing comes then, and to stop and to begin again
+/* While the crew has the session it stays as it is: mostly nothing comes then, and to stop and to begin again
  * costs calls of the system. */
 static void set_reading(struct conn *c)
 {
@@ -365,7 +328,7 @@ static void pump(struct conn *c)
 	enum session_event event = SESSION_IDLE;
 	while (!c->working && !c->writes && (event = session_next(&c->session, now, &job)) == SESSION_JOB)
 		submit(c, job, now_ms);
-	if (event == SESSION_CRYPTO && !c->working && !c->waits)
+	if (event == SESSION_CRYPTO && !c->working)
 		ask_crypto(c);
 	if (!c->working)
 		flush(c);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a libuv stream and a session: bytes, crypto on workers, deadlines. Belongs to the loop's thread. */
+/* Between a libuv stream and a session: bytes, crypto on the crew, deadlines. Belongs to the loop's thread.
+ */
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
 #include <uv.h>
 
+#include "crew.h"
 #include "door.h"
 #include "net.h"
 #include "session.h"
@@ -16,7 +18,7 @@ enum conn_phase { PHASE_HELLO, PHASE_HANDSHAKE, PHASE_IDLE, PHASE_BUSY, PHASES }
 
 struct conn {
 	uv_tcp_t tcp;
-	uv_work_t work;
+	struct crew_work crypto;
 	struct net *net;
 	struct session session;
 	struct source *source;
@@ -28,9 +30,7 @@ struct conn {
 	struct conn *next;
 	struct conn *previous;
 	bool entered; /* counts as unauthenticated */
-	bool working; /* a worker has the session */
-	bool waits;   /* for strangers before it */
-	struct conn *next_waiting;
+	bool working; /* the crew has the session */
 	bool reading;
 	bool closing;
 	unsigned writes; /* under way */
@@ -49,7 +49,10 @@ struct net {
 	size_t n_listeners;
 	uv_async_t wake;
 	uv_timer_t tick;
-	uv_work_t first;
+	uv_prepare_t give;
+	uv_async_t crypted;
+	struct crew *crew;
+	int cores;
 	uv_signal_t signals[3];
 	uv_mutex_t done_lock;
 	struct job *done;
@@ -61,9 +64,6 @@ struct net {
 	struct quotas *quotas;
 	uint32_t n_open;
 	uint32_t n_unauthenticated;
-	struct conn *waiting; /* strangers whose crypto is due */
-	struct conn **waiting_last;
-	uint32_t strangers_at_work;
 	struct budget budget;
 	uint32_t handshakes_per_second; /* in force */
 	uint32_t handshakes_measured;
@@ -79,6 +79,10 @@ struct net {
 
 /* Take a new connection from a listener. */
 void conn_accept(struct net *, uv_stream_t *listener);
+
+/* The public-key work of a connection, on a thread of the crew; and what is done of it. */
+void conn_crypto(struct crew_work *);
+void conn_crypto_done(struct net *);
 
 /* A job is over: what its source was charged for in vain is given back, and what it did well is noted. */
 void conn_settle(struct net *, const struct job *);

@@ -189,16 +189,21 @@ static int64_t cpu_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static int count_cores(void)
+{
+	uv_cpu_info_t *cpus;
+	int n = 1;
+	if (uv_cpu_info(&cpus, &n) == 0)
+		uv_free_cpu_info(cpus, n);
+	return n > 0 ? n : 1;
+}
+
 /* Half of what the cores can do in key exchanges: the other half is for those who are in. */
-static uint32_t measure_handshakes(void)
+static uint32_t measure_handshakes(int cores)
 {
 	struct noise_pair pair;
 	uint8_t shared[NOISE_KEY];
-	uv_cpu_info_t *cpus = NULL;
-	int n_cpus = 1;
 	unsigned rounds = 0;
-	if (uv_cpu_info(&cpus, &n_cpus) == 0)
-		uv_free_cpu_info(cpus, n_cpus);
 	noise_pair_make(&pair);
 	int64_t begin = cpu_us();
 	while (cpu_us() - begin < MEASURE_US && rounds < 100000) {
@@ -208,7 +213,7 @@ static uint32_t measure_handshakes(void)
 	}
 	sodium_memzero(&pair, sizeof(pair));
 	/* A handshake costs about four exchanges. */
-	return (uint32_t)((uint64_t)rounds * (1000000 / MEASURE_US) / 4 * (unsigned)n_cpus / 2) + 50;
+	return (uint32_t)((uint64_t)rounds * (1000000 / MEASURE_US) / 4 * (unsigned)cores / 2) + 50;
 }
 
 /* --- descriptors --- */
@@ -282,16 +287,39 @@ void net_limit(struct net *net, const struct net_limits *limits)
 	quotas_limit(net->quotas, &limits->per_device);
 }
 
-static void do_nothing(uv_work_t *work)
+/* --- the crew --- */
+
+static void on_ready(void *context)
 {
-	(void)work;
+	struct net *net = context;
+	uv_async_send(&net->crypted);
 }
 
-/* libuv makes its threads with the first work, and ends the process when there is no memory for them: before
- * anybody is served. */
-static int start_threads(struct net *net)
+static void on_crypted(uv_async_t *async)
 {
-	return uv_queue_work(&net->loop, &net->first, do_nothing, NULL);
+	conn_crypto_done(async->data);
+}
+
+/* Before the loop sleeps. */
+static void on_give(uv_prepare_t *prepare)
+{
+	struct net *net = prepare->data;
+	crew_give(net->crew);
+}
+
+static int start_crew(struct net *net)
+{
+	struct crew_settings settings = {
+		.threads = (size_t)net->cores, .run = conn_crypto, .ready = on_ready, .context = net};
+	int failed = uv_async_init(&net->loop, &net->crypted, on_crypted);
+	net->crypted.data = net;
+	failed |= uv_prepare_init(&net->loop, &net->give);
+	net->give.data = net;
+	failed |= uv_prepare_start(&net->give, on_give);
+	/* They are no reason to go on. */
+	uv_unref((uv_handle_t *)&net->crypted);
+	uv_unref((uv_handle_t *)&net->give);
+	return failed ? E_INTERNAL : crew_new(&settings, &net->crew);
 }
 
 static int start_handles(struct net *net)
@@ -307,9 +335,8 @@ static int start_handles(struct net *net)
 		net->signals[i].data = net;
 		failed |= uv_signal_start(&net->signals[i], on_signal, numbers[i]);
 	}
-	failed |= start_threads(net);
 	failed |= widen(net, raise_descriptors(net->settings.limits.max_connections));
-	return failed ? E_INTERNAL : 0;
+	return failed ? E_INTERNAL : start_crew(net);
 }
 
 int net_open(const struct net_settings *settings, struct net **ret)
@@ -330,9 +357,9 @@ int net_open(const struct net_settings *settings, struct net **ret)
 	slots_init(&net->conns);
 	uv_mutex_init(&net->done_lock);
 	net->done_last = &net->done;
-	net->waiting_last = &net->waiting;
 	net->last_sweep = clock_mono_ms(&settings->clock);
-	net->handshakes_measured = measure_handshakes();
+	net->cores = count_cores();
+	net->handshakes_measured = measure_handshakes(net->cores);
 	net_limit(net, &settings->limits);
 	signal(SIGPIPE, SIG_IGN);
 	int error = start_handles(net);
@@ -453,6 +480,10 @@ static void close_handle(uv_handle_t *handle, void *context)
 void net_close(struct net *net)
 {
 	conn_close_all(net);
+	if (net->crew) {
+		crew_stop(net->crew);
+		conn_crypto_done(net);
+	}
 	uv_walk(&net->loop, close_handle, NULL);
 	uv_run(&net->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&net->loop);
@@ -461,6 +492,7 @@ void net_close(struct net *net)
 		job_free(net->done);
 		net->done = next;
 	}
+	crew_free(net->crew);
 	uv_mutex_destroy(&net->done_lock);
 	slots_fini(&net->conns);
 	sources_free(net->sources);

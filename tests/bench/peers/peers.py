@@ -79,7 +79,7 @@ class Muster:
         self.host.start()
 
     def work(self, what):
-        mode, most = ("fresh", bench.FIRST_MOST[CLIENTS]) if "new" in what else ("kept", bench.RENEW_MOST)
+        mode, most = ("fresh", bench.FIRST_MOST[CLIENTS]) if "connection" in what else ("kept", bench.RENEW_MOST)
         result = self.host.load(mode, CLIENTS, most)  # which activates its clients before the window
         result["cpu_s_per_1000"] = result["host_cpu_us"] / 1000
         return result
@@ -136,7 +136,7 @@ class Service:
 
     def work(self, what):
         bodies = self.renewing if what == "renewal" else self.bodies(BODIES)
-        return window(self.process.pid, lambda: self.load(bodies, "new" in what, SECONDS))
+        return window(self.process.pid, lambda: self.load(bodies, "connection" in what, SECONDS))
 
     def check(self):
         if self.count()["devices"] < CLIENTS * 4:

@@ -150,7 +150,8 @@ int __wrap_dialog_call(struct dialog *d, wire_request *request, wire_response *r
 	world.sender = world.here;
 	host_run(h, &job, 1);
 	world.sender = NULL;
-	if (twin && job->counter)
+	/* A host that died with it took its sessions along. */
+	if (twin && job->batch && job->counter)
 		keep_late(twin, (int64_t)chance_below(10 * DAY));
 	else if (twin)
 		job_free(twin);

@@ -109,21 +109,24 @@ int hostcheck_run(const struct hostcheck *h, const wire_server_hello *hello, str
 		  struct fault *f)
 {
 	enum telling told = TELLING_NOTHING;
-	int may_serve = -1;
+	struct certificate other; /* right, but for other products */
+	bool may_serve = false;
 	fault_set(f, E_UNKNOWN_VENDOR, "%s", error_text(E_UNKNOWN_VENDOR));
 	for (size_t i = 0; i < hello->certificates_count; i++) {
 		struct fault ignored;
 		int error = try_one(h, hello->certificates[i], ret, &told, f);
-		if (error == E_PRODUCT_UNKNOWN && hello->more && check_host(h, ret, &ignored) == 0)
-			may_serve = (int)i;
 		if (!error) {
 			fault_clear(f);
 			return 0;
 		}
+		if (error == E_PRODUCT_UNKNOWN && hello->more && check_host(h, ret, &ignored) == 0) {
+			may_serve = true;
+			other = *ret;
+		}
 	}
-	if (may_serve < 0)
+	if (!may_serve)
 		return f->code;
 	fault_clear(f);
-	return certificate_open(hello->certificates[may_serve], strlen(hello->certificates[may_serve]),
-				h->vendor, ret, NULL);
+	*ret = other;
+	return 0;
 }

@@ -27,7 +27,7 @@ struct hostcheck {
  * the vendor; E_NOT_YET_VALID, E_CERTIFICATE_EXPIRED; E_CERTIFICATE_REVOKED; E_PRODUCT_UNKNOWN: it covers
  * none of the products; E_WRONG_ORG; E_WRONG_HOST: the certificate is for another static key. When the host
  * has more than it showed, one that is right but for the products passes too: what covers them comes with the
- * lease. E_NO_MEMORY.
+ * lease.
  */
 int hostcheck_run(const struct hostcheck *, const wire_server_hello *, struct certificate *ret,
 		  struct fault *);

@@ -45,20 +45,16 @@ int revoked_fetch(const struct trust_key *key, struct dialog *d, wire_request *r
 {
 	const muster_v1_Revocations *part = &response->result.revocations;
 	size_t used = 0;
+	int error = 0;
 	*ret = NULL;
-	for (int i = 0; i < PARTS_MAX; i++) {
-		int error = ask(key, used, d, request, response);
+	for (int i = 0; i < PARTS_MAX && !error; i++) {
+		error = ask(key, used, d, request, response);
 		if (!error)
 			error = add_part(part, ret, &used);
 		if (!error && used == part->length)
 			return 0;
-		if (!error)
-			continue;
-		free(*ret);
-		*ret = NULL;
-		return error;
 	}
 	free(*ret);
 	*ret = NULL;
-	return E_MALFORMED;
+	return error ? error : E_MALFORMED;
 }

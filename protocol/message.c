@@ -108,10 +108,6 @@ int request_write(const wire_request *request, uint8_t *out, size_t room, size_t
 	return write_message(muster_v1_Request_fields, request, out, room, ret_n);
 }
 
-/*
- * An answer, from its results outwards: nanopb would measure each of them twice before it writes it, which
- * was a tenth of what a renewal costs a host.
- */
 static bool put_bytes(pb_ostream_t *stream, uint32_t tag, const void *bytes, size_t n)
 {
 	return n == 0 || (pb_encode_tag(stream, PB_WT_STRING, tag) && pb_encode_string(stream, bytes, n));
@@ -156,6 +152,8 @@ static bool put_response(pb_ostream_t *stream, const wire_response *r, const uin
 	       pb_encode_string(stream, answer, answer_n);
 }
 
+/* From its results outwards: nanopb would measure each of them twice before it writes it, which was a tenth
+ * of what a renewal costs a host. */
 static int answer_write(const wire_response *response, uint8_t *out, size_t room, size_t *ret_n)
 {
 	uint8_t bytes[LIMIT_RESPONSE];

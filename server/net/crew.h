@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The threads that do the public-key work of handshakes, so that the loop does none. Work is given and taken
- * back in batches, since to wake a thread costs as much as a tenth of a key exchange; that of strangers waits
- * while there is any of those who are known. Made, given to and freed by one thread.
+ * back in batches, so that few threads are woken for much of it; that of strangers waits while there is any
+ * of those who are known. Made, given to and freed by one thread.
  */
 #ifndef SERVER_CREW_H
 #define SERVER_CREW_H

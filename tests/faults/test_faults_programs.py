@@ -11,7 +11,7 @@ import pytest
 from fault import DISK, EXITS, TRIES
 from harness import COVERED, PRODUCT, SANITIZED, Host, Machine, program, run, wait_for
 
-# glibc (getgrnam, thread-local data) and libuv (its loop, its threads) end the process at a few places of the start: abort, a
+# glibc (getgrnam, thread-local data) and libuv (its loop, its table of descriptors) end the process at a few places of the start: abort, a
 # null pointer of theirs, or the loader's exit code. Nobody was served then.
 LIBRARIES_DIE = {-6, -11, 127}
 

@@ -47,16 +47,28 @@ static bool may_be_forgotten(const struct kept *k)
 	return !k->licensed && world.now - k->at > SILENCE;
 }
 
-static void check_same(const struct host *h, const struct job *job)
+static void key_of(const struct host *h, const struct job *job, uint8_t ret[32])
 {
 	crypto_generichash_state state;
-	struct kept now = {.at = world.now};
 	crypto_generichash_init(&state, NULL, 0, 32);
 	crypto_generichash_update(&state, (const uint8_t *)&world.seed, sizeof(world.seed));
 	crypto_generichash_update(&state, (const uint8_t *)&h->number, sizeof(h->number));
 	crypto_generichash_update(&state, job->device, DEVICE_ID);
 	crypto_generichash_update(&state, job->shown.token, REQUEST_TOKEN);
-	crypto_generichash_final(&state, now.key, sizeof(now.key));
+	crypto_generichash_final(&state, ret, 32);
+}
+
+/* What was kept of the request, or of another in its place. */
+static struct kept *place_of(const uint8_t key[32])
+{
+	return &kept[(size_t)(key[0] | key[1] << 8) % ANSWERS_KEPT];
+}
+
+static void check_same(const struct host *h, const struct job *job)
+{
+	crypto_generichash_state state;
+	struct kept now = {.at = world.now};
+	key_of(h, job, now.key);
 	crypto_generichash_init(&state, NULL, 0, 32);
 	crypto_generichash_update(&state, (const uint8_t *)&job->counter, sizeof(job->counter));
 	crypto_generichash_update(&state, job->ratchet, RATCHET);
@@ -67,7 +79,7 @@ static void check_same(const struct host *h, const struct job *job)
 		now.licensed |= *lease != 0;
 	}
 	crypto_generichash_final(&state, now.digest, sizeof(now.digest));
-	struct kept *before = &kept[(size_t)(now.key[0] | now.key[1] << 8) % ANSWERS_KEPT];
+	struct kept *before = place_of(now.key);
 	bool again = memcmp(before->key, now.key, sizeof(now.key)) == 0;
 	if (again && memcmp(before->digest, now.digest, sizeof(now.digest)) != 0 && !job->mismatched &&
 	    !may_be_forgotten(before))
@@ -75,6 +87,16 @@ static void check_same(const struct host *h, const struct job *job)
 	if (again && job->repeated)
 		now.at = before->at;
 	*before = now;
+}
+
+/* A request that was served anew, out of step, has another answer from then on. */
+static void forget_same(const struct host *h, const struct job *job)
+{
+	uint8_t key[32];
+	key_of(h, job, key);
+	struct kept *before = place_of(key);
+	if (memcmp(before->key, key, sizeof(key)) == 0)
+		*before = (struct kept){0};
 }
 
 /* A pool's lease runs as long as its grant. */
@@ -143,6 +165,16 @@ static void check_parts(const struct host *h, struct acked *a, const struct job 
 	a->hosts[h->number].has_root = true;
 }
 
+static void trace_answer(const struct host *h, const struct job *job, const char *what)
+{
+	trace("    host %zu, device %02x%02x: shown %llu, %s%s, now %llu", h->number, job->device[0],
+	      job->device[1], (unsigned long long)job->shown.counter, what,
+	      job->repeated     ? " (a repeat)"
+	      : job->mismatched ? " (out of step)"
+				: "",
+	      (unsigned long long)job->counter);
+}
+
 void check_job(struct host *h, const struct job *job)
 {
 	if (job->kind > JOB_REDEEM)
@@ -150,13 +182,7 @@ void check_job(struct host *h, const struct job *job)
 	struct acked *a = check_device(job->device);
 	world.answers++;
 	check_threshold(h, job);
-	trace("    host %zu, device %02x%02x: shown %llu, %s%s, now %llu", h->number, job->device[0],
-	      job->device[1], (unsigned long long)job->shown.counter,
-	      job->code ? error_name(job->code) : "done",
-	      job->repeated     ? " (a repeat)"
-	      : job->mismatched ? " (out of step)"
-				: "",
-	      (unsigned long long)job->counter);
+	trace_answer(h, job, job->code ? error_name(job->code) : "done");
 	world.forks += job->code == E_IDENTITY_FORKED;
 	world.rollbacks += job->mismatched && !job->code;
 	if (job->code && error_row(job->code)->number != -job->code)
@@ -171,6 +197,33 @@ void check_job(struct host *h, const struct job *job)
 	for (size_t i = 0; i < job->n_lines; i++)
 		if (job->lines[i].lease && !job->repeated)
 			check_lease(h, &job->lines[i].answer);
+}
+
+/* The host died when it had committed, and nobody heard the answer: a repeat gets it. */
+void check_unheard(const struct host *h, const struct job *job)
+{
+	struct device_facts facts;
+	struct asker who = {.hostname = "", .os = "", .agent = "", .user = ""};
+	if (job->kind > JOB_REDEEM)
+		return;
+	struct acked *a = check_device(job->device);
+	memcpy(who.id, job->device, DEVICE_ID);
+	if (store_facts(h->shaky.inner, &who, world.now, &facts, NULL, 0)) {
+		broken("host %zu cannot read its store", h->number);
+		return;
+	}
+	/* It was refused, or a sweep has forgotten the device since. */
+	if (!facts.known || memcmp(facts.ratchet.token, job->shown.token, REQUEST_TOKEN) != 0)
+		return;
+	struct job done = *job;
+	done.counter = facts.ratchet.counter;
+	trace_answer(h, &done, "unheard");
+	check_copies(h, a, &done);
+	check_parts(h, a, &done);
+	if (job->mismatched && !a->taint)
+		broken("host %zu took an honest device for a copy", h->number);
+	if (job->mismatched)
+		forget_same(h, job);
 }
 
 /* --- every answer that was heard --- */

@@ -217,8 +217,11 @@ void host_run(struct host *h, struct job **jobs, size_t n)
 		check_job(h, jobs[i]);
 	if (!h->shaky.dead)
 		return;
+	bool unheard = h->shaky.unheard;
 	host_kill(h);
 	host_start(h);
+	for (size_t i = 0; i < n && unheard; i++)
+		check_unheard(h, jobs[i]);
 }
 
 void host_free(struct host *h)

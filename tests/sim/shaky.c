@@ -110,6 +110,7 @@ static int commit(struct store *store)
 	else if (store_commit(s->inner))
 		abort();
 	s->dead = s->death != DEATH_NONE;
+	s->unheard = s->dead && s->death != DEATH_BEFORE_COMMIT;
 	return s->dead ? E_STORE_UNKNOWN : 0;
 }
 

@@ -50,7 +50,7 @@ void chance_seed(uint64_t seed);
 
 /* --- a host --- */
 
-/* When the store dies, counted in its calls: the process is killed there. */
+/* When the store dies: the process is killed there, at the latest after the next commit. */
 enum death { DEATH_NONE, DEATH_CALL, DEATH_BEFORE_COMMIT, DEATH_AFTER_COMMIT };
 
 struct shaky {
@@ -59,6 +59,7 @@ struct shaky {
 	enum death death;
 	unsigned calls; /* to go until DEATH_CALL */
 	bool dead;
+	bool unheard;     /* it committed last, and nobody was answered */
 	bool owes_commit; /* VARIANT_ANSWER_FIRST */
 	int64_t full;     /* until then the disk is full, now and again */
 };
@@ -181,6 +182,7 @@ void network_drop(const struct host *);
 struct acked *check_device(const uint8_t device[DEVICE_ID]);
 void check_asked(const struct host *, const struct job *);
 void check_job(struct host *, const struct job *);
+void check_unheard(const struct host *, const struct job *);
 void check_told(struct host *, const struct job *);
 void check_host(struct host *);
 void check_end(void);

@@ -19,6 +19,29 @@ size_t base64url_write(const void *bytes, size_t n, char *out, size_t room)
 	return base64url_length(n);
 }
 
+size_t base64url_write_public(const void *bytes, size_t n, char *out)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	const uint8_t *in = bytes;
+	char *at = out;
+	for (; n >= 3; n -= 3, in += 3) {
+		uint32_t group = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
+		*at++ = letters[group >> 18];
+		*at++ = letters[group >> 12 & 63];
+		*at++ = letters[group >> 6 & 63];
+		*at++ = letters[group & 63];
+	}
+	if (n) {
+		uint32_t group = (uint32_t)in[0] << 16 | (n == 2 ? (uint32_t)in[1] << 8 : 0);
+		*at++ = letters[group >> 18];
+		*at++ = letters[group >> 12 & 63];
+		if (n == 2)
+			*at++ = letters[group >> 6 & 63];
+	}
+	*at = 0;
+	return (size_t)(at - out);
+}
+
 /* libsodium 1.0.18 takes bytes from 0x80 up for letters where char is signed. */
 static bool is_ascii(const char *text, size_t n)
 {

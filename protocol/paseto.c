@@ -64,10 +64,10 @@ static char *write_token(const uint8_t *body, size_t n, const struct part *foote
 		return NULL;
 	memcpy(token, HEADER, HEADER_LENGTH);
 	size_t at = HEADER_LENGTH;
-	at += base64url_write(body, n, token + at, room - at);
+	at += base64url_write_public(body, n, token + at);
 	if (footer->n) {
 		token[at++] = '.';
-		base64url_write(footer->bytes, footer->n, token + at, room - at);
+		base64url_write_public(footer->bytes, footer->n, token + at);
 	}
 	return token;
 }

@@ -29,6 +29,9 @@ static void test_known_texts(void **state)
 		assert_int_equal(base64url_write(rows[i][0], n, text, base64url_length(n) + 1),
 				 strlen(rows[i][1]));
 		assert_string_equal(text, rows[i][1]);
+		memset(text, 'x', sizeof(text));
+		assert_int_equal(base64url_write_public(rows[i][0], n, text), strlen(rows[i][1]));
+		assert_string_equal(text, rows[i][1]);
 		assert_int_equal(base64url_read(text, strlen(text), bytes, n, &made), 0);
 		assert_int_equal(made, n);
 		assert_memory_equal(bytes, rows[i][0], n);
@@ -40,6 +43,7 @@ static void test_there_and_back_at_every_length(void **state)
 	uint8_t bytes[200];
 	uint8_t back[200];
 	char text[300];
+	char same[300];
 	size_t made;
 	(void)state;
 	for (size_t n = 0; n <= sizeof(bytes); n++) {
@@ -48,6 +52,8 @@ static void test_there_and_back_at_every_length(void **state)
 				 base64url_length(n));
 		assert_int_equal(strlen(text), base64url_length(n));
 		assert_null(strpbrk(text, "+/="));
+		assert_int_equal(base64url_write_public(bytes, n, same), base64url_length(n));
+		assert_string_equal(same, text);
 		assert_int_equal(base64url_read(text, strlen(text), back, n, &made), 0);
 		assert_int_equal(made, n);
 		assert_memory_equal(back, bytes, n);

@@ -403,7 +403,7 @@ static int open_dns(struct daemon *d)
 static int open_lane(struct daemon *d)
 {
 	struct clock clock = timekeeper_clock(d->time);
-	int error = lane_start(&d->broker, &clock, net_batch_done, d->net, &d->lane);
+	int error = lane_start(&d->broker, &clock, net_jobs_done, d->net, &d->lane);
 	if (error)
 		return complain(error, "store thread");
 	net_attach(d->net, d->lane);

@@ -447,38 +447,55 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 	return error;
 }
 
-static void fail(struct broker *b, struct job **jobs, size_t n, int error)
+/* A batch, and who takes its jobs. */
+struct batch {
+	struct job **jobs;
+	size_t n;
+	int64_t now;
+	take_function *take;
+	void *context;
+};
+
+static void fail(struct broker *b, const struct batch *all, int error)
 {
 	counter_add(&b->counters->store_errors, 1);
 	if (atomic_exchange(&b->store_error, error) != error) /* once, not for each batch of a full disk */
-		log_event(EVENT_STORE_FAILED, LOG_CODE(error), LOG_NUMBER(COUNT, n));
-	for (size_t i = 0; i < n; i++) {
-		jobs[i]->code = error;
-		notes_job(b, jobs[i]);
-	}
+		log_event(EVENT_STORE_FAILED, LOG_CODE(error), LOG_NUMBER(COUNT, all->n));
 	if (error == E_STORE_UNKNOWN || error == E_STORE_CORRUPT)
 		atomic_store(&b->fatal, error);
+	for (size_t i = 0; i < all->n; i++) {
+		all->jobs[i]->code = error;
+		notes_job(b, all->jobs[i]);
+		all->take(all->jobs[i], all->context);
+	}
 }
 
-static void finish(struct broker *b, struct job **jobs, size_t n)
+static void finish(struct broker *b, const struct batch *all)
 {
-	unsigned long long batch = atomic_fetch_add(&b->board.batches, 1) + 1;
-	for (size_t i = 0; i < n; i++) {
-		jobs[i]->batch = batch;
-		signer_sign(b, jobs[i]);
-		notes_job(b, jobs[i]);
-		if (jobs[i]->kind == JOB_HOST)
-			host_event_done(b, jobs[i]);
-	}
-	if (b->catalog_stale) {
-		int error = load_catalog(b);
-		if (error)
-			log_event(EVENT_LICENSE_UNLOADED, LOG_CODE(error));
-	}
+	/* What was granted by this catalog is signed by it; but who changed it waits for the new one. */
+	bool stale = b->catalog_stale;
+	unsigned long long number = atomic_fetch_add(&b->board.batches, 1) + 1;
 	if (atomic_exchange(&b->store_error, 0))
 		log_event(EVENT_STORE_RECOVERED);
 	counter_add(&b->counters->batches, 1);
-	counter_add(&b->counters->jobs, (long long)n);
+	counter_add(&b->counters->jobs, (long long)all->n);
+	for (size_t i = 0; i < all->n; i++) {
+		struct job *job = all->jobs[i];
+		job->batch = number;
+		signer_sign(b, job);
+		notes_job(b, job);
+		if (job->kind == JOB_HOST)
+			host_event_done(b, job);
+		if (!stale)
+			all->take(job, all->context);
+	}
+	if (!stale)
+		return;
+	int error = load_catalog(b);
+	if (error)
+		log_event(EVENT_LICENSE_UNLOADED, LOG_CODE(error));
+	for (size_t i = 0; i < all->n; i++)
+		all->take(all->jobs[i], all->context);
 }
 
 /* One job alone may poison its batch; only when the store itself is well is it worth finding which. */
@@ -488,17 +505,35 @@ static bool worth_singling(int error)
 	       error != E_STORE_UNKNOWN && error != E_STORE_BUSY;
 }
 
+static void run(struct broker *b, const struct batch *all)
+{
+	int error = run_transaction(b, all->jobs, all->n, all->now);
+	if (!error) {
+		finish(b, all);
+		return;
+	}
+	if (all->n == 1 || !worth_singling(error)) {
+		fail(b, all, error);
+		return;
+	}
+	struct batch one = *all;
+	for (one.n = 1; one.jobs < all->jobs + all->n; one.jobs++)
+		run(b, &one);
+}
+
+void broker_serve(struct broker *b, struct job **jobs, size_t n, int64_t now, take_function *take,
+		  void *context)
+{
+	run(b, &(struct batch){jobs, n, now, take, context});
+}
+
+static void leave(struct job *job, void *context)
+{
+	(void)job;
+	(void)context;
+}
+
 void broker_run(struct broker *b, struct job **jobs, size_t n, int64_t now)
 {
-	int error = run_transaction(b, jobs, n, now);
-	if (!error) {
-		finish(b, jobs, n);
-		return;
-	}
-	if (n == 1 || !worth_singling(error)) {
-		fail(b, jobs, n, error);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		broker_run(b, &jobs[i], 1, now);
+	broker_serve(b, jobs, n, now, leave, NULL);
 }

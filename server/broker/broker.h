@@ -151,8 +151,12 @@ void broker_stopped(struct broker *, int64_t now, const char *version);
 
 /*
  * Run a batch at one instant: every job has its outcome afterwards, and what was granted is durable and
- * signed. Jobs stay the caller's.
+ * signed. Each job is handed over as soon as it has it, while others still wait for their signatures.
  */
+typedef void take_function(struct job *, void *context);
+void broker_serve(struct broker *, struct job **jobs, size_t n, int64_t now, take_function *, void *context);
+
+/* The same for jobs that stay the caller's. */
 void broker_run(struct broker *, struct job **jobs, size_t n, int64_t now);
 
 /* Go by this timekeeper from now on, and tell it what time was believed last. Before the lane runs. */

@@ -7,6 +7,9 @@
 
 #include "error.h"
 
+/* Jobs handed back behind which it is worth while to wake who waits: there are more to be signed. */
+#define WAKE_AFTER 16
+
 struct lane {
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -15,9 +18,10 @@ struct lane {
 	struct job **last;
 	size_t depth;
 	bool stopping;
+	size_t handed; /* back, since the last wake */
 	struct broker *broker;
 	struct clock clock;
-	void (*after_batch)(void *);
+	void (*some_done)(void *);
 	void *context;
 };
 
@@ -39,22 +43,34 @@ static size_t take(struct lane *lane, struct job *batch[LANE_BATCH_MAX])
 	return n;
 }
 
+static void wake(struct lane *lane)
+{
+	if (lane->handed && lane->some_done)
+		lane->some_done(lane->context);
+	lane->handed = 0;
+}
+
+static void hand_back(struct job *job, void *context)
+{
+	struct lane *lane = context;
+	job->finished(job);
+	if (++lane->handed == WAKE_AFTER)
+		wake(lane);
+}
+
 static void *lane_main(void *context)
 {
 	struct lane *lane = context;
 	struct job *batch[LANE_BATCH_MAX];
 	size_t n;
 	while ((n = take(lane, batch)) != 0) {
-		broker_run(lane->broker, batch, n, clock_wall(&lane->clock));
-		for (size_t i = 0; i < n; i++)
-			batch[i]->finished(batch[i]);
-		if (lane->after_batch)
-			lane->after_batch(lane->context);
+		broker_serve(lane->broker, batch, n, clock_wall(&lane->clock), hand_back, lane);
+		wake(lane);
 	}
 	return NULL;
 }
 
-int lane_start(struct broker *broker, const struct clock *clock, void (*after_batch)(void *), void *context,
+int lane_start(struct broker *broker, const struct clock *clock, void (*some_done)(void *), void *context,
 	       struct lane **ret)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
@@ -65,7 +81,7 @@ int lane_start(struct broker *broker, const struct clock *clock, void (*after_ba
 	lane->last = &lane->first;
 	lane->broker = broker;
 	lane->clock = *clock;
-	lane->after_batch = after_batch;
+	lane->some_done = some_done;
 	lane->context = context;
 	if (pthread_create(&lane->thread, NULL, lane_main, lane)) {
 		free(lane);

@@ -14,10 +14,10 @@
 struct lane;
 
 /*
- * Start the thread. after_batch (may be NULL) is called on it after each batch's jobs were handed back, for
- * waking whoever waits. clock is copied. E_NO_MEMORY, E_INTERNAL.
+ * Start the thread. some_done (may be NULL) is called on it after some jobs were handed back, for waking
+ * whoever waits: for a large batch several times. clock is copied. E_NO_MEMORY, E_INTERNAL.
  */
-int lane_start(struct broker *, const struct clock *, void (*after_batch)(void *), void *context,
+int lane_start(struct broker *, const struct clock *, void (*some_done)(void *), void *context,
 	       struct lane **ret);
 
 /* Queue a job, which becomes the lane's until `finished` is called. Any thread. E_STOPPING: the job stays the

@@ -40,7 +40,7 @@ void net_job_finished(struct job *job)
 	uv_mutex_unlock(&net->done_lock);
 }
 
-void net_batch_done(void *context)
+void net_jobs_done(void *context)
 {
 	struct net *net = context;
 	uv_async_send(&net->wake);

@@ -75,9 +75,9 @@ void net_limit(struct net *, const struct net_limits *);
 /* Where sessions' jobs go. Before net_run. */
 void net_attach(struct net *, struct lane *);
 
-/* The lane calls these: one when a job is done, one after each batch. Lane's thread. */
+/* The lane calls these: one when a job is done, one when some of them are. Lane's thread. */
 void net_job_finished(struct job *);
-void net_batch_done(void *net);
+void net_jobs_done(void *net);
 
 /* Run until SIGTERM or SIGINT, or the store fails for good; what is owed is answered first. 0, or the store's
  * error. */

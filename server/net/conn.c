@@ -9,7 +9,7 @@
 #include "error.h"
 #include "log.h"
 
-#define RETRY_BUSY_S 5 /* a refused client comes back after 5 to 15 seconds, so that a herd spreads */
+#define RETRY_BUSY_S 5 /* a refused client comes back after so many seconds at least */
 
 static void pump(struct conn *c);
 
@@ -362,9 +362,10 @@ void conn_answer(struct conn *c, const struct job *job)
 
 /* --- accepting --- */
 
-static unsigned retry_time(void)
+/* Chance spreads a herd. */
+static unsigned retry_time(const struct net *net)
 {
-	return RETRY_BUSY_S + randombytes_uniform(2 * RETRY_BUSY_S + 1);
+	return RETRY_BUSY_S + randombytes_uniform(crowd_spread(&net->crowd) + 1);
 }
 
 static const char *counted(atomic_llong *counter, const char *reason)
@@ -393,6 +394,13 @@ static const char *enter(struct conn *c, int64_t now_ms)
 	return NULL;
 }
 
+/* Too many came, whoever they are. */
+static const char *crowded(struct net *net, atomic_llong *counter, const char *reason, int64_t now_ms)
+{
+	crowd_count(&net->crowd, true, now_ms);
+	return counted(counter, reason);
+}
+
 /* The order of cheap rejection (reliability.md 3.6, steps 2, 6 and 7). NULL: come in; else by which limit it
  * is refused, and that is counted. */
 static const char *judge(struct conn *c, const struct sockaddr *peer, int64_t now_ms)
@@ -400,23 +408,25 @@ static const char *judge(struct conn *c, const struct sockaddr *peer, int64_t no
 	struct net *net = c->net;
 	struct counters *counters = net->settings.counters;
 	if (net->n_open >= net->settings.limits.max_connections || net->stop_by)
-		return counted(&counters->refused_limit, "limit");
+		return crowded(net, &counters->refused_limit, "limit", now_ms);
 	c->source = sources_find(net->sources, peer, now_ms);
 	c->stranger = !source_trusted(c->source) && !sources_exempts(net->sources, peer);
 	if (c->stranger && door_drops(net->n_unauthenticated, net->settings.limits.max_unauthenticated,
 				      randombytes_uniform(DOOR_DRAWS)))
-		return counted(&counters->refused_early, "early");
+		return crowded(net, &counters->refused_early, "early", now_ms);
 	const char *refused = enter(c, now_ms);
 	if (refused)
 		return refused;
 	bool pays = budget_spend(&net->budget, net->handshakes_per_second, c->stranger, now_ms);
 	c->id = pays ? slots_add(&net->conns, c) : 0;
-	if (c->id)
+	if (c->id) {
+		crowd_count(&net->crowd, false, now_ms);
 		return NULL;
+	}
 	source_leave(c->source, c->stranger);
 	source_close(c->source);
-	return pays ? counted(&counters->refused_limit, "limit")
-		    : counted(&counters->refused_budget, "budget");
+	return pays ? crowded(net, &counters->refused_limit, "limit", now_ms)
+		    : crowded(net, &counters->refused_budget, "budget", now_ms);
 }
 
 static void on_refused_closed(uv_handle_t *handle)
@@ -429,7 +439,7 @@ static void turn_away(struct conn *c, const struct sockaddr *peer, const char *r
 {
 	char address[64] = "";
 	uint8_t refusal[FRAME_REFUSAL];
-	refusal_write(c->net->stop_by ? E_STOPPING : E_BUSY, retry_time(), refusal);
+	refusal_write(c->net->stop_by ? E_STOPPING : E_BUSY, retry_time(c->net), refusal);
 	uv_buf_t buf = uv_buf_init((char *)refusal, sizeof(refusal));
 	uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
 	uv_close((uv_handle_t *)&c->tcp, on_refused_closed);

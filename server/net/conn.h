@@ -65,6 +65,7 @@ struct net {
 	uint32_t n_open;
 	uint32_t n_unauthenticated;
 	struct budget budget;
+	struct crowd crowd;
 	uint32_t handshakes_per_second; /* in force */
 	uint32_t handshakes_measured;
 	int64_t last_sweep;

@@ -35,3 +35,27 @@ bool budget_spend(struct budget *b, uint32_t rate, bool stranger, int64_t now_ms
 	b->tokens -= COST;
 	return true;
 }
+
+uint32_t crowd_spread(const struct crowd *c)
+{
+	return c->spread < CROWD_LEAST_S  ? CROWD_LEAST_S
+	       : c->spread > CROWD_MOST_S ? CROWD_MOST_S
+					  : c->spread;
+}
+
+void crowd_count(struct crowd *c, bool refused, int64_t now_ms)
+{
+	int64_t elapsed = now_ms - c->since;
+	if (elapsed >= 1000 || elapsed < 0) {
+		if (elapsed >= CROWD_MOST_S * 1000 || elapsed < 0)
+			c->spread = 0;
+		else if (c->refused > c->came / 4)
+			c->spread = crowd_spread(c) * 3 / 2;
+		else if (c->refused < c->came / 16)
+			c->spread = crowd_spread(c) * 3 / 4;
+		c->since = now_ms;
+		c->came = c->refused = 0;
+	}
+	c->came++;
+	c->refused += refused;
+}

@@ -29,4 +29,25 @@ void budget_fill(struct budget *, uint32_t rate, int64_t now_ms);
  * their flood leaves room for those who are known. rate: a second. */
 bool budget_spend(struct budget *, uint32_t rate, bool stranger, int64_t now_ms);
 
+/*
+ * A crowd: how far apart those who are turned away shall come again, so that about as many come in a second
+ * as can be let in. What is refused costs as much as a tenth of what is served, and more of the network.
+ */
+#define CROWD_LEAST_S 10
+#define CROWD_MOST_S 60
+
+struct crowd {
+	int64_t since;    /* monotonic ms: when the second at hand began */
+	uint32_t came;    /* in it */
+	uint32_t refused; /* of them */
+	uint32_t spread;  /* seconds; 0: nobody was refused yet */
+};
+
+/* Somebody came. Behind each second in which more than a quarter was refused the spread is half as much
+ * again, and behind one in which less than a sixteenth was, three quarters. */
+void crowd_count(struct crowd *, bool refused, int64_t now_ms);
+
+/* In seconds, CROWD_LEAST_S to CROWD_MOST_S. */
+uint32_t crowd_spread(const struct crowd *);
+
 #endif

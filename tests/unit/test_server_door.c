@@ -64,12 +64,55 @@ static void test_strangers_leave_half_of_it(void **state)
 	}
 }
 
+/* A second in which so many came, of whom so many were refused; and what is said then. */
+static uint32_t after(struct crowd *c, int64_t second, uint32_t came, uint32_t refused)
+{
+	for (uint32_t i = 0; i < came; i++)
+		crowd_count(c, i < refused, second * 1000 + i % 1000);
+	crowd_count(c, false, (second + 1) * 1000);
+	return crowd_spread(c);
+}
+
+static void test_a_crowd_is_spread_while_most_are_refused(void **state)
+{
+	struct crowd c = {0};
+	(void)state;
+	assert_int_equal(crowd_spread(&c), 10);
+	assert_int_equal(after(&c, 100, 1000, 0), 10);
+	assert_int_equal(after(&c, 101, 1000, 900), 15);
+	assert_int_equal(after(&c, 102, 1000, 900), 22);
+	assert_int_equal(after(&c, 103, 1000, 100), 22); /* some: it is right */
+	assert_int_equal(after(&c, 104, 1000, 10), 16);
+	for (int64_t second = 105; second < 120; second++)
+		after(&c, second, 1000, 1000);
+	assert_int_equal(crowd_spread(&c), 60); /* the most */
+	for (int64_t second = 120; second < 130; second++)
+		after(&c, second, 1000, 0);
+	assert_int_equal(crowd_spread(&c), 10); /* the least */
+}
+
+static void test_a_crowd_of_long_ago_is_forgotten(void **state)
+{
+	struct crowd c = {0};
+	(void)state;
+	for (int64_t second = 100; second < 110; second++)
+		after(&c, second, 1000, 1000);
+	assert_int_equal(crowd_spread(&c), 60);
+	crowd_count(&c, true, 200 * 1000);
+	assert_int_equal(crowd_spread(&c), 10);
+	after(&c, 200, 1000, 1000);
+	crowd_count(&c, true, 0); /* a clock that goes back */
+	assert_int_equal(crowd_spread(&c), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chance_rises_from_half_of_the_limit),
 		cmocka_unit_test(test_a_budget_of_so_many_a_second),
 		cmocka_unit_test(test_strangers_leave_half_of_it),
+		cmocka_unit_test(test_a_crowd_is_spread_while_most_are_refused),
+		cmocka_unit_test(test_a_crowd_of_long_ago_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,17 @@ static void check_copies(const struct host *h, struct acked *a, const struct job
 	a->hosts[h->number].served |= bit;
 }
 
+/* A device that was forgotten, and came again before anybody looked: there is nothing that must be kept. */
+static void check_anew(const struct host *h, struct acked *a, const struct job *job)
+{
+	bool licensed = a->hosts[h->number].serial[0] || a->hosts[h->number].serial[1];
+	if (job->repeated)
+		return;
+	if (job->counter == 1 && !licensed && world.now - a->hosts[h->number].at > SILENCE)
+		a->hosts[h->number].counter = 0;
+	a->hosts[h->number].at = world.now;
+}
+
 void check_asked(const struct host *h, const struct job *job)
 {
 	if (job->kind > JOB_REDEEM)
@@ -192,6 +203,7 @@ void check_job(struct host *h, const struct job *job)
 	if (job->code || !job->counter)
 		return;
 	check_same(h, job);
+	check_anew(h, a, job);
 	check_copies(h, a, job);
 	check_parts(h, a, job);
 	for (size_t i = 0; i < job->n_lines; i++)
@@ -218,6 +230,7 @@ void check_unheard(const struct host *h, const struct job *job)
 	struct job done = *job;
 	done.counter = facts.ratchet.counter;
 	trace_answer(h, &done, "unheard");
+	check_anew(h, a, &done);
 	check_copies(h, a, &done);
 	check_parts(h, a, &done);
 	if (job->mismatched && !a->taint)

@@ -102,6 +102,7 @@ struct acked {
 	bool taint; /* of a machine that was copied or put back: the host may take it for one */
 	struct {
 		uint64_t counter;
+		int64_t at;    /* when the host answered it last; a repeat is nothing new to it */
 		bool asked;    /* it is counted, heard or not */
 		unsigned root; /* the hardware that was served last, when some was */
 		bool has_root;

@@ -34,7 +34,7 @@ bool budget_spend(struct budget *, uint32_t rate, bool stranger, int64_t now_ms)
  * as can be let in. What is refused costs as much as a tenth of what is served, and more of the network.
  */
 #define CROWD_LEAST_S 10
-#define CROWD_MOST_S 60
+#define CROWD_MOST_S 55 /* with what everybody waits at least: LIMIT_BUSY_DELAY_S */
 
 struct crowd {
 	int64_t since;    /* monotonic ms: when the second at hand began */

@@ -109,7 +109,7 @@ CLIENT_LIBS := $(call libs_of,libcares)
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing bench-peers fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -363,6 +363,20 @@ bench-peers: $(PROGRAMS:%=$(O)/%) $(BENCH)
 	sh packaging/deps.sh install peers
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/peers/peers.py
 
+# Instructions of an activation and of a renewal, by callgrind; about a minute.
+bench-instructions: $(PROGRAMS:%=$(O)/%) $(BENCH)
+	sh packaging/deps.sh install count
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/instructions.py
+
+# 100,000 machines arrive within a minute, and each renews once; about five minutes.
+bench-storm: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/storm.py
+
+# From 1 to 10,000 connections and from 1,000 to 10 million devices; about 25 minutes and 6 GB of disk.
+bench-scale: $(PROGRAMS:%=$(O)/%) $(BENCH)
+	sh packaging/deps.sh install plot
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/scale.py
+
 # --- first contact ---
 
 run:
@@ -439,6 +453,8 @@ help:
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'
 	@echo 'bench-models  only users, groups and seats; writes $(O)/bench-models.json'
+	@echo 'bench-instructions  of an activation and a renewal, by callgrind'
+	@echo 'bench-storm  100,000 machines within a minute; bench-scale: to 10,000 connections and 10 million devices, as a plot'
 	@echo 'bench-peers  beside PostgreSQL and a service by hand; writes $(O)/bench-peers.json'
 	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'

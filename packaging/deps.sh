@@ -3,7 +3,7 @@
 # What the build and the tests need beyond a bare Debian 12, in one table: a check, and the package that satisfies it.
 #   deps.sh check build     print what is missing and how to get it; exit 2 when something is
 #   deps.sh install test    install it (root, or sudo for apt-get alone); MUSTER_NO_INSTALL=1 refuses
-# Groups: build (make), test (make test, make run), fuzz (make fuzz), coverage (make coverage), peers (make bench-peers), pid1 (make pid1), power (make powercut); all include build.
+# Groups: build (make), test (make test, make run), fuzz (make fuzz), coverage (make coverage), peers (make bench-peers), plot (make bench-scale), count (make bench-instructions), pid1 (make pid1), power (make powercut); all include build.
 set -eu
 
 # group check package; a check is pc:MODULE, cmd:PROGRAM, file:PATH or py:MODULE
@@ -54,7 +54,10 @@ test cmd:fish fish
 test cmd:mandoc mandoc
 test cmd:journalctl systemd
 test cmd:strace strace
+count cmd:valgrind valgrind
+plot cmd:gnuplot gnuplot-nox
 peers cmd:wrk wrk
+peers cmd:kea-dhcp4 kea-dhcp4-server
 peers file:/usr/lib/postgresql/15/bin/pgbench postgresql-15
 peers py:fastapi python3-fastapi
 peers py:uvicorn python3-uvicorn

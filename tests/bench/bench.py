@@ -27,7 +27,7 @@ FOLDER = BUILD / "bench"
 WHOLE_SECONDS = 590
 COMMAND_SECONDS = 120
 WINDOW_SECONDS = 3
-ROUNDS = 3  # windows that a median is taken of
+ROUNDS = 5  # windows that a median is taken of
 ROUNDS_MOST = 6  # windows measured at most to get so many quiet ones
 QUIET_PERCENT = 10  # of the machine used by other programs
 PRODUCT = "acme-cad"
@@ -85,7 +85,7 @@ class Host:
 
     running = []
 
-    def __init__(self, name, sockets):
+    def __init__(self, name, sockets, limits=None):
         self.state = FOLDER / name
         self.log = FOLDER / f"{name}.log"
         self.config = FOLDER / f"{name}.conf"
@@ -93,7 +93,7 @@ class Host:
         self.status_socket = sockets / f"{name}.status.sock"
         self.process = None
         self.address = None
-        limits = "".join(f"{key} = {value}\n" for key, value in LIMITS.items())
+        limits = "".join(f"{key} = {value}\n" for key, value in (LIMITS if limits is None else limits).items())
         self.config.write_text(f"[server]\nlisten = 127.0.0.1:0\nstate_dir = {self.state}\n[admin]\n"
                                f"socket = {self.socket}\nstatus_socket = {self.status_socket}\n[limits]\n{limits}")
 
@@ -138,6 +138,14 @@ class Host:
                 raise Failed(f"GET {resource} gave {answer.status}")
         connection.close()
         return statistics.median(times)
+
+    def metrics(self):
+        """All of them, by name with labels."""
+        connection = self.connect(self.socket)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
 
     def status_ms(self):
         return self.get_ms(["/v1/status"] * STATUS_TIMES, self.status_socket)
@@ -189,7 +197,7 @@ class Host:
                 host.process.wait()
 
 
-def set_up(sockets):
+def set_up(sockets, limits=None):
     """A vendor and a licensed host, stopped; and its state folder copied for the million."""
     issuer, vendor = BUILD / "muster-issuer", ["--dir", FOLDER / "vendor"]
     run(issuer, "init", *vendor, "--vendor", "Acme Software", "--no-passphrase")
@@ -197,7 +205,7 @@ def set_up(sockets):
     run(issuer, "license", "issue", *vendor, "--org", "fjord", "--org-name", "Fjord AS", "--until", "2080-01-01",
         "--hosts", "1", "--grant", f"id=cad-volume,product={PRODUCT},model=volume,threshold=1",
         "-o", FOLDER / "fjord.license")
-    small, million = Host("small", sockets), Host("million", sockets)
+    small, million = Host("small", sockets, limits), Host("million", sockets, limits)
     small.start()
     small.ctl("host", "request", "-o", FOLDER / "host.request")
     run(issuer, "host", "certify", FOLDER / "host.request", *vendor, "--license", FOLDER / "fjord.license", "-o",
@@ -235,7 +243,8 @@ def filesystem(path):
     return best[1]
 
 
-def machine():
+def machine(limits=True):
+    """Facts of it, printed; limits: that they are raised is, too."""
     facts = {
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
@@ -246,7 +255,8 @@ def machine():
         f"{facts['fdatasync_per_s']} appends with fdatasync a second")
     if facts["filesystem"] in ("tmpfs", "ramfs"):
         raise Failed(f"{FOLDER} is on {facts['filesystem']}: a benchmark of durable work needs a disk")
-    say("limits raised for this run: " + ", ".join(f"{k}={v}" for k, v in LIMITS.items()))
+    if limits:
+        say("limits raised for this run: " + ", ".join(f"{k}={v}" for k, v in LIMITS.items()))
     say("load generator on the same cores; its keys are made before a window, its leases verified behind it\n")
     return facts
 
@@ -297,7 +307,7 @@ def noise(results):
 
 
 def quietest(measure):
-    """Tuples of windows: three, and up to three more until three were quiet; the three quietest, and all."""
+    """Tuples of windows: five, or one more if one was not quiet; the five quietest, and all."""
     all_results = []
     while len(all_results) < ROUNDS_MOST:
         all_results.append(measure())
@@ -327,7 +337,7 @@ def measure_growth(small, million, figures):
 
 
 def measure_windows(host, mode, name, most, figures):
-    """1, 64 (three quiet times) and 256 clients. Returns the chosen windows with 64."""
+    """1, 64 (five quiet times) and 256 clients. Returns the chosen windows with 64."""
     everything, results = [], {}
 
     def window(clients):
@@ -355,27 +365,42 @@ def measure_windows(host, mode, name, most, figures):
     return results[64]
 
 
+class Held:
+    """Connections of as many devices, held while the caller looks; each of them must be able to renew when it has."""
+
+    def __init__(self, host, clients):
+        command = [BUILD / "tests" / "bench" / "bench_load", "--mode", "idle", "--clients", clients, *host.target()]
+        self.load = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        if self.load.stdout.readline().strip() != "holding":
+            self.end()
+            raise Failed("idle connections could not be opened")
+        time.sleep(2)
+        return self
+
+    def __exit__(self, *fault):
+        self.end()
+        if self.load.returncode:
+            raise Failed(f"idle connections were lost: {self.output}")
+
+    def end(self):
+        try:
+            self.output, _ = self.load.communicate(timeout=60)
+        finally:
+            if self.load.poll() is None:
+                self.load.kill()
+                self.load.wait()
+
+
 def measure_idle(host, figures):
     """Memory of connections that are left alone, on a fresh daemon that has served once."""
     host.start()
     host.load("fresh", 64, 500)
     time.sleep(1)
     before = host.rss_kib()
-    program = BUILD / "tests" / "bench" / "bench_load"
-    command = [program, "--mode", "idle", "--clients", IDLE, *host.target()]
-    load = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        if load.stdout.readline().strip() != "holding":
-            raise Failed("idle connections could not be opened")
-        time.sleep(2)
+    with Held(host, IDLE):
         after = host.rss_kib()
-        output, _ = load.communicate(timeout=60)
-    finally:
-        if load.poll() is None:
-            load.kill()
-            load.wait()
-    if load.returncode:
-        raise Failed(f"idle connections were lost: {output}")
     figures["bytes_per_idle_connection"] = (after - before) * 1024 / IDLE
     figures["idle_connections"] = IDLE
     say(f"  {IDLE} idle connections: {before} -> {after} KiB, {figures['bytes_per_idle_connection']:.0f} bytes each")
@@ -449,6 +474,7 @@ def work_models(figures, ratios, sockets):
     fill(few, SMALL)
     fill(many, MILLION)
     measure_models(few, many, figures, ratios)
+    return held_against(models_budgets(ratios))
 
 
 # --- a long list beside activations ---
@@ -529,6 +555,7 @@ def work_listing(figures, ratios, sockets):
     measure_listing(million, figures, ratios)
     million.check()
     million.stop()
+    return held_against(listing_budgets(figures, ratios))
 
 
 # --- the whole ---
@@ -572,6 +599,7 @@ def work(figures, ratios, sockets):
     ratios["renewal_cpu_over_sign"] = statistics.median(r["host_cpu_us"] / r["sign_us"] for r in kept)
     ratios["group_commit_speedup_64"] = figures["lane"]["store"]["speedup"]
     ratios["group_commit_speedup_64_signed"] = figures["lane"]["lane"]["speedup"]
+    return table(figures, ratios)
 
 
 def budgets(figures, ratios):
@@ -592,8 +620,8 @@ def budgets(figures, ratios):
     ]
 
 
-NOT_MEASURED = ["FastAPI and PostgreSQL (make bench-peers)", "Kea", "10,000,000 devices", "20,000 connections",
-                "long lists (make bench-listing)", "libmuster"]
+NOT_MEASURED = ["FastAPI and PostgreSQL (make bench-peers)", "Kea", "more devices and connections (make bench-scale)",
+                "storms (make bench-storm)", "long lists (make bench-listing)", "libmuster (tests/system/test_client_cost.py)"]
 
 
 def held_against(lines):
@@ -607,7 +635,7 @@ def held_against(lines):
 
 
 def table(figures, ratios):
-    say("\nrates (64 clients: median of the three quietest, range)")
+    say("\nrates (64 clients: median of the five quietest, range)")
     for name in ("activation", "renewal"):
         low, high = figures[f"{name}s_per_s_64_range"]
         say(f"  {name + 's/s':<16} 1: {figures[name + 's_per_s_1']:.0f}   64: {figures[name + 's_per_s_64']:.0f} "
@@ -637,33 +665,22 @@ def rounded(value):
     return [rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def late(number, frame):
-    raise Failed(f"not done within {WHOLE_SECONDS} s")
-
-
-def main():
+def session(name, work, seconds=WHOLE_SECONDS):
+    """Do the work within so many seconds, clean up whatever comes of it, and write its figures. The exit code."""
     figures, ratios = {}, {}
-    only = sys.argv[1] if len(sys.argv) > 1 else ""
-    if only not in ("", "models", "listing"):
-        say(__doc__)
-        return 64
+
+    def late(number, frame):
+        raise Failed(f"not done within {seconds} s")
+
     begin = time.monotonic()
     signal.signal(signal.SIGALRM, late)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
-    signal.alarm(WHOLE_SECONDS)
+    signal.alarm(seconds)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, mode=0o700)
     sockets = pathlib.Path(tempfile.mkdtemp(prefix="muster-"))  # short: a socket's path holds about 100 characters
     try:
-        if only == "models":
-            work_models(figures, ratios, sockets)
-            rows = held_against(models_budgets(ratios))
-        elif only == "listing":
-            work_listing(figures, ratios, sockets)
-            rows = held_against(listing_budgets(figures, ratios))
-        else:
-            work(figures, ratios, sockets)
-            rows = table(figures, ratios)
+        rows = work(figures, ratios, sockets)
     except (Failed, subprocess.TimeoutExpired, OSError) as fault:
         say(f"bench: FAILED: {fault}\nbench: logs are in {FOLDER}")
         return 1
@@ -671,16 +688,28 @@ def main():
         signal.alarm(0)
         Host.kill_all()
         shutil.rmtree(sockets, ignore_errors=True)
-        for left in ("million", "small", "few", "million.devices", "small.devices"):
-            path = FOLDER / left
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        for path in FOLDER.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == ".devices":
+                path.unlink()
     figures["seconds"] = time.monotonic() - begin
-    document = {"schema": 1, "ratios": ratios, "figures": figures, "budgets": rows,
-                "not_measured": [] if only else NOT_MEASURED, "limits_raised": LIMITS}
-    path = BUILD / (f"bench-{only}.json" if only else "bench.json")
+    document = {"schema": 1, "ratios": ratios, "figures": figures, "budgets": rows, "limits_raised": LIMITS}
+    if not name:
+        document["not_measured"] = NOT_MEASURED
+    path = BUILD / (f"bench-{name}.json" if name else "bench.json")
     path.write_text(json.dumps(rounded(document), indent=1) + "\n")
     say(f"\n{path} written after {figures['seconds']:.0f} s")
     return 0
+
+
+def main():
+    only = sys.argv[1] if len(sys.argv) > 1 else ""
+    works = {"": work, "models": work_models, "listing": work_listing}
+    if only not in works:
+        say(__doc__)
+        return 64
+    return session(only, works[only])
 
 
 if __name__ == "__main__":

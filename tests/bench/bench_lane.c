@@ -10,7 +10,7 @@
 
 #define DEVICES 1000
 #define BATCH 64
-#define ROUNDS 3
+#define ROUNDS 5
 #define SECONDS 1.2
 #define PRODUCT "acme-cad"
 

@@ -8,7 +8,7 @@
  *   kept    each client: one device and one connection; Renew, over and over
  *   spread  each client: one connection; renews the devices of --devices in turn (bench_fill made them)
  *   idle    each client: one device, activated, on a connection that is then left alone until standard input
- * ends
+ *           ends, and on which it renews once then
  *
  * Device keys and the client's ephemeral keys are made before the window, and all leases are verified behind
  * it, so that the generator takes as little as it can of the cores that it shares with the host.
@@ -18,16 +18,14 @@
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
-#include "channel.h"
+#include "device.h"
 #include "file.h"
-#include "message.h"
 #include "primitives.h"
 #include "window.h"
 
@@ -43,20 +41,6 @@
 
 enum mode { MODE_FRESH, MODE_KEPT, MODE_SPREAD, MODE_IDLE };
 enum stage { STAGE_SET_UP, STAGE_WINDOW, STAGE_DRAIN };
-
-/* A device as its own state folder would have it. */
-struct device {
-	struct noise_pair fixed;
-	struct noise_pair ephemeral;
-	uint8_t sign[PASETO_PUBLIC];
-	uint8_t id[DEVICE_ID];
-	uint8_t ratchet[RATCHET];
-	bool has_ratchet;
-	uint64_t counter;
-	int64_t serial;   /* of the lease held, as counted up */
-	int64_t verified; /* of the last lease verified */
-	uint32_t number;
-};
 
 struct client {
 	int fd; /* -1: none */
@@ -77,9 +61,6 @@ struct received {
 };
 
 static struct options {
-	struct sockaddr_in address;
-	uint8_t vendor[PASETO_PUBLIC];
-	const char *product;
 	enum mode mode;
 	uint32_t clients;
 	double seconds;
@@ -101,13 +82,9 @@ static struct {
 	size_t n_answers;
 	size_t room;
 	char *certificate; /* the last one seen; all leases share it */
-	char *trusted;     /* the certificate of the hello, once verified */
-	struct certificate host;
+	struct destination host;
 	size_t errors[CODES];
 	size_t n_errors;
-	uint32_t request_id;
-	wire_response response;
-	wire_request request;
 } load;
 
 static void client_start(struct client *c);
@@ -139,54 +116,7 @@ static void client_fail(struct client *c, int code)
 		client_start(c);
 }
 
-/* --- requests --- */
-
-static void fill_once(const struct device *d, wire_once *once)
-{
-	randombytes_buf(once->token, sizeof(once->token));
-	once->counter = d->counter;
-	if (d->has_ratchet) {
-		once->ratchet.size = RATCHET;
-		memcpy(once->ratchet.bytes, d->ratchet, RATCHET);
-	}
-}
-
-static void fill_device(const struct device *d, wire_device *device)
-{
-	char hostname[BENCH_HOSTNAME];
-	bench_hostname(d->number, hostname);
-	memcpy(device->sign, d->sign, sizeof(d->sign));
-	strcpy(device->hostname, hostname);
-	strcpy(device->os, BENCH_OS);
-	strcpy(device->agent, BENCH_AGENT);
-}
-
-/* Activate has the members of Renew and more; the two lie in one union. */
-static size_t write_request(const struct device *d, uint8_t *out, size_t room)
-{
-	wire_request *r = &load.request;
-	muster_v1_Activate *first = &r->call.activate;
-	muster_v1_Renew *again = &r->call.renew;
-	bool renew = d->serial != 0;
-	wire_want *want = renew ? again->wants : first->wants;
-	size_t n;
-	memset(r, 0, sizeof(*r));
-	r->id = ++load.request_id;
-	r->which_call = renew ? muster_v1_Request_renew_tag : muster_v1_Request_activate_tag;
-	if (renew) {
-		again->has_once = again->has_device = true;
-		again->wants_count = 1;
-	} else {
-		first->has_once = first->has_device = true;
-		first->wants_count = 1;
-	}
-	fill_once(d, renew ? &again->once : &first->once);
-	fill_device(d, renew ? &again->device : &first->device);
-	strcpy(want->product, options.product);
-	want->lease_serial = d->serial;
-	bench_must(request_write(&load.request, out, room, &n), "request");
-	return n;
-}
+/* --- operations --- */
 
 /* Send what is queued, and ask for an event when the socket does not take all. */
 static int client_flush(struct client *c)
@@ -204,8 +134,6 @@ static int client_flush(struct client *c)
 	return 0;
 }
 
-/* --- operations --- */
-
 static int open_socket(struct client *c)
 {
 	int on = 1;
@@ -215,20 +143,10 @@ static int open_socket(struct client *c)
 		return E_IO;
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	channel_init(&c->channel, NOISE_INITIATOR, &c->device->fixed, &c->device->ephemeral);
-	const struct sockaddr *address = (const struct sockaddr *)&options.address;
-	if (connect(c->fd, address, sizeof(options.address)) && errno != EINPROGRESS)
+	const struct sockaddr *address = (const struct sockaddr *)&load.host.address;
+	if (connect(c->fd, address, sizeof(load.host.address)) && errno != EINPROGRESS)
 		return E_CLOSED;
 	return epoll_ctl(load.epoll, EPOLL_CTL_ADD, c->fd, &event) ? E_IO : 0;
-}
-
-static int greet(struct client *c)
-{
-	wire_client_hello hello = {.version = FRAME_VERSION, .vendors_count = 1};
-	uint8_t bytes[64];
-	size_t n;
-	paserk_pid(options.vendor, hello.vendors[0]);
-	int error = client_hello_write(&hello, bytes, sizeof(bytes), &n);
-	return error ? error : channel_start(&c->channel, bytes, n);
 }
 
 /* Connect, as the next device in fresh mode, as the client's own otherwise. */
@@ -243,7 +161,7 @@ static void client_start(struct client *c)
 	c->owed = true;
 	int error = open_socket(c);
 	if (!error)
-		error = greet(c);
+		error = device_greet(&c->channel, &load.host);
 	if (error)
 		client_fail(c, error);
 }
@@ -258,7 +176,8 @@ static void client_renew(struct client *c)
 	}
 	c->started = bench_now();
 	c->owed = true;
-	int error = channel_seal(&c->channel, bytes, write_request(c->device, bytes, sizeof(bytes)));
+	int error =
+		channel_seal(&c->channel, bytes, device_request(c->device, &load.host, bytes, sizeof(bytes)));
 	if (!error)
 		error = client_flush(c);
 	if (error)
@@ -286,43 +205,6 @@ static void client_next(struct client *c)
 
 /* --- answers --- */
 
-/* The first hello's certificate is verified; later ones must be the same bytes. The static key is compared
- * each time. */
-static int trust(struct client *c, const uint8_t *payload, size_t n)
-{
-	static wire_server_hello hello;
-	int error = server_hello_read(payload, n, &hello);
-	if (error)
-		return error;
-	if (hello.certificates_count != 1)
-		return E_HOST_UNTRUSTED;
-	if (!load.trusted) {
-		error = certificate_open(hello.certificates[0], strlen(hello.certificates[0]),
-					 ROOTS_OF(options.vendor), &load.host, NULL);
-		if (error)
-			return error;
-		load.trusted = strdup(hello.certificates[0]);
-		bench_must(load.trusted ? 0 : E_NO_MEMORY, "memory");
-	}
-	bool same = strcmp(load.trusted, hello.certificates[0]) == 0;
-	return same && memcmp(channel_remote(&c->channel), load.host.fixed, NOISE_KEY) == 0
-		       ? 0
-		       : E_HOST_UNTRUSTED;
-}
-
-static int take_hello(struct client *c)
-{
-	const uint8_t *payload;
-	uint8_t bytes[LIMIT_REQUEST];
-	size_t n;
-	int error = channel_answer(&c->channel, &payload, &n);
-	if (!error)
-		error = trust(c, payload, n);
-	if (!error)
-		error = channel_confirm(&c->channel, bytes, write_request(c->device, bytes, sizeof(bytes)));
-	return error ? error : client_flush(c);
-}
-
 static void keep_answer(struct client *c, const wire_result *result, double now)
 {
 	if (load.n_answers == load.room) {
@@ -340,28 +222,20 @@ static void keep_answer(struct client *c, const wire_result *result, double now)
 	};
 }
 
+static int take_hello(struct client *c)
+{
+	int error = device_confirm(c->device, &c->channel, &load.host);
+	return error ? error : client_flush(c);
+}
+
 static int take_response(struct client *c)
 {
-	const uint8_t *payload;
-	size_t n;
-	int error = channel_open(&c->channel, &payload, &n);
-	if (!error)
-		error = response_read(payload, n, &load.response);
-	channel_done(&c->channel);
+	const wire_result *result;
+	uint32_t retry;
+	int error = device_take(c->device, &c->channel, &result, &retry);
 	if (error)
 		return error;
-	const muster_v1_Answer *answer = &load.response.result.answer;
-	if (load.response.status.code)
-		return -(int)load.response.status.code;
-	if (load.response.which_result != muster_v1_Response_answer_tag || answer->results_count != 1)
-		return E_MALFORMED;
-	if (answer->results[0].status.code)
-		return -(int)answer->results[0].status.code;
-	c->device->counter = answer->counter;
-	c->device->has_ratchet = answer->ratchet.size == RATCHET;
-	memcpy(c->device->ratchet, answer->ratchet.bytes, RATCHET);
-	c->device->serial++;
-	keep_answer(c, &answer->results[0], bench_now());
+	keep_answer(c, result, bench_now());
 	c->owed = false;
 	client_next(c);
 	return 0;
@@ -464,33 +338,27 @@ static void run_window(struct window *ret)
 			count_error(E_TIMEOUT);
 }
 
-/* Left alone until the caller has looked at the host's memory. */
+/* Left alone until the caller has looked at the host; then every one of them renews. Returns how many have.
+ */
 static size_t hold(void)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	size_t held = 0;
-	char byte;
 	printf(IDLE_NOTE);
 	fflush(stdout);
 	poll(&input, 1, HOLD_S * 1000);
-	for (uint32_t i = 0; i < options.clients; i++) {
-		int fd = load.clients[i].fd;
-		held += fd >= 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-	}
+	double until = bench_now() + SET_UP_S;
+	for (uint32_t i = 0; i < options.clients; i++)
+		if (load.clients[i].fd >= 0)
+			client_renew(&load.clients[i]);
+	while (anything_owed() && bench_now() < until)
+		turn(until);
+	for (uint32_t i = 0; i < options.clients; i++)
+		held += load.clients[i].fd >= 0 && !load.clients[i].owed;
 	return held;
 }
 
 /* --- devices --- */
-
-static void make_device(struct device *d, uint32_t number)
-{
-	uint8_t secret[PASETO_SECRET];
-	noise_pair_make(&d->fixed);
-	noise_pair_make(&d->ephemeral);
-	crypto_sign_keypair(d->sign, secret);
-	device_id(d->fixed.public, d->sign, d->id);
-	d->number = number;
-}
 
 static void make_devices(size_t n)
 {
@@ -498,7 +366,7 @@ static void make_devices(size_t n)
 	load.devices = bench_room(n, sizeof(*load.devices));
 	load.n_devices = n;
 	for (size_t i = 0; i < n; i++)
-		make_device(&load.devices[i], first + (uint32_t)i);
+		device_make(&load.devices[i], first + (uint32_t)i);
 }
 
 /* The sample's order is: one device of each owner, then the next one of each. */
@@ -563,25 +431,15 @@ static void prepare(void)
 
 /* --- the report --- */
 
-/* Certificate chain and lease of every answer; the serial must have risen. Returns how many of the window
- * count. */
+/* All answers; returns how many of the window count. */
 static size_t verify_all(double *ms, size_t *ret_bad)
 {
-	static struct lease lease;
-	static struct certificate certificate;
 	size_t n = 0;
 	for (size_t i = 0; i < load.n_answers; i++) {
 		struct received *a = &load.answers[i];
-		int error = lease_verify(a->lease, a->certificate, ROOTS_OF(options.vendor), options.product,
-					 a->device->id, &lease, &certificate);
-		if (!error && lease.serial <= a->device->verified)
-			error = E_WRONG_DEVICE;
-		if (error) {
+		if (device_verify(a->device, &load.host, a->lease, a->certificate))
 			++*ret_bad;
-			continue;
-		}
-		a->device->verified = lease.serial;
-		if (a->counts)
+		else if (a->counts)
 			ms[n++] = a->ms;
 	}
 	return n;
@@ -657,26 +515,6 @@ static int usage(void)
 	return 64;
 }
 
-static void read_address(const char *text)
-{
-	char host[64];
-	int port = 0;
-	options.address.sin_family = AF_INET;
-	if (sscanf(text, "%63[^:]:%d", host, &port) != 2 ||
-	    inet_pton(AF_INET, host, &options.address.sin_addr) != 1)
-		exit(usage());
-	options.address.sin_port = htons((uint16_t)port);
-}
-
-static void read_vendor(const char *path)
-{
-	char *text;
-	size_t n;
-	bench_must(file_read(path, 4096, &text, &n), path);
-	bench_must(paserk_public_read(text, strcspn(text, " \r\n"), options.vendor), path);
-	free(text);
-}
-
 static void read_mode(const char *name)
 {
 	static const char *const names[] = {"fresh", "kept", "spread", "idle"};
@@ -696,13 +534,14 @@ static void read_option(int letter, const char *value)
 		read_mode(value);
 		break;
 	case 'a':
-		read_address(value);
+		if (!destination_address(&load.host, value))
+			exit(usage());
 		break;
 	case 'v':
-		read_vendor(value);
+		destination_vendor(&load.host, value);
 		break;
 	case 'p':
-		options.product = value;
+		load.host.product = value;
 		break;
 	case 'c':
 		options.clients = (uint32_t)strtoul(value, NULL, 10);
@@ -736,7 +575,7 @@ static void read_options(int argc, char **argv)
 	while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1)
 		read_option(letter, optarg);
 	bool spread = options.mode == MODE_SPREAD;
-	if (!options.product || !options.address.sin_port || !options.clients || !options.max ||
+	if (!load.host.product || !load.host.address.sin_port || !options.clients || !options.max ||
 	    options.seconds <= 0 || options.seconds > 60 || spread != (options.devices != NULL))
 		exit(usage());
 }

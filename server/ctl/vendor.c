@@ -54,7 +54,7 @@ static void show(const struct invocation *inv, const char *label, json_t *claims
 {
 	json_t *calls = standing ? standing_told(standing) : NULL;
 	if (invocation_has(inv, "json")) {
-		print_json_new(json_pack("{s:i, s:s, s:O, s:O*}", "schema", 1, "kind", label, "claims",
+		print_json_new(json_pack("{s:i, s:s, s:O, s:o*}", "schema", 1, "kind", label, "claims",
 					 claims, "calls", calls));
 		return;
 	}

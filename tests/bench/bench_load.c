@@ -29,7 +29,6 @@
 #include "primitives.h"
 #include "window.h"
 
-#define CODES 128
 #define EVENTS 256
 #define SET_UP_S 30 /* for all kept connections to be there */
 #define DRAIN_S 5   /* for what is owed at the window's end */
@@ -83,7 +82,7 @@ static struct {
 	size_t room;
 	char *certificate; /* the last one seen; all leases share it */
 	struct destination host;
-	size_t errors[CODES];
+	size_t errors[DEVICE_CODES];
 	size_t n_errors;
 } load;
 
@@ -93,8 +92,7 @@ static void client_start(struct client *c);
 
 static void count_error(int code)
 {
-	int number = -code;
-	load.errors[number > 0 && number < CODES ? number : 0]++;
+	device_count(load.errors, code);
 	load.n_errors++;
 }
 
@@ -445,19 +443,6 @@ static size_t verify_all(double *ms, size_t *ret_bad)
 	return n;
 }
 
-static void print_errors(void)
-{
-	const char *comma = "";
-	printf("\"errors\":{");
-	for (int i = 0; i < CODES; i++) {
-		if (!load.errors[i])
-			continue;
-		printf("%s\"%s\":%zu", comma, error_name(-i), load.errors[i]);
-		comma = ",";
-	}
-	printf("}");
-}
-
 /* The primitives just before and just behind the window: a virtual core's speed changes by half within
  * minutes. */
 static void print_primitives(const struct primitives *before)
@@ -490,7 +475,7 @@ static int report(const struct window *w, const struct primitives *before)
 	       load.n_answers - bad, bad, verifying);
 	printf("\"steal_percent\":%.1f,\"others_percent\":%.1f,", window_stolen(w), window_others(w));
 	printf("\"verification\":\"deferred\",\"ephemeral_keys\":\"made before the window\",");
-	print_errors();
+	device_codes("errors", load.errors);
 	printf("}\n");
 	free(ms);
 	return load.n_errors || bad || n == 0;
@@ -500,7 +485,7 @@ static int run_idle(void)
 {
 	size_t held = load.n_errors ? 0 : hold();
 	printf("{\"mode\":\"idle\",\"clients\":%u,\"held\":%zu,", options.clients, held);
-	print_errors();
+	device_codes("errors", load.errors);
 	printf("}\n");
 	return load.n_errors || held != options.clients;
 }
@@ -596,7 +581,7 @@ int main(int argc, char **argv)
 	if (options.mode == MODE_IDLE)
 		return run_idle();
 	if (load.n_errors) {
-		print_errors();
+		device_codes("errors", load.errors);
 		return 1;
 	}
 	struct primitives before = primitives_measure();

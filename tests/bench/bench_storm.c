@@ -16,7 +16,6 @@
 #include "device.h"
 #include "window.h"
 
-#define CODES 128
 #define EVENTS 256
 #define OPEN_MAX 15000 /* connections at once: descriptors end */
 #define ATTEMPT_S 20   /* for a connection to bring its answer */
@@ -58,7 +57,7 @@ static struct {
 	uint32_t open;
 	uint32_t open_most;
 	uint32_t served;
-	size_t refused[CODES];
+	size_t refused[DEVICE_CODES];
 } storm = {.n = 100000, .within = 60};
 
 /* --- who comes when --- */
@@ -113,7 +112,7 @@ static void hang_up(struct machine *m)
 static void turn_away(struct machine *m, int code, uint32_t seconds)
 {
 	double wait = seconds ? seconds : RETRY_S + chance() * 2 * RETRY_S;
-	storm.refused[-code > 0 && -code < CODES ? -code : 0]++;
+	device_count(storm.refused, code);
 	hang_up(m);
 	heap_put(bench_now() + wait, (uint32_t)(m - storm.machines));
 }
@@ -287,19 +286,6 @@ static size_t verify(void)
 	return bad;
 }
 
-static void print_refused(void)
-{
-	const char *comma = "";
-	printf("\"turned_away\":{");
-	for (int i = 0; i < CODES; i++) {
-		if (!storm.refused[i])
-			continue;
-		printf("%s\"%s\":%zu", comma, error_name(-i), storm.refused[i]);
-		comma = ",";
-	}
-	printf("}");
-}
-
 static void report(const char *name, const struct window *w, size_t bad)
 {
 	double *waited = bench_room(storm.n, sizeof(*waited));
@@ -320,7 +306,7 @@ static void report(const char *name, const struct window *w, size_t bad)
 	       waited[storm.n - 1], storm.open_most);
 	printf("\"host_cpu_us\":%.1f,\"own_cpu_us\":%.1f,\"steal_percent\":%.1f,\"others_percent\":%.1f,",
 	       w->host_cpu / storm.n * 1e6, w->own_cpu / storm.n * 1e6, window_stolen(w), window_others(w));
-	print_refused();
+	device_codes("turned_away", storm.refused);
 	printf("}");
 	free(waited);
 }

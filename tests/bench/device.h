@@ -190,6 +190,27 @@ static inline int device_take(struct device *d, struct channel *c, const wire_re
 	return 0;
 }
 
+/* How often each code came, by number; and all of them as one member of JSON. */
+#define DEVICE_CODES 128
+
+static inline void device_count(size_t codes[DEVICE_CODES], int code)
+{
+	codes[-code > 0 && -code < DEVICE_CODES ? -code : 0]++;
+}
+
+static inline void device_codes(const char *key, const size_t codes[DEVICE_CODES])
+{
+	const char *comma = "";
+	printf("\"%s\":{", key);
+	for (int i = 0; i < DEVICE_CODES; i++) {
+		if (!codes[i])
+			continue;
+		printf("%s\"%s\":%zu", comma, error_name(-i), codes[i]);
+		comma = ",";
+	}
+	printf("}");
+}
+
 /* Certificate chain and lease of an answer; the serial must have risen. */
 static inline int device_verify(struct device *d, const struct destination *to, const char *lease,
 				const char *certificate)

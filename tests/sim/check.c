@@ -31,6 +31,17 @@ struct acked *check_device(const uint8_t device[DEVICE_ID])
 	return &world.acked[0];
 }
 
+/* What the host has of it on record. */
+static bool read_device(const struct host *h, const uint8_t device[DEVICE_ID], struct device_facts *ret)
+{
+	struct asker who = {.hostname = "", .os = "", .agent = "", .user = ""};
+	memcpy(who.id, device, DEVICE_ID);
+	if (store_facts(h->shaky.inner, &who, world.now, ret, NULL, 0) == 0)
+		return true;
+	broken("host %zu cannot read its store", h->number);
+	return false;
+}
+
 /* --- every answer of a host, heard or not --- */
 
 /* One answer for a device and token, whatever is repeated, late or lost. */
@@ -176,6 +187,14 @@ static void check_parts(const struct host *h, struct acked *a, const struct job 
 	a->hosts[h->number].has_root = true;
 }
 
+/* The host stands by what it answered this device. */
+static void check_answered(const struct host *h, struct acked *a, const struct job *job)
+{
+	check_anew(h, a, job);
+	check_copies(h, a, job);
+	check_parts(h, a, job);
+}
+
 static void trace_answer(const struct host *h, const struct job *job, const char *what)
 {
 	trace("    host %zu, device %02x%02x: shown %llu, %s%s, now %llu", h->number, job->device[0],
@@ -203,9 +222,7 @@ void check_job(struct host *h, const struct job *job)
 	if (job->code || !job->counter)
 		return;
 	check_same(h, job);
-	check_anew(h, a, job);
-	check_copies(h, a, job);
-	check_parts(h, a, job);
+	check_answered(h, a, job);
 	for (size_t i = 0; i < job->n_lines; i++)
 		if (job->lines[i].lease && !job->repeated)
 			check_lease(h, &job->lines[i].answer);
@@ -215,24 +232,18 @@ void check_job(struct host *h, const struct job *job)
 void check_unheard(const struct host *h, const struct job *job)
 {
 	struct device_facts facts;
-	struct asker who = {.hostname = "", .os = "", .agent = "", .user = ""};
 	if (job->kind > JOB_REDEEM)
 		return;
 	struct acked *a = check_device(job->device);
-	memcpy(who.id, job->device, DEVICE_ID);
-	if (store_facts(h->shaky.inner, &who, world.now, &facts, NULL, 0)) {
-		broken("host %zu cannot read its store", h->number);
+	if (!read_device(h, job->device, &facts))
 		return;
-	}
 	/* It was refused, or a sweep has forgotten the device since. */
 	if (!facts.known || memcmp(facts.ratchet.token, job->shown.token, REQUEST_TOKEN) != 0)
 		return;
 	struct job done = *job;
 	done.counter = facts.ratchet.counter;
 	trace_answer(h, &done, "unheard");
-	check_anew(h, a, &done);
-	check_copies(h, a, &done);
-	check_parts(h, a, &done);
+	check_answered(h, a, &done);
 	if (job->mismatched && !a->taint)
 		broken("host %zu took an honest device for a copy", h->number);
 	if (job->mismatched)
@@ -284,15 +295,8 @@ static void check_acked(struct host *h, struct acked *a)
 {
 	struct device_facts facts;
 	struct held held = {{0}};
-	const struct asker asker = {.hostname = "", .os = "", .agent = "", .user = ""};
-	struct asker who = asker;
-	memcpy(who.id, a->device, DEVICE_ID);
-	if (a->hosts[h->number].counter == 0)
+	if (a->hosts[h->number].counter == 0 || !read_device(h, a->device, &facts))
 		return;
-	if (store_facts(h->shaky.inner, &who, world.now, &facts, NULL, 0)) {
-		broken("host %zu cannot read its store", h->number);
-		return;
-	}
 	/* Who was never licensed and is silent for long is forgotten. */
 	if (!facts.known && !a->hosts[h->number].serial[0] && !a->hosts[h->number].serial[1]) {
 		a->hosts[h->number].counter = 0;

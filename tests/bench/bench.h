@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "error.h"
@@ -59,6 +60,15 @@ static inline void *bench_room(size_t n, size_t size)
 	void *room = calloc(n ? n : 1, size);
 	bench_must(room ? 0 : E_NO_MEMORY, "memory");
 	return room;
+}
+
+/* As many descriptors as the system lets us have. */
+static inline void bench_descriptors(void)
+{
+	struct rlimit files;
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static inline int bench_order(const void *a, const void *b)

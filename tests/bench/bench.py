@@ -84,8 +84,10 @@ class Host:
     """A musterd over a state folder on the real disk."""
 
     running = []
+    wrapper = []  # the command line that it is run under
+    env = None  # ours
 
-    def __init__(self, name, sockets, limits=None):
+    def __init__(self, name, sockets, limits=LIMITS):
         self.state = FOLDER / name
         self.log = FOLDER / f"{name}.log"
         self.config = FOLDER / f"{name}.conf"
@@ -93,14 +95,14 @@ class Host:
         self.status_socket = sockets / f"{name}.status.sock"
         self.process = None
         self.address = None
-        limits = "".join(f"{key} = {value}\n" for key, value in (LIMITS if limits is None else limits).items())
+        limits = "".join(f"{key} = {value}\n" for key, value in limits.items())
         self.config.write_text(f"[server]\nlisten = 127.0.0.1:0\nstate_dir = {self.state}\n[admin]\n"
                                f"socket = {self.socket}\nstatus_socket = {self.status_socket}\n[limits]\n{limits}")
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([BUILD / "musterd", "--config", self.config], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen([*self.wrapper, BUILD / "musterd", "--config", self.config], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, env=self.env)
         Host.running.append(self)
         self.ctl("wait", "--until", "ready", "--timeout", "30")
         self.address = self.status()["listeners"][0]
@@ -156,6 +158,10 @@ class Host:
                 return int(line.split()[1])
         raise Failed(f"no {name}")
 
+    def clear_peak(self):
+        """VmHWM begins again."""
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
     def load(self, mode, clients, most, *more):
         """A timed window against this host. The generator reads the host's CPU clock at its two ends."""
         try:
@@ -197,7 +203,7 @@ class Host:
                 host.process.wait()
 
 
-def set_up(sockets, limits=None):
+def set_up(sockets, limits=LIMITS):
     """A vendor and a licensed host, stopped; and its state folder copied for the million."""
     issuer, vendor = BUILD / "muster-issuer", ["--dir", FOLDER / "vendor"]
     run(issuer, "init", *vendor, "--vendor", "Acme Software", "--no-passphrase")
@@ -243,8 +249,8 @@ def filesystem(path):
     return best[1]
 
 
-def machine(limits=True):
-    """Facts of it, printed; limits: that they are raised is, too."""
+def machine(limits=LIMITS):
+    """Facts of it, printed, and the limits that are raised."""
     facts = {
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
@@ -256,7 +262,7 @@ def machine(limits=True):
     if facts["filesystem"] in ("tmpfs", "ramfs"):
         raise Failed(f"{FOLDER} is on {facts['filesystem']}: a benchmark of durable work needs a disk")
     if limits:
-        say("limits raised for this run: " + ", ".join(f"{k}={v}" for k, v in LIMITS.items()))
+        say("limits raised for this run: " + ", ".join(f"{k}={v}" for k, v in limits.items()))
     say("load generator on the same cores; its keys are made before a window, its leases verified behind it\n")
     return facts
 
@@ -517,8 +523,7 @@ class Lists:
 
 def measure_listing(host, figures, ratios):
     """The memory of a host just started while it lists alone; then windows of activations without and with a list, in turns."""
-    clear = pathlib.Path(f"/proc/{host.process.pid}/clear_refs")
-    clear.write_text("5")  # the peak begins again
+    host.clear_peak()
     before = host.rss_kib()
     figures["listing_s"] = list_once(host)
     figures["listing_rss_growth_kib"] = host.rss_kib("VmHWM") - before
@@ -620,7 +625,7 @@ def budgets(figures, ratios):
     ]
 
 
-NOT_MEASURED = ["FastAPI and PostgreSQL (make bench-peers)", "Kea", "more devices and connections (make bench-scale)",
+NOT_MEASURED = ["FastAPI, PostgreSQL and Kea (make bench-peers)", "more devices and connections (make bench-scale)",
                 "storms (make bench-storm)", "long lists (make bench-listing)", "libmuster (tests/system/test_client_cost.py)"]
 
 
@@ -665,7 +670,7 @@ def rounded(value):
     return [rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def session(name, work, seconds=WHOLE_SECONDS):
+def session(name, work, seconds=WHOLE_SECONDS, limits=LIMITS):
     """Do the work within so many seconds, clean up whatever comes of it, and write its figures. The exit code."""
     figures, ratios = {}, {}
 
@@ -694,7 +699,7 @@ def session(name, work, seconds=WHOLE_SECONDS):
             elif path.suffix == ".devices":
                 path.unlink()
     figures["seconds"] = time.monotonic() - begin
-    document = {"schema": 1, "ratios": ratios, "figures": figures, "budgets": rows, "limits_raised": LIMITS}
+    document = {"schema": 1, "ratios": ratios, "figures": figures, "budgets": rows, "limits_raised": limits}
     if not name:
         document["not_measured"] = NOT_MEASURED
     path = BUILD / (f"bench-{name}.json" if name else "bench.json")

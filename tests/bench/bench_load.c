@@ -19,7 +19,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -568,13 +567,10 @@ static void read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct window window;
-	struct rlimit files;
 	bench_must(sodium_init() < 0 ? E_INTERNAL : 0, "libsodium");
 	read_options(argc, argv);
 	alarm(WHOLE_S);
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	bench_descriptors();
 	prepare();
 	if (options.mode != MODE_FRESH)
 		set_up();

@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -367,13 +366,10 @@ static void read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct rlimit files;
 	bench_must(sodium_init() < 0 ? E_INTERNAL : 0, "libsodium");
 	read_options(argc, argv);
 	alarm(WHOLE_S);
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	bench_descriptors();
 	storm.machines = bench_room(storm.n, sizeof(*storm.machines));
 	storm.heap = bench_room(storm.n, sizeof(*storm.heap));
 	storm.room = (size_t)storm.n * (ATTEMPT_S + 1);

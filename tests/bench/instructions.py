@@ -8,11 +8,10 @@ opening kept connections costs is not in it. About a minute.
 """
 import os
 import re
-import subprocess
 import sys
 
 import bench
-from bench import BUILD, FOLDER, Failed, Host, say
+from bench import FOLDER, Failed, Host, say
 
 WHOLE_SECONDS = 900
 CLIENTS = 8
@@ -38,17 +37,8 @@ TOTAL = re.compile(r"^\s*([\d,]+) \(.*?\)\s+PROGRAM TOTALS")
 class Watched(Host):
     """A host under callgrind."""
 
-    def start(self):
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={FOLDER / 'callgrind'}",
-                   str(BUILD / "musterd"), "--config", str(self.config)]
-        # rep movsb counts as one instruction for each byte.
-        env = {**os.environ, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-ERMS,-FSRM"}
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
-        Host.running.append(self)
-        self.ctl("wait", "--until", "ready", "--timeout", "60")
-        self.address = self.status()["listeners"][0]
-        return self
+    wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={FOLDER / 'callgrind'}"]
+    env = {**os.environ, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-ERMS,-FSRM"}  # rep movsb counts as one instruction for each byte
 
     def counted(self, mode, most):
         """Operations of a window, and the instructions of everything meanwhile, by function."""
@@ -81,7 +71,7 @@ def measure(host, mode, figures):
 
 def work(figures, ratios, sockets):
     bench.WINDOW_SECONDS = 60
-    small, _ = bench.set_up(sockets)
+    bench.set_up(sockets)
     host = Watched("small", sockets)
     host.start()
     host.load("fresh", CLIENTS, 20)

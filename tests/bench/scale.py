@@ -3,10 +3,9 @@
 """What more connections and more devices cost: a table of each, and both as a plot.
 
 Usage: scale.py [PLOT.svg]        MUSTER_BUILD names the build folder; SCALE_DEVICES: the most devices, 10,000,000 without.
-BENCHMARKS.md defines all. Takes about 25 minutes and 6 GB of disk. The exit code tells only whether the work went well.
+BENCHMARKS.md defines all. Takes half an hour and 3 GB of disk. The exit code tells only whether the work went well.
 """
 import os
-import pathlib
 import shutil
 import statistics
 import subprocess
@@ -41,14 +40,10 @@ unset multiplot
 """
 
 
-def clear_peak(host):
-    pathlib.Path(f"/proc/{host.process.pid}/clear_refs").write_text("5")
-
-
 def measure_connections(host, figures):
     rows = figures["connections"] = []
     for clients in CONNECTIONS:
-        clear_peak(host)
+        host.clear_peak()
         runs = [host.load("kept", clients, bench.RENEW_MOST) for _ in range(WINDOWS if clients == 64 else 3)]
         rows.append({"connections": clients, "renewals_per_s": bench.median(runs, "ops_per_s"),
                      "p50_ms": bench.median(runs, "p50_ms"), "p99_ms": bench.median(runs, "p99_ms"),

@@ -5,6 +5,7 @@
 Usage: storm.py        MUSTER_BUILD names the build folder; STORM_MACHINES and STORM_SECONDS: so many, within so long.
 BENCHMARKS.md defines all. The exit code tells only whether everybody was served, once, with leases that verify.
 """
+import concurrent.futures
 import os
 import sys
 import threading
@@ -22,18 +23,21 @@ class Queue:
     """The longest that the store's queue was, looked at ten times a second."""
 
     def __init__(self, host):
-        self.host, self.longest, self.over = host, 0, threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-        self.thread.start()
+        self.host, self.over = host, threading.Event()
+        self.pool = concurrent.futures.ThreadPoolExecutor(1)
+        self.watching = self.pool.submit(self.watch)
 
     def watch(self):
+        longest = 0
         while not self.over.wait(0.1):
-            self.longest = max(self.longest, int(self.host.metrics()["muster_store_queue_length"]))
+            longest = max(longest, int(self.host.metrics()["muster_store_queue_length"]))
+        return longest
 
     def stop(self):
+        """What was seen, or why nothing could be."""
         self.over.set()
-        self.thread.join()
-        return self.longest
+        self.pool.shutdown()
+        return self.watching.result()
 
 
 def show(name, phase):
@@ -46,7 +50,7 @@ def show(name, phase):
 
 
 def work(figures, ratios, sockets):
-    figures["machine"] = bench.machine(limits=False)
+    figures["machine"] = bench.machine(limits={})
     host, _ = bench.set_up(sockets, limits={})
     host.start()
     before = host.rss_kib()
@@ -76,4 +80,4 @@ def work(figures, ratios, sockets):
 
 
 if __name__ == "__main__":
-    sys.exit(bench.session("storm", work, WHOLE_SECONDS))
+    sys.exit(bench.session("storm", work, WHOLE_SECONDS, limits={}))

@@ -245,10 +245,9 @@ class Kea:
 
     def work(self, what):
         """The window of its CPU has the second of warming up in it, and is that much longer."""
-        before = cpu_seconds(self.process.pid)
-        result = self.load("renew" if what == "renewal" else "claim", SECONDS)
-        spent = (cpu_seconds(self.process.pid) - before) * SECONDS / (SECONDS + 1)
-        return {**result, "ops_per_s": result["ops"] / result["seconds"], "cpu_s_per_1000": spent / result["ops"] * 1000}
+        result = window(self.process.pid, lambda: self.load("renew" if what == "renewal" else "claim", SECONDS))
+        result["cpu_s_per_1000"] *= SECONDS / (SECONDS + 1)
+        return result
 
     def check(self):
         if self.process.poll() is not None:

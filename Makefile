@@ -368,11 +368,11 @@ bench-instructions: $(PROGRAMS:%=$(O)/%) $(BENCH)
 	sh packaging/deps.sh install count
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/instructions.py
 
-# 100,000 machines arrive within a minute, and each renews once; about five minutes.
+# 100,000 machines arrive within a minute, and each renews once; about three minutes.
 bench-storm: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/storm.py
 
-# From 1 to 10,000 connections and from 1,000 to 10 million devices; about 25 minutes and 6 GB of disk.
+# From 1 to 10,000 connections and from 1,000 to 10 million devices; half an hour and 3 GB of disk.
 bench-scale: $(PROGRAMS:%=$(O)/%) $(BENCH)
 	sh packaging/deps.sh install plot
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/scale.py

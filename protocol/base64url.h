@@ -14,7 +14,7 @@ size_t base64url_length(size_t n);
  * whatever the bytes are. */
 size_t base64url_write(const void *bytes, size_t n, char *out, size_t room);
 
-/* The same for bytes that are no secret, and faster: a fifth of what signing a lease costs. */
+/* The same for bytes that are no secret, and faster: it was a tenth of what signing a lease costs. */
 size_t base64url_write_public(const void *bytes, size_t n, char *out);
 
 /* Read text of length n strictly: no padding, no white space, no stray bits. E_MALFORMED, E_TOO_LARGE (over

@@ -106,6 +106,9 @@ MUSTERCTL_LIBS := $(call libs_of,libcurl smartcols)
 ISSUER_LIBS := $(call libs_of,sqlite3)
 CLIENT_LIBS := $(call libs_of,libcares)
 
+# What musterctl has of libmuster, to call a clearing house.
+DIALOG := dialog deadline revoked_fetch
+
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
@@ -162,7 +165,7 @@ $(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a
 	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERD_LIBS) $(PROTOCOL_LIBS)
 
 # It calls a vendor's clearing house as machines call a host.
-$(O)/musterctl: $(call objects,server/ctl) $(O)/obj/client/dialog.o $(O)/obj/client/deadline.o $(O)/libprotocol.a
+$(O)/musterctl: $(call objects,server/ctl) $(DIALOG:%=$(O)/obj/client/%.o) $(O)/libprotocol.a
 	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERCTL_LIBS) $(PROTOCOL_LIBS)
 
 $(O)/muster-issuer: $(call objects,server/issuer) $(O)/libprotocol.a

@@ -367,7 +367,7 @@ static void fetch_list(struct flow *flow)
 	char *token;
 	if (!has_newer(flow))
 		return;
-	if (revoked_fetch(key, &flow->visit.dialog, &flow->request, &flow->response, &token) == 0)
+	if (revoked_fetch(&key->roots, &flow->visit.dialog, &flow->request, &flow->response, &token) == 0)
 		(void)revoked_keep(key, flow->w->folder, token, &ignored);
 	free(token);
 }

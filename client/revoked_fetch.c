@@ -9,12 +9,12 @@
 #define PARTS_MAX 16 /* of at most 48 KiB; a host must not keep us for ever */
 
 /* What is behind `used` characters, into the response. */
-static int ask(const struct trust_key *key, size_t used, struct dialog *d, wire_request *request,
+static int ask(const struct roots *vendor, size_t used, struct dialog *d, wire_request *request,
 	       wire_response *response)
 {
 	memset(request, 0, sizeof(*request));
 	request->which_call = muster_v1_Request_get_revocations_tag;
-	paserk_pid(key->roots.keys[0], request->call.get_revocations.vendor);
+	paserk_pid(vendor->keys[0], request->call.get_revocations.vendor);
 	request->call.get_revocations.offset = (uint32_t)used;
 	int error = dialog_call(d, request, response);
 	if (error)
@@ -40,7 +40,7 @@ static int add_part(const muster_v1_Revocations *part, char **list, size_t *used
 	return 0;
 }
 
-int revoked_fetch(const struct trust_key *key, struct dialog *d, wire_request *request,
+int revoked_fetch(const struct roots *vendor, struct dialog *d, wire_request *request,
 		  wire_response *response, char **ret)
 {
 	const muster_v1_Revocations *part = &response->result.revocations;
@@ -48,7 +48,7 @@ int revoked_fetch(const struct trust_key *key, struct dialog *d, wire_request *r
 	int error = 0;
 	*ret = NULL;
 	for (int i = 0; i < PARTS_MAX && !error; i++) {
-		error = ask(key, used, d, request, response);
+		error = ask(vendor, used, d, request, response);
 		if (!error)
 			error = add_part(part, ret, &used);
 		if (!error && used == part->length)

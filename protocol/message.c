@@ -5,6 +5,7 @@
 #include <pb_decode.h>
 #include <pb_encode.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -171,4 +172,11 @@ int response_write(const wire_response *response, uint8_t *out, size_t room, siz
 	if (response->which_result == muster_v1_Response_answer_tag)
 		return answer_write(response, out, room, ret_n);
 	return write_message(muster_v1_Response_fields, response, out, room, ret_n);
+}
+
+void revocations_part(const char *list, size_t offset, muster_v1_Revocations *ret)
+{
+	size_t length = strlen(list);
+	snprintf(ret->list, sizeof(ret->list), "%s", offset < length ? list + offset : "");
+	ret->length = (uint32_t)length;
 }

@@ -34,4 +34,7 @@ int server_hello_write(const wire_server_hello *, uint8_t *out, size_t room, siz
 int request_write(const wire_request *, uint8_t *out, size_t room, size_t *ret_n);
 int response_write(const wire_response *, uint8_t *out, size_t room, size_t *ret_n);
 
+/* The answer to GetRevocations: what is behind offset characters of the list, as much as fits. */
+void revocations_part(const char *list, size_t offset, muster_v1_Revocations *ret);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "dialog.h"
 #include "hostport.h"
 #include "issuing_key.h"
+#include "revoked_fetch.h"
 
 #define CALL_MS 20000
 
@@ -85,18 +87,43 @@ static int ask(struct dialog *d, wire_request *q, wire_response *ret)
 	return row->number == (int)ret->status.code ? -row->number : E_INTERNAL;
 }
 
-/* More than a little may only come when the other side has said that the handshake is over. */
-static int talk(struct dialog *d, const struct roots *vendor, wire_request *q, wire_response *ret)
+/* The call has been done, whatever comes of this. */
+static void fetch_list(struct dialog *d, const struct roots *vendor, struct clearing_answer *ret)
 {
-	wire_request ping = {.which_call = muster_v1_Request_ping_tag};
-	if (!trusted(d, vendor))
-		return E_CLEARING_UNTRUSTED;
-	int error = q->which_call == muster_v1_Request_request_more_tag ? ask(d, &ping, ret) : 0;
-	return error ? error : ask(d, q, ret);
+	wire_request *request = malloc(sizeof(*request));
+	wire_response *response = malloc(sizeof(*response));
+	ret->list_error =
+		request && response ? revoked_fetch(vendor, d, request, response, &ret->list) : E_NO_MEMORY;
+	free(request);
+	free(response);
 }
 
-int clearing_call(const char *server, const struct roots *vendor, wire_request *q, wire_response *ret,
-		  struct failure *f)
+/* More than a little may only come when the other side has said that the handshake is over. */
+static int talk(struct dialog *d, const struct roots *vendor, wire_request *q, int64_t known,
+		struct clearing_answer *ret)
+{
+	wire_request ping = {.which_call = muster_v1_Request_ping_tag};
+	wire_response *response = &ret->response;
+	if (!trusted(d, vendor))
+		return E_CLEARING_UNTRUSTED;
+	int error = q->which_call == muster_v1_Request_request_more_tag ? ask(d, &ping, response) : 0;
+	if (!error)
+		error = ask(d, q, response);
+	if (!error && response->which_result != muster_v1_Response_certified_tag)
+		return E_MALFORMED;
+	if (!error && response->result.certified.revocations > known)
+		fetch_list(d, vendor, ret);
+	return error;
+}
+
+void clearing_fini(struct clearing_answer *a)
+{
+	free(a->list);
+	a->list = NULL;
+}
+
+int clearing_call(const char *server, const struct roots *vendor, wire_request *q, int64_t known,
+		  struct clearing_answer *ret, struct failure *f)
 {
 	struct deadline deadline = deadline_in(CALL_MS, NULL);
 	struct noise_pair pair; /* nobody's: the request in it is signed by the host */
@@ -109,7 +136,7 @@ int clearing_call(const char *server, const struct roots *vendor, wire_request *
 	paserk_pid(vendor->keys[0], pid[0]);
 	int error = dialog_open(&d, fd, &pair, (const uint8_t(*)[PASERK_ID])pid, 1, deadline);
 	if (!error)
-		error = talk(&d, vendor, q, ret);
+		error = talk(&d, vendor, q, known, ret);
 	dialog_close(&d);
 	explicit_bzero(&pair, sizeof(pair));
 	return error ? failure_set(f, error, "%s", server) : 0;

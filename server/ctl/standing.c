@@ -40,38 +40,23 @@ static int read_serial(const struct invocation *inv, const char *license, json_i
 	return code;
 }
 
-static json_int_t list_number(json_t *vendors, const char *vendor)
-{
-	json_t *row;
-	size_t i;
-	json_array_foreach (vendors, i, row)
-		if (strcmp(text(row, "vendor"), vendor) == 0)
-			return json_integer_value(json_object_get(row, "revocations"));
-	return 0;
-}
-
 int standing_read(const struct invocation *inv, json_t **ret)
 {
 	json_t *certificates = NULL;
-	json_t *vendors = NULL;
 	json_t *row;
 	size_t i;
 	int code = get(inv, "/v1/host", "certificates", &certificates);
-	if (!code)
-		code = standing_vendors(inv, &vendors);
 	*ret = json_array();
 	json_array_foreach (certificates, i, row) {
 		json_int_t serial = 0;
 		if (!code)
 			code = read_serial(inv, text(row, "license"), &serial);
-		json_array_append_new(*ret, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "license",
+		json_array_append_new(*ret, json_pack("{s:s, s:s, s:s, s:s, s:I}", "license",
 						      text(row, "license"), "vendor", text(row, "vendor"),
 						      "vendor_key", text(row, "vendor_key"), "expires",
-						      text(row, "expires"), "serial", serial, "revocations",
-						      list_number(vendors, text(row, "vendor"))));
+						      text(row, "expires"), "serial", serial));
 	}
 	json_decref(certificates);
-	json_decref(vendors);
 	if (code) {
 		json_decref(*ret);
 		*ret = NULL;
@@ -86,8 +71,7 @@ json_t *standing_told(json_t *standing)
 	size_t i;
 	json_array_foreach (standing, i, row)
 		json_array_append_new(told,
-				      json_pack("{s:O, s:O, s:O}", "license", json_object_get(row, "license"),
-						"serial", json_object_get(row, "serial"), "revocations",
-						json_object_get(row, "revocations")));
+				      json_pack("{s:O, s:O}", "license", json_object_get(row, "license"),
+						"serial", json_object_get(row, "serial")));
 	return told;
 }

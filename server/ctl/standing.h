@@ -9,13 +9,13 @@
 #include "command.h"
 
 /*
- * An object for each certificate of this host: license, vendor, expires, serial (of the license
- * that is installed; 0: none), revocations (number of the vendor's list; 0: none). *ret: the caller's array.
- * Returns 0, or the exit code after telling the failure.
+ * An object for each certificate of this host: license, vendor, vendor_key, expires, serial (of the license
+ * that is installed; 0: none). *ret: the caller's array. Returns 0, or the exit code after telling the
+ * failure.
  */
 int standing_read(const struct invocation *, json_t **ret);
 
-/* Of these only what is said: license, serial, revocations. The caller's reference. */
+/* Of these only what is said: license, serial. The caller's reference. */
 json_t *standing_told(json_t *standing);
 
 /* The vendors whose word this host takes, as GET /v1/vendors has them. As standing_read. */

@@ -29,7 +29,7 @@ struct errand {
 	int64_t serial;
 	int64_t revocations;
 	wire_request *q;
-	wire_response *answer;
+	struct clearing_answer *answer;
 	json_t *installed;
 };
 
@@ -153,7 +153,6 @@ static int fill(struct errand *e)
 	e->q->which_call = muster_v1_Request_certify_host_tag;
 	snprintf(q->license, sizeof(q->license), "%s", e->license);
 	q->serial = e->serial;
-	q->revocations = e->revocations;
 	int code = key ? key_arg_read(e->inv, key, q->key) : 0;
 	if (!code && !key && !e->license[0])
 		return failure_say(e->inv, E_HOST_KEY_NEEDED, "this host is not certified yet");
@@ -208,18 +207,18 @@ static int call(struct errand *e)
 	int code = fill(e);
 	if (code)
 		return code;
-	if (clearing_call(e->inv->args[0], &e->roots, e->q, e->answer, &f))
+	if (clearing_call(e->inv->args[0], &e->roots, e->q, e->revocations, e->answer, &f))
 		return failure_print(e->inv, &f);
-	if (e->answer->which_result != muster_v1_Response_certified_tag)
-		return failure_say(e->inv, E_MALFORMED, "%s", e->inv->args[0]);
-	const muster_v1_Certified *got = &e->answer->result.certified;
+	const muster_v1_Certified *got = &e->answer->response.result.certified;
 	code = install(e, &token_certificate, got->certificate);
 	if (!code)
 		code = install(e, &token_license, got->license);
-	if (!code)
-		code = install(e, &token_revocations, got->revocations);
+	if (!code && e->answer->list)
+		code = install(e, &token_revocations, e->answer->list);
 	if (!code)
 		tell(e);
+	if (!code && e->answer->list_error)
+		code = failure_say(e->inv, e->answer->list_error, "the vendor's list of revocations");
 	return code;
 }
 
@@ -249,6 +248,8 @@ int vendor_call_run(struct invocation *inv)
 			code = call(&e);
 	}
 	free(e.q);
+	if (e.answer)
+		clearing_fini(e.answer);
 	free(e.answer);
 	json_decref(e.installed);
 	return code;

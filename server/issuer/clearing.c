@@ -77,13 +77,10 @@ static int give_newest(struct certifying *c, const muster_v1_CertifyHost *q, mus
 		       struct failure *f)
 {
 	char *list = NULL;
-	int64_t number;
 	put(ret->certificate, sizeof(ret->certificate), c->token);
 	if (c->row.serial > q->serial)
 		put(ret->license, sizeof(ret->license), c->issued.token);
-	int error = ledger_list_last(c->vendor->ledger, &number, &list);
-	if (!error && list && number > q->revocations)
-		put(ret->revocations, sizeof(ret->revocations), list);
+	int error = ledger_list_last(c->vendor->ledger, &ret->revocations, &list);
 	free(list);
 	return error ? ledger_explain(c->vendor->ledger, error, f) : 0;
 }
@@ -144,32 +141,65 @@ static int answer_more(struct clearing *clearing, const muster_v1_RequestMore *q
 	return f->code;
 }
 
+/* --- the newest list --- */
+
+static int answer_revocations(struct clearing *clearing, const muster_v1_GetRevocations *q,
+			      muster_v1_Revocations *ret, struct failure *f)
+{
+	uint8_t vendor[PASERK_ID];
+	char *list = NULL;
+	int64_t number;
+	paserk_pid(clearing->vendor.roots.keys[0], vendor);
+	if (memcmp(vendor, q->vendor, PASERK_ID) != 0)
+		return 0;
+	int error = ledger_list_last(clearing->vendor.ledger, &number, &list);
+	if (!error && list)
+		revocations_part(list, q->offset, ret);
+	free(list);
+	return error ? ledger_explain(clearing->vendor.ledger, error, f) : 0;
+}
+
 /* --- the call --- */
+
+static void answer_ping(const muster_v1_Ping *q, wire_response *ret)
+{
+	ret->which_result = muster_v1_Response_pong_tag;
+	ret->result.pong.echo.size = q->echo.size;
+	memcpy(ret->result.pong.echo.bytes, q->echo.bytes, q->echo.size);
+}
+
+/* A call that needs the ledger. */
+static int answer_from_ledger(struct clearing *c, const wire_request *q, int64_t now, wire_response *ret,
+			      struct failure *f)
+{
+	switch (q->which_call) {
+	case muster_v1_Request_certify_host_tag:
+		ret->which_result = muster_v1_Response_certified_tag;
+		return answer_certify(c, &q->call.certify_host, now, &ret->result.certified, f);
+	case muster_v1_Request_request_more_tag:
+		ret->which_result = muster_v1_Response_certified_tag;
+		return answer_more(c, &q->call.request_more, now, &ret->result.certified, f);
+	case muster_v1_Request_get_revocations_tag:
+		ret->which_result = muster_v1_Response_revocations_tag;
+		return answer_revocations(c, &q->call.get_revocations, &ret->result.revocations, f);
+	default:
+		return failure_set(f, E_UNKNOWN_CALL, "call %u", (unsigned)q->which_call);
+	}
+}
 
 static int answer(struct clearing *c, const wire_request *q, int64_t now, wire_response *ret,
 		  struct failure *f)
 {
 	struct vendor fresh = {0};
 	if (q->which_call == muster_v1_Request_ping_tag) {
-		ret->which_result = muster_v1_Response_pong_tag;
-		ret->result.pong.echo.size = q->call.ping.echo.size;
-		memcpy(ret->result.pong.echo.bytes, q->call.ping.echo.bytes, q->call.ping.echo.size);
+		answer_ping(&q->call.ping, ret);
 		return 0;
 	}
-	if (q->which_call != muster_v1_Request_certify_host_tag &&
-	    q->which_call != muster_v1_Request_request_more_tag)
-		return failure_set(f, E_UNKNOWN_CALL, "call %u", (unsigned)q->which_call);
-	if (vendor_open(c->inv, &fresh, f)) {
-		vendor_close(&fresh);
-		return f->code;
+	if (!vendor_open(c->inv, &fresh, f)) {
+		c->vendor.ledger = fresh.ledger;
+		answer_from_ledger(c, q, now, ret, f);
+		c->vendor.ledger = NULL;
 	}
-	c->vendor.ledger = fresh.ledger;
-	ret->which_result = muster_v1_Response_certified_tag;
-	if (q->which_call == muster_v1_Request_certify_host_tag)
-		answer_certify(c, &q->call.certify_host, now, &ret->result.certified, f);
-	else
-		answer_more(c, &q->call.request_more, now, &ret->result.certified, f);
-	c->vendor.ledger = NULL;
 	vendor_close(&fresh);
 	return f->code;
 }

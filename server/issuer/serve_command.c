@@ -28,7 +28,7 @@
 #define CALLERS 64
 #define CALLERS_OF_ONE 8 /* of one address */
 #define CALL_SECONDS 10
-#define CALLS_MAX 8 /* of one connection */
+#define CALLS_MAX 8 /* of one connection: one, and the longest list in parts */
 #define READ_MAX 4096
 #define BUSY_SECONDS 5
 #define TURN_MS 500
@@ -118,9 +118,10 @@ static int greet(struct house *h, struct caller *c)
 static void log_call(const struct caller *c, const wire_request *q, const struct failure *f)
 {
 	char now[RFC3339_TEXT];
-	const char *call = q->which_call == muster_v1_Request_certify_host_tag   ? "certify"
-			   : q->which_call == muster_v1_Request_request_more_tag ? "more"
-										 : "call";
+	const char *call = q->which_call == muster_v1_Request_certify_host_tag      ? "certify"
+			   : q->which_call == muster_v1_Request_request_more_tag    ? "more"
+			   : q->which_call == muster_v1_Request_get_revocations_tag ? "revocations"
+										    : "call";
 	fprintf(stderr, "%s %s %s: %s%s%s\n", rfc3339_write(time(NULL), now), c->peer, call,
 		f->code ? error_name(f->code) : "done", f->detail[0] ? ": " : "", f->detail);
 }

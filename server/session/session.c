@@ -172,15 +172,6 @@ static void send(struct session *s, const wire_response *response)
 		close_with(s, error);
 }
 
-/* A part of a vendor's list, as it hangs on the board. */
-static void put_list(const char *list, size_t offset, muster_v1_Revocations *out)
-{
-	size_t length = strlen(list);
-	size_t from = offset < length ? offset : length;
-	snprintf(out->list, sizeof(out->list), "%s", list + from);
-	out->length = (uint32_t)length;
-}
-
 static void send_revocations(struct session *s, const wire_request *request, int64_t now)
 {
 	wire_response response = {
@@ -189,7 +180,7 @@ static void send_revocations(struct session *s, const wire_request *request, int
 	struct credentials *c = credentials_take(s->board);
 	for (size_t i = 0; i < c->n; i++)
 		if (memcmp(c->all[i].vendor, call->vendor, PASERK_ID) == 0 && c->all[i].list)
-			put_list(c->all[i].list, call->offset, &response.result.revocations);
+			revocations_part(c->all[i].list, call->offset, &response.result.revocations);
 	credentials_give_back(s->board, c);
 	send(s, &response);
 }

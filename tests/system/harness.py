@@ -115,6 +115,13 @@ class Vendor:
         """New product or pool keys of a grant; the next serial knows them."""
         return self("key", "generate", "--license", "fjord-1", "--grant", grant, *options).stdout.split()
 
+    def block_many(self, folder):
+        """So many keys that the next list of revocations is longer than one answer."""
+        for name in ("one", "two"):
+            self.license(folder / name, org="other", more=("--id", name))
+            self("key", "generate", "--license", name, "--grant", "cad-volume", "--days", "1", "--count", "1000", "-o", folder / f"keys-{name}")
+            self("key", "block", f"@{folder}/keys-{name}")
+
     def license(self, path, threshold=1, until="2090-01-01", org="fjord", grant="", more=()):
         self("license", "issue", "--org", org, "--org-name", "Fjord AS", "--until", until, "--hosts", "2", "--grant",
              f"id=cad-volume,product={self.product},model=volume,threshold={threshold}{grant}", "-o", path, *more)

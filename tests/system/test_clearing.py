@@ -14,7 +14,7 @@ GRANT = f"id=cad-pool,product={PRODUCT},model=pool,quantity=10,quantity_max=15,e
 
 
 class House:
-    """It says where it listens; stop() ends it, and it must have come to nothing else before."""
+    """It says where it listens; leaving it ends it, and it must have come to nothing else before."""
 
     def __init__(self, vendor, folder, *options, env=None):
         self.said, self.log = folder / "clearing.out", folder / "clearing.log"
@@ -31,7 +31,10 @@ class House:
             raise
         self.at = found.group(1)
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         try:
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGTERM)
@@ -48,9 +51,8 @@ def clearing(vendor, folder):
     """The root's key is not where the clearing house is."""
     vendor("signer", "create", "--no-passphrase")
     (vendor.dir / "vendor.key").rename(folder / "safe.key")
-    house = House(vendor, folder)
-    yield house
-    house.stop()
+    with House(vendor, folder) as house:
+        yield house
 
 
 def key_for(vendor, path):
@@ -127,14 +129,30 @@ def test_revocations_come_along(vendor, hosts, folder):
     vendor("license", "issue", "--id", "gone", "--org", "x", "--org-name", "X", "--until", "2090-01-01", "--grant", GRANT, "-o", folder / "gone")
     vendor("license", "revoke", "gone")
     vendor("revocations", "-o", folder / "list")
-    house = House(vendor, folder)
-    try:
+    with House(vendor, folder) as house:
         host = hosts().start()
         done = host.json("vendor", "call", house.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path))
-    finally:
-        house.stop()
     assert [row["kind"] for row in done["installed"]] == ["certificate", "license", "revocations"]
     assert host.items("vendor", "list")[0]["revocations"] == 1
+
+
+def test_a_list_that_comes_in_parts(vendor, hosts, folder):
+    """Longer than one answer, after the host's certificate; and not again when there is none newer."""
+    vendor("signer", "create", "--no-passphrase")
+    path = vendor.issue(folder / "l", GRANT)
+    vendor.block_many(folder)
+    vendor("revocations", "-o", folder / "list")
+    assert (folder / "list").stat().st_size > 2 * 49152
+    host = hosts().start()
+    ask = ["--key", "-", "--vendor-key", vendor.dir / "vendor.pub"]
+    with House(vendor, folder) as house:
+        done = host.json("vendor", "call", house.at, *ask, stdin=key_for(vendor, path))
+        assert [row["kind"] for row in done["installed"]] == ["certificate", "license", "revocations"]
+        assert host.items("vendor", "list")[0]["revocations"] == 1
+        host.ctl("license", "request-more", "fjord-1", "--grant", "cad-pool=12", "-o", folder / "more")
+        done = host.json("vendor", "call", house.at, folder / "more")
+        assert [row["kind"] for row in done["installed"]] == ["license"]
+        assert re.findall(r"(revocations|certify|more): done", house.log.read_text()) == ["certify", *["revocations"] * 3, "more"]
 
 
 def test_somebody_else_answers(vendor, clearing, hosts, folder):
@@ -143,11 +161,8 @@ def test_somebody_else_answers(vendor, clearing, hosts, folder):
     host.refused("CLEARING_UNTRUSTED", "vendor", "call", f"127.0.0.1:{host.port}")
     stranger = Vendor(folder, name="Other", product="other")
     stranger("signer", "create", "--no-passphrase")
-    house = House(stranger, folder)
-    try:
+    with House(stranger, folder) as house:
         host.refused("UNKNOWN_VENDOR", "vendor", "call", house.at)
-    finally:
-        house.stop()
     host.refused("CONNECT_FAILED", "vendor", "call", house.at)
     host.refused("USAGE", "vendor", "call", "nowhere")
 
@@ -191,8 +206,7 @@ def test_serve_needs_a_key_for_it(vendor):
 @needs_faketime
 def test_sixty_days_before_the_end(vendor, hosts, clock, folder):
     vendor("signer", "create", "--no-passphrase", "--days", "730")
-    house = House(vendor, folder, "--days", "90", env={**os.environ, **clock.env})
-    try:
+    with House(vendor, folder, "--days", "90", env={**os.environ, **clock.env}) as house:
         host = hosts(env=clock.env).start()
         path = vendor.issue(folder / "l", GRANT)
         host.ctl("vendor", "call", house.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path), env=clock.env)
@@ -203,5 +217,3 @@ def test_sixty_days_before_the_end(vendor, hosts, clock, folder):
         done = host.json("vendor", "call", house.at, "--if-due", env=clock.env)
         assert done["due"] is True and done["installed"][0]["kind"] == "certificate"
         assert certified(host)[0][2] > before[0][2]
-    finally:
-        house.stop()

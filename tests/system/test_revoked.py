@@ -104,11 +104,7 @@ def test_a_kept_list_that_was_damaged_is_taken_anew(vendor, hosts, machines, fol
 def test_a_list_that_comes_in_parts(vendor, hosts, machines, folder):
     """Thousands of blocked keys are longer than one answer."""
     good, stolen = two_hosts(vendor, hosts, folder)
-    for name in ("one", "two"):
-        vendor.license(folder / name, org="other", more=("--id", name))
-        vendor("key", "generate", "--license", name, "--grant", "cad-volume", "--days", "1", "--count", "1000",
-               "-o", folder / f"keys-{name}")
-        vendor("key", "block", f"@{folder}/keys-{name}")
+    vendor.block_many(folder)
     path = revoke(vendor, stolen, folder / "list")
     assert path.stat().st_size > 2 * 49152
     good.ctl("install", path)

@@ -112,7 +112,7 @@ DIALOG := dialog deadline revoked_fetch
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood soak check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -348,6 +348,13 @@ flood: all $(BENCH)
 	MUSTER_BUILD=$(abspath $(O)) FLOOD_SECONDS=$(FLOOD_SECONDS) $(PYTHON) -m pytest -q -s -rs --tb=short -p no:cacheprovider \
 		tests/system/test_flood.py
 
+# A host at work for long, with restarts and strangers.
+SOAK_SECONDS ?= 3600
+soak: all
+	sh packaging/deps.sh install test
+	MUSTER_BUILD=$(abspath $(O)) SOAK_SECONDS=$(SOAK_SECONDS) $(PYTHON) -m pytest -q -s -rs --tb=short -p no:cacheprovider \
+		tests/system/test_soak.py
+
 # --- benchmarks ---
 
 bench: deps-check $(PROGRAMS:%=$(O)/%) $(BENCH)
@@ -449,6 +456,7 @@ help:
 	@echo 'faults   every allocation and call of the disk fails in turn, once and for good (FAULT_STRIDE=1)'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'
 	@echo 'flood    strangers crowd the door of a real host (FLOOD_SECONDS=300)'
+	@echo 'soak     a host at work for long, with restarts and strangers (SOAK_SECONDS=3600)'
 	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'tsan     the system tests under ThreadSanitizer (TSAN_TESTS=tests/system/test_x.py)'

@@ -14,12 +14,12 @@
 
 #define DEPTH_MAX 4
 
-/* Characters that may be shown, and nothing else. */
+/* Characters that may be shown, and nothing else. Most are ASCII, and thousands in an answer. */
 static bool text_ok(const uint8_t *at, size_t n)
 {
 	size_t length = 1;
 	for (size_t i = 0; i < n && length; i += length)
-		length = utf8_printable(at + i, n - i);
+		length = at[i] >= 0x20 && at[i] < 0x7f ? 1 : utf8_printable(at + i, n - i);
 	return length != 0;
 }
 

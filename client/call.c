@@ -10,6 +10,7 @@
 #include "muster.h"
 #include "revoked.h"
 #include "spoken.h"
+#include "verb.h"
 
 /* --- the installation id --- */
 
@@ -38,25 +39,21 @@ static int check_set_up(struct work *w)
 			 "site_key names no file, and the products folder has no host's certificate");
 }
 
+static int tell(struct work *w, const struct verb *v)
+{
+	char *text = NULL;
+	int error = check_set_up(w);
+	if (!error)
+		error = show(w, v->product, &text);
+	return muster_keep_text(w->m, text, error);
+}
+
 int muster_installation_id(struct muster *m, const char *product, const char **ret_text)
 {
-	struct work w;
-	char *text = NULL;
-	muster_begin(m);
-	*ret_text = "";
-	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, 0));
-	if (!error)
-		error = check_set_up(&w);
-	if (!error)
-		error = show(&w, product, &text);
-	work_close(&w);
-	if (error) {
-		free(text);
-		return error;
-	}
-	free(m->text);
-	*ret_text = m->text = text;
-	return 0;
+	const struct verb v = {.run = tell, .mode = WORK_HEAL, .product = product};
+	int error = verb_run_local(m, &v);
+	*ret_text = error ? "" : m->text;
+	return error;
 }
 
 /* --- the confirmation --- */
@@ -232,7 +229,7 @@ static int take(struct work *w, const struct trial *t, struct calls *c)
 	return work_save(w);
 }
 
-static int confirm(struct work *w, const char *typed)
+static int confirm(struct work *w, const struct verb *v)
 {
 	struct fault *f = &w->m->fault;
 	struct trial t = {.w = w};
@@ -244,7 +241,7 @@ static int confirm(struct work *w, const char *typed)
 	if (!error)
 		error = calls_load(w->folder, w->device, c, f);
 	if (!error)
-		error = prove(&t, c, typed);
+		error = prove(&t, c, v->text);
 	if (!error)
 		error = take(w, &t, c);
 	spoken_trust_fini(&t.by);
@@ -254,11 +251,6 @@ static int confirm(struct work *w, const char *typed)
 
 int muster_confirm(struct muster *m, const char *typed)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, 0));
-	if (!error)
-		error = confirm(&w, typed);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = confirm, .mode = WORK_HEAL, .text = typed};
+	return verb_run_local(m, &v);
 }

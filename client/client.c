@@ -10,6 +10,7 @@
 #include "error.h"
 #include "folder.h"
 #include "muster.h"
+#include "ongoing.h"
 #include "revoked.h"
 #include "spoken.h"
 
@@ -45,6 +46,7 @@ struct muster *muster_new(void)
 		return NULL;
 	}
 	m->outcomes = outcomes;
+	m->epoll = -1;
 	m->wall = wall_clock;
 	m->boot = uptime_read;
 	m->root = "";
@@ -56,6 +58,7 @@ void muster_free(struct muster *m)
 {
 	if (!m)
 		return;
+	ongoing_end(m);
 	options_fini(&m->options);
 	free(m->outcomes);
 	free(m->text);
@@ -64,6 +67,8 @@ void muster_free(struct muster *m)
 
 int muster_set(struct muster *m, const char *option, const char *value)
 {
+	if (m->ongoing)
+		return E_IN_PROGRESS;
 	fault_clear(&m->fault);
 	return options_set(&m->options, option, value, &m->fault);
 }
@@ -84,17 +89,37 @@ void muster_cancel(struct muster *m)
 	m->cancelled = 1;
 }
 
-void muster_begin(struct muster *m)
+int muster_begin(struct muster *m)
 {
+	if (m->ongoing)
+		return E_IN_PROGRESS;
 	fault_clear(&m->fault);
 	m->steps.n = 0;
 	m->n_outcomes = 0;
 	m->cancelled = 0;
+	return 0;
 }
 
 struct deadline muster_deadline(struct muster *m, int deadline_ms)
 {
 	return deadline_in(deadline_ms > 0 ? deadline_ms : options_timeout(&m->options), &m->cancelled);
+}
+
+struct deadline muster_local_deadline(struct muster *m)
+{
+	bool waits = !options_flag(&m->options, OPTION_NONBLOCKING);
+	return deadline_in(waits ? options_timeout(&m->options) : 0, &m->cancelled);
+}
+
+int muster_keep_text(struct muster *m, char *text, int error)
+{
+	if (error) {
+		free(text);
+		return error;
+	}
+	free(m->text);
+	m->text = text;
+	return 0;
 }
 
 struct outcome *muster_outcome(struct muster *m, const char *product)

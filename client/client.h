@@ -43,7 +43,9 @@ struct muster {
 	struct outcome *outcomes; /* LIMIT_PRODUCTS of them */
 	size_t n_outcomes;
 	struct reset_log reset;
-	char *text; /* that the last verb gave; owned */
+	char *text;              /* that the last verb gave; owned */
+	struct ongoing *ongoing; /* the verb that goes on in the caller's event loop; NULL: none */
+	int epoll;               /* what it waits for; -1: none was begun yet */
 	volatile sig_atomic_t cancelled;
 	int64_t (*wall)(void); /* this machine's clock; tests turn it */
 	struct boot (*boot)(const char *root);
@@ -113,10 +115,16 @@ struct machine work_machine(struct work *, const struct record *, const struct t
 /* The outcome of a product, made where there is none; NULL: there are too many. */
 struct outcome *muster_outcome(struct muster *, const char *product);
 
-/* Forget the last call's error, steps and outcomes. */
-void muster_begin(struct muster *);
+/* Forget the last call's error, steps and outcomes. E_IN_PROGRESS: a verb goes on, and nothing was forgotten.
+ */
+int muster_begin(struct muster *);
 
-/* The deadline of a verb. */
+/* The handle owns the last text that it gave: take this one over, or free it when there is an error, which is
+ * returned. */
+int muster_keep_text(struct muster *, char *text, int error);
+
+/* The deadline of a verb; and that of a call which only waits for other programs, where this handle waits. */
 struct deadline muster_deadline(struct muster *, int deadline_ms);
+struct deadline muster_local_deadline(struct muster *);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stddef.h>
 #include <time.h>
 
 #include "error.h"
@@ -42,7 +41,8 @@ int deadline_poll(struct deadline d, struct pollfd *fds, size_t n)
 {
 	for (;;) {
 		int left = deadline_left(d);
-		int ready = poll(fds, n, left < SLICE_MS ? left : SLICE_MS);
+		int ready = d.waiter ? d.waiter->wait(d.waiter, fds, n, left)
+				     : poll(fds, n, left < SLICE_MS ? left : SLICE_MS);
 		if (ready > 0)
 			return ready;
 		if (ready < 0 && errno != EINTR)

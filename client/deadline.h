@@ -6,11 +6,19 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* Who waits in poll's place, for a call that goes on in an event loop (ongoing.h). */
+struct waiter {
+	/* As poll; it may come back early. */
+	int (*wait)(struct waiter *, struct pollfd *, size_t n, int ms);
+};
 
 struct deadline {
 	int64_t at;                             /* milliseconds of the monotonic clock */
 	const volatile sig_atomic_t *cancelled; /* may be NULL; not zero: stop waiting */
+	struct waiter *waiter;                  /* NULL: poll */
 };
 
 /* Milliseconds of the monotonic clock. */

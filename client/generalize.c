@@ -67,10 +67,12 @@ int muster_generalize(struct muster *m)
 {
 	const char *state = options_text(&m->options, OPTION_STATE);
 	int lock;
-	muster_begin(m);
-	int error = folder_make(state, &m->fault);
+	int error = muster_begin(m);
+	if (error)
+		return error;
+	error = folder_make(state, &m->fault);
 	if (!error)
-		error = folder_lock(state, muster_deadline(m, 0), &lock, &m->fault);
+		error = folder_lock(state, muster_local_deadline(m), &lock, &m->fault);
 	if (error)
 		return error;
 	error = generalize(m, state);

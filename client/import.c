@@ -17,6 +17,7 @@
 #include "offline_answer.h"
 #include "revoked.h"
 #include "spoken.h"
+#include "verb.h"
 
 /* An answer for this machine that holds. */
 struct taken {
@@ -228,11 +229,11 @@ static int write_all(struct import *im)
 
 /* --- the verb --- */
 
-static int import(struct work *w, const char *text)
+static int import(struct work *w, const struct verb *v)
 {
 	struct import im = {.w = w};
 	struct bundle b;
-	int error = bundle_read(&token_answer, text, strlen(text), &b);
+	int error = bundle_read(&token_answer, v->text, strlen(v->text), &b);
 	if (error)
 		fault_code(&w->m->fault, error);
 	else
@@ -248,11 +249,6 @@ static int import(struct work *w, const char *text)
 
 int muster_import(struct muster *m, const char *text)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, 0));
-	if (!error)
-		error = import(&w, text);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = import, .mode = WORK_HEAL, .text = text};
+	return verb_run_local(m, &v);
 }

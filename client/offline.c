@@ -14,6 +14,7 @@
 #include "offline_request.h"
 #include "request.h"
 #include "spoken.h"
+#include "verb.h"
 
 /* --- a request --- */
 
@@ -111,34 +112,24 @@ static int make_request(struct work *w, const char *product, const char *user, c
 	return error;
 }
 
-/* The handle owns the last text that it gave. */
-static void keep_text(struct muster *m, char *text)
+static int request(struct work *w, const struct verb *v)
 {
-	free(m->text);
-	m->text = text;
+	char *text = NULL;
+	const char *user = v->user && *v->user ? v->user : NULL;
+	if (user && !user_ok(user))
+		return fault_set(&w->m->fault, E_BAD_REQUEST, "no user has such a name");
+	if (user && options_flag(&w->m->options, OPTION_NO_NAMES))
+		return fault_set(&w->m->fault, E_NAMES_TOLD, "no_names, and the user %s", user);
+	int error = make_request(w, v->product, user, &text);
+	return muster_keep_text(w->m, text, error);
 }
 
 int muster_request(struct muster *m, const char *product, const char *user, const char **ret_text)
 {
-	struct work w;
-	char *text = NULL;
-	muster_begin(m);
-	*ret_text = "";
-	if (user && *user && !user_ok(user))
-		return fault_set(&m->fault, E_BAD_REQUEST, "no user has such a name");
-	if (user && *user && options_flag(&m->options, OPTION_NO_NAMES))
-		return fault_set(&m->fault, E_NAMES_TOLD, "no_names, and the user %s", user);
-	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, 0));
-	if (!error)
-		error = make_request(&w, product, user, &text);
-	work_close(&w);
-	if (error) {
-		free(text);
-		return error;
-	}
-	keep_text(m, text);
-	*ret_text = text;
-	return 0;
+	const struct verb v = {.run = request, .mode = WORK_HEAL, .product = product, .user = user};
+	int error = verb_run_local(m, &v);
+	*ret_text = error ? "" : m->text;
+	return error;
 }
 
 /* --- bundles --- */
@@ -190,18 +181,17 @@ int muster_bundle(struct muster *m, const char *first, const char *second, const
 	struct bundle all = {.kind = &token_request};
 	char *text = NULL;
 	char *copy = second ? strdup(second) : NULL; /* it may be the text that the handle owns */
-	muster_begin(m);
+	int error = muster_begin(m);
 	*ret_text = "";
-	int error = second && !copy ? fault_code(&m->fault, E_NO_MEMORY) : add_text(m, &all, first);
+	if (!error)
+		error = second && !copy ? fault_code(&m->fault, E_NO_MEMORY) : add_text(m, &all, first);
 	if (!error && copy)
 		error = add_text(m, &all, copy);
 	if (!error && (error = bundle_write(&all, &text)) != 0)
 		fault_code(&m->fault, error);
 	bundle_fini(&all);
 	free(copy);
-	if (error)
-		return error;
-	keep_text(m, text);
-	*ret_text = text;
-	return 0;
+	error = muster_keep_text(m, text, error);
+	*ret_text = error ? "" : m->text;
+	return error;
 }

@@ -7,6 +7,7 @@
 #include "errand.h"
 #include "error.h"
 #include "muster.h"
+#include "verb.h"
 
 /* The product that is meant: the one named, or the only one that there is. */
 static int choose(struct work *w, const char *named, const char **ret)
@@ -18,7 +19,7 @@ static int choose(struct work *w, const char *named, const char **ret)
 	return 0;
 }
 
-static int redeem(struct work *w, const char *named, const char *key)
+static int redeem_with(struct work *w, const char *named, const char *key)
 {
 	const char *product = NULL;
 	const struct trust_product *p;
@@ -41,17 +42,20 @@ static int redeem(struct work *w, const char *named, const char *key)
 	return error;
 }
 
+static int redeem(struct work *w, const struct verb *v)
+{
+	char bare[KEYCODE_KEY + 1] = "";
+	int error = 0;
+	if (keycode_read(v->text ? v->text : "", KEYCODE_KEY, bare))
+		error = fault_code(&w->m->fault, E_KEY_MALFORMED);
+	if (!error)
+		error = redeem_with(w, v->product, bare);
+	sodium_memzero(bare, sizeof(bare));
+	return error;
+}
+
 int muster_redeem(struct muster *m, const char *product, const char *key, int deadline_ms)
 {
-	struct work w;
-	char bare[KEYCODE_KEY + 1] = "";
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_WRITE, muster_deadline(m, deadline_ms));
-	if (!error && keycode_read(key ? key : "", KEYCODE_KEY, bare))
-		error = fault_code(&m->fault, E_KEY_MALFORMED);
-	if (!error)
-		error = redeem(&w, product, bare);
-	sodium_memzero(bare, sizeof(bare));
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = redeem, .mode = WORK_WRITE, .product = product, .text = key};
+	return verb_run(m, &v, deadline_ms);
 }

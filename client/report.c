@@ -10,40 +10,46 @@
 
 /* --- the last error --- */
 
+static const struct fault *last(const struct muster *m)
+{
+	static const struct fault going_on = {.code = E_IN_PROGRESS};
+	return m->ongoing ? &going_on : &m->fault;
+}
+
 int muster_error_number(const struct muster *m)
 {
-	return -m->fault.code;
+	return -last(m)->code;
 }
 
 const char *muster_error_name(const struct muster *m)
 {
-	return m->fault.code ? error_name(m->fault.code) : "";
+	return last(m)->code ? error_name(last(m)->code) : "";
 }
 
 const char *muster_error_text(const struct muster *m)
 {
-	return m->fault.code ? error_text(m->fault.code) : "";
+	return last(m)->code ? error_text(last(m)->code) : "";
 }
 
 const char *muster_error_remedy(const struct muster *m)
 {
-	return m->fault.code ? error_row(m->fault.code)->remedy : "";
+	return last(m)->code ? error_row(last(m)->code)->remedy : "";
 }
 
 const char *muster_error_detail(const struct muster *m)
 {
-	return m->fault.detail;
+	return last(m)->detail;
 }
 
 const char *muster_error_correlation(const struct muster *m)
 {
-	return m->fault.correlation;
+	return last(m)->correlation;
 }
 
 int muster_error_value(const struct muster *m, const char *name, long long *ret)
 {
 	int64_t value;
-	if (!numbers_value(&m->fault.numbers, name, &value))
+	if (!numbers_value(&last(m)->numbers, name, &value))
 		return 0;
 	*ret = value;
 	return 1;
@@ -51,12 +57,12 @@ int muster_error_value(const struct muster *m, const char *name, long long *ret)
 
 int muster_error_retry_after(const struct muster *m)
 {
-	return (int)m->fault.retry_after;
+	return (int)last(m)->retry_after;
 }
 
 int muster_error_exit(const struct muster *m)
 {
-	return m->fault.code ? error_row(m->fault.code)->exit : 0;
+	return last(m)->code ? error_row(last(m)->code)->exit : 0;
 }
 
 /* --- outcomes --- */

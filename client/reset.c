@@ -13,6 +13,7 @@
 #include "muster.h"
 #include "rfc3339.h"
 #include "undo.h"
+#include "verb.h"
 
 #define UNDO_FOLDER "undo"
 #define ASK_PARTS 3 /* three steps ask a host, and share the time that is left */
@@ -188,29 +189,29 @@ static int run(struct reset *x, bool dry_run)
 	return error;
 }
 
-static int reset(struct work *w, const char *product, bool dry_run)
+static int reset(struct work *w, const struct verb *v)
 {
 	struct reset x = {.w = w};
-	int error = errand_product(w, product, &x.p, &x.r);
+	int error = errand_product(w, v->product, &x.p, &x.r);
 	if (!error)
-		error = leasefile_copy(w->folder, product, &x.lease, &w->m->fault);
+		error = leasefile_copy(w->folder, v->product, &x.lease, &w->m->fault);
 	if (!error)
-		error = run(&x, dry_run);
+		error = run(&x, v->flag);
 	free(x.lease);
 	return error;
 }
 
 int muster_reset(struct muster *m, const char *product, int dry_run, int deadline_ms)
 {
-	struct work w;
-	muster_begin(m);
-	m->reset.n = 0;
-	m->reset.file[0] = 0;
-	int error = work_open(&w, m, dry_run ? WORK_WRITE : WORK_HEAL, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = reset(&w, product, dry_run != 0);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = reset,
+			       .mode = dry_run ? WORK_WRITE : WORK_HEAL,
+			       .product = product,
+			       .flag = dry_run != 0};
+	if (!m->ongoing) {
+		m->reset.n = 0;
+		m->reset.file[0] = 0;
+	}
+	return verb_run(m, &v, deadline_ms);
 }
 
 /* --- and its undo --- */
@@ -232,14 +233,15 @@ static int put_back(struct work *w, const struct trust_product *p, struct record
 }
 
 /* The lease stands as it was; a host is told at once, because it was given back there. */
-static int undo(struct work *w, const char *product, const char *file)
+static int undo(struct work *w, const struct verb *v)
 {
+	const char *product = v->product;
 	const struct trust_product *p;
 	struct record *r;
 	struct undo u;
 	int error = errand_product(w, product, &p, &r);
 	if (!error)
-		error = undo_load(file, w->device, product, &u, &w->m->fault);
+		error = undo_load(v->text, w->device, product, &u, &w->m->fault);
 	if (error)
 		return error;
 	error = put_back(w, p, r, &u);
@@ -253,13 +255,8 @@ static int undo(struct work *w, const char *product, const char *file)
 
 int muster_reset_undo(struct muster *m, const char *product, const char *file, int deadline_ms)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_WRITE, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = undo(&w, product, file);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = undo, .mode = WORK_WRITE, .product = product, .text = file};
+	return verb_run(m, &v, deadline_ms);
 }
 
 /* --- what it did --- */

@@ -9,6 +9,7 @@
 #include "errand.h"
 #include "error.h"
 #include "muster.h"
+#include "verb.h"
 
 /* --- arguments --- */
 
@@ -61,7 +62,7 @@ static int send_sign_in(struct work *w, const struct trust_product *p, const str
 	return error;
 }
 
-static int sign_in(struct work *w, const char *product, const char *user, const char *code)
+static int sign_in_with(struct work *w, const char *product, const char *user, const char *code)
 {
 	const struct trust_product *p;
 	struct record *r;
@@ -74,28 +75,30 @@ static int sign_in(struct work *w, const char *product, const char *user, const 
 	return error || !errand_code(w->m, product) ? error : undo_wishes(w, r, &before);
 }
 
-int muster_signin(struct muster *m, const char *product, const char *user, const char *code, int deadline_ms)
+static int sign_in(struct work *w, const struct verb *v)
 {
-	struct work w;
 	char bare[KEYCODE_KEY + 1] = "";
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = check_user(&w, user);
-	if (!error && code && *code && keycode_read(code, KEYCODE_CODE, bare))
-		error = fault_set(&m->fault, E_KEY_MALFORMED,
+	int error = check_user(w, v->user);
+	if (!error && v->text && *v->text && keycode_read(v->text, KEYCODE_CODE, bare))
+		error = fault_set(&w->m->fault, E_KEY_MALFORMED,
 				  "a sign-in code has %d characters, of which the last one checks the others",
 				  KEYCODE_CODE);
 	if (!error)
-		error = sign_in(&w, product, user, bare);
+		error = sign_in_with(w, v->product, v->user, bare);
 	sodium_memzero(bare, sizeof(bare));
-	work_close(&w);
-	return errand_conclude(m, error);
+	return error;
+}
+
+int muster_signin(struct muster *m, const char *product, const char *user, const char *code, int deadline_ms)
+{
+	const struct verb v = {
+		.run = sign_in, .mode = WORK_HEAL, .product = product, .user = user, .text = code};
+	return verb_run(m, &v, deadline_ms);
 }
 
 /* --- sign out --- */
 
-static int sign_out(struct work *w, const char *product)
+static int sign_out_one(struct work *w, const char *product)
 {
 	const struct trust_product *p;
 	struct record *r;
@@ -196,13 +199,13 @@ static int sign_out_all(struct work *w)
 	return error;
 }
 
+static int sign_out(struct work *w, const struct verb *v)
+{
+	return v->product ? sign_out_one(w, v->product) : sign_out_all(w);
+}
+
 int muster_signout(struct muster *m, const char *product, int deadline_ms)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_WRITE, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = product ? sign_out(&w, product) : sign_out_all(&w);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = sign_out, .mode = WORK_WRITE, .product = product};
+	return verb_run(m, &v, deadline_ms);
 }

@@ -114,7 +114,7 @@ static int begin_graces(struct work *w, struct muster *m)
 {
 	bool made = false;
 	work_close(w);
-	int error = work_open(w, m, WORK_WRITE, muster_deadline(m, 0));
+	int error = work_open(w, m, WORK_WRITE, muster_local_deadline(m));
 	for (size_t i = 0; !error && i < w->trust.n_products; i++)
 		work_record(w, &w->trust.products[i], &made);
 	if (!error && made)
@@ -124,7 +124,7 @@ static int begin_graces(struct work *w, struct muster *m)
 
 static int open_all(struct work *w, struct muster *m)
 {
-	int error = work_open(w, m, WORK_READ, muster_deadline(m, 0));
+	int error = work_open(w, m, WORK_READ, muster_local_deadline(m));
 	if (error || w->damaged || !any_new(w))
 		return error;
 	error = begin_graces(w, m);
@@ -133,13 +133,14 @@ static int open_all(struct work *w, struct muster *m)
 	/* Somebody is busy activating: the grace begins with the next call. */
 	work_close(w);
 	fault_clear(&m->fault);
-	return work_open(w, m, WORK_READ, muster_deadline(m, 0));
+	return work_open(w, m, WORK_READ, muster_local_deadline(m));
 }
 
 int muster_status(struct muster *m, struct muster_status **ret)
 {
 	struct work w;
-	muster_begin(m);
+	if (muster_begin(m))
+		return E_IN_PROGRESS;
 	struct muster_status *s = calloc(1, sizeof(*s));
 	struct row *rows = calloc(STATE_RECORDS + LIMIT_PRODUCTS, sizeof(*rows));
 	if (!s || !rows) {

@@ -8,6 +8,7 @@
 #include "errand.h"
 #include "error.h"
 #include "muster.h"
+#include "verb.h"
 
 /* --- activate --- */
 
@@ -70,7 +71,7 @@ static int take_key(struct work *w, char ret[KEYCODE_KEY + 1])
 	return fault_code(&w->m->fault, E_KEY_MALFORMED);
 }
 
-static int activate(struct work *w, const char *product, const char *key)
+static int activate_with(struct work *w, const char *product, const char *key)
 {
 	bool there = false;
 	bool due = false;
@@ -98,19 +99,20 @@ static int activate(struct work *w, const char *product, const char *key)
 	return keep_old_wishes(w, r, &before);
 }
 
+static int activate(struct work *w, const struct verb *v)
+{
+	char key[KEYCODE_KEY + 1];
+	int error = take_key(w, key);
+	if (!error)
+		error = activate_with(w, v->product, key);
+	sodium_memzero(key, sizeof(key));
+	return error;
+}
+
 int muster_activate(struct muster *m, const char *product, int deadline_ms)
 {
-	struct work w;
-	char key[KEYCODE_KEY + 1];
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_HEAL, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = take_key(&w, key);
-	if (!error)
-		error = activate(&w, product, key);
-	sodium_memzero(key, sizeof(key));
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = activate, .mode = WORK_HEAL, .product = product};
+	return verb_run(m, &v, deadline_ms);
 }
 
 /* --- renew --- */
@@ -142,8 +144,10 @@ static bool consider(struct work *w, struct record *r, bool only_if_due, bool na
 	return true;
 }
 
-static int renew(struct work *w, const char *product, bool only_if_due)
+static int renew(struct work *w, const struct verb *v)
 {
+	const char *product = v->product;
+	bool only_if_due = v->flag;
 	struct items *items = calloc(1, sizeof(*items));
 	if (!items)
 		return fault_code(&w->m->fault, E_NO_MEMORY);
@@ -165,13 +169,9 @@ static int renew(struct work *w, const char *product, bool only_if_due)
 
 int muster_renew(struct muster *m, const char *product, int only_if_due, int deadline_ms)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_WRITE, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = renew(&w, product, only_if_due != 0);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {
+		.run = renew, .mode = WORK_WRITE, .product = product, .flag = only_if_due != 0};
+	return verb_run(m, &v, deadline_ms);
 }
 
 /* --- release --- */
@@ -207,7 +207,7 @@ static int release_all(struct work *w)
 	return error;
 }
 
-static int release(struct work *w, const char *product)
+static int release_one(struct work *w, const char *product)
 {
 	const struct trust_product *p;
 	struct record *r;
@@ -221,15 +221,15 @@ static int release(struct work *w, const char *product)
 	return error ? error : fault_set(&w->m->fault, E_NOT_ACTIVATED, "%s", product);
 }
 
+static int release(struct work *w, const struct verb *v)
+{
+	return v->product ? release_one(w, v->product) : release_all(w);
+}
+
 int muster_release(struct muster *m, const char *product, int deadline_ms)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_WRITE, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = product ? release(&w, product) : release_all(&w);
-	work_close(&w);
-	return errand_conclude(m, error);
+	const struct verb v = {.run = release, .mode = WORK_WRITE, .product = product};
+	return verb_run(m, &v, deadline_ms);
 }
 
 /* --- when next --- */
@@ -238,8 +238,10 @@ int muster_next_due(struct muster *m, long long *ret_seconds)
 {
 	struct work w;
 	int64_t least = MACHINE_NEVER;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_READ, muster_deadline(m, 0));
+	int error = muster_begin(m);
+	if (error)
+		return error;
+	error = work_open(&w, m, WORK_READ, muster_local_deadline(m));
 	for (size_t i = 0; !error && i < w.state->n_records; i++) {
 		struct fault ignored;
 		const struct record *r = &w.state->records[i];

@@ -6,6 +6,7 @@
 #include "client.h"
 #include "error.h"
 #include "muster.h"
+#include "verb.h"
 #include "visit.h"
 
 /* Hosts of one source are all tried; the next source only when none of them serves, as an activation would
@@ -53,11 +54,12 @@ static bool walk_vendor(struct work *w, const struct trust_key *key, struct visi
 	return walk(w, v, d, &terms, w->deadline);
 }
 
-static int where(struct work *w)
+static int where(struct work *w, const struct verb *unused)
 {
 	struct visit *v = malloc(sizeof(*v));
 	struct discover *d = malloc(sizeof(*d));
 	bool served = false;
+	(void)unused;
 	int error = v && d ? 0 : fault_code(&w->m->fault, E_NO_MEMORY);
 	for (size_t i = 0; !error && i < w->trust.n_keys; i++)
 		served |= walk_vendor(w, &w->trust.keys[i], v, d);
@@ -76,11 +78,6 @@ static int where(struct work *w)
 
 int muster_where(struct muster *m, int deadline_ms)
 {
-	struct work w;
-	muster_begin(m);
-	int error = work_open(&w, m, WORK_PEEK, muster_deadline(m, deadline_ms));
-	if (!error)
-		error = where(&w);
-	work_close(&w);
-	return error;
+	const struct verb v = {.run = where, .mode = WORK_PEEK};
+	return verb_run(m, &v, deadline_ms);
 }

@@ -66,6 +66,7 @@ MUSTER_API void muster_free(struct muster *m);
  *   reinstalled      "1": muster_activate takes over the place that this machine had under an old id ("0")
  *   no_names         "1": muster_request tells neither this machine's name nor a user ("0")
  *   site_key         file with the site's keys, for activation by telephone with digits
+ *   nonblocking      "1": calls with a deadline go on with muster_process, in the caller's event loop ("0")
  *   undo_file        file for the undo of the next muster_reset, instead of one in the state directory
  *
  * Codes: CONFIG_INVALID (no such option, or a wrong value; the detail says which), NO_MEMORY.
@@ -212,8 +213,46 @@ MUSTER_API int muster_where(struct muster *m, int deadline_ms);
  */
 MUSTER_API int muster_next_due(struct muster *m, long long *ret_seconds);
 
-/* Make the call that another thread (or the interrupted one) is in return soon, with TIMEOUT. */
+/*
+ * Make the call that another thread (or the interrupted one) is in return soon, with TIMEOUT. One that goes
+ * on in an event loop ends with the next muster_process.
+ */
 MUSTER_API void muster_cancel(struct muster *m);
+
+/* --- in an event loop of one's own --- */
+
+/*
+ * With the option nonblocking a call that takes a deadline does not wait for the network: it returns
+ * IN_PROGRESS as soon as it would, and goes on with each muster_process, until that returns what the call
+ * came to. Meanwhile every other call of the handle returns IN_PROGRESS, and what the handle tells of errors,
+ * outcomes and steps is not yet what it will be. Calls without a deadline (muster_status, muster_request,
+ * ...) return STATE_LOCKED where they would wait for another program. Files are read and written at once, and
+ * a signature or two computed. A call that was begun goes on on the thread that began it.
+ *
+ *   while (code == MUSTER_IN_PROGRESS) {
+ *       struct pollfd p = {muster_fd(m), muster_events(m), 0};
+ *       poll(&p, 1, muster_timeout(m));
+ *       code = muster_process(m);
+ *   }
+ */
+
+/* The code IN_PROGRESS, as the calls return it. */
+#define MUSTER_IN_PROGRESS (-94)
+
+/* Go on with the call. IN_PROGRESS, or the call's own result; without such a call the last one's. Early is
+ * harmless. */
+MUSTER_API int muster_process(struct muster *m);
+
+/*
+ * What to watch: a descriptor, which is there from the first such call on and stays the same until
+ * muster_free, and the events as in poll(2); 0 while no call goes on. Before the first call -1.
+ */
+MUSTER_API int muster_fd(const struct muster *m);
+MUSTER_API int muster_events(const struct muster *m);
+
+/* Milliseconds after which muster_process is to be called though there was no event; -1 without such a call.
+ */
+MUSTER_API int muster_timeout(const struct muster *m);
 
 /* --- the last call's outcome, product by product --- */
 

@@ -25,13 +25,18 @@ def make(*args):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
-def test_install_use_and_uninstall(folder):
+def install(folder):
+    """Under a folder's usr; its place, and what the compiler and the loader need to find it there."""
     make("install", f"DESTDIR={folder / 'root'}", f"PREFIX={folder / 'usr'}")
     usr = folder / "root" / str(folder / "usr").lstrip("/")
     (folder / "usr").symlink_to(usr)
+    return usr, {"PKG_CONFIG_PATH": str(usr / "lib" / "pkgconfig"), "LD_LIBRARY_PATH": str(usr / "lib")}
+
+
+@pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
+def test_install_use_and_uninstall(folder):
+    usr, env = install(folder)
     (folder / "x.c").write_text(PROGRAM)
-    env = {"PKG_CONFIG_PATH": str(usr / "lib" / "pkgconfig"), "LD_LIBRARY_PATH": str(usr / "lib")}
     for compiler, more in (("gcc", ["-std=c99", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]),
                            ("g++", ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Werror"])):
         flags = run("pkg-config", "--cflags", "--libs", "libmuster", env=env).stdout.split()

@@ -112,7 +112,7 @@ DIALOG := dialog deadline revoked_fetch
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood soak check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
 
@@ -263,10 +263,17 @@ $(O)/tests/%: tests/%.c $(TEST_ARCHIVES)
 		$(filter %.c %.a,$^) $(TEST_LIBS)
 
 # Lint and unit: what to run before each commit. Under a minute.
-check: all lint unit
+check: all lint abi-check unit
 
 lint:
 	$(PYTHON) tests/lint/lint.py
+
+# What programs that are built already need of libmuster; abi: declare that it has changed.
+abi-check: $(O)/libmuster.so.0
+	sh tests/lint/abi.sh check $<
+
+abi: $(O)/libmuster.so.0
+	sh tests/lint/abi.sh write $< client/libmuster.abi
 
 unit: $(UNIT)
 	$(RUN_TESTS) unit
@@ -452,6 +459,7 @@ help:
 	@echo 'run      show the whole story on real parts'
 	@echo 'test     install what is missing, then run every test'
 	@echo 'check    lint and unit tests: before each commit'
+	@echo 'abi      declare a change of what libmuster promises to programs (client/libmuster.abi)'
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500 FIRST=1); a seed that breaks a rule says how to see it again'
 	@echo 'faults   every allocation and call of the disk fails in turn, once and for good (FAULT_STRIDE=1)'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'

@@ -54,6 +54,7 @@ test cmd:fish fish
 test cmd:mandoc mandoc
 test cmd:journalctl systemd
 test cmd:strace strace
+test cmd:abidiff abigail-tools
 count cmd:valgrind valgrind
 plot cmd:gnuplot gnuplot-nox
 peers cmd:wrk wrk

@@ -135,12 +135,17 @@ $(CATALOG): server/base/events.def packaging/catalog.sh
 	sh packaging/catalog.sh $< > $@
 
 # Man pages; their tables come out of the programs and .def files.
-man: $(MAN:%=$(O)/man/%)
+man: $(MAN:%=$(O)/man/%) $(O)/man/pages3.made
 
-$(O)/man/%: packaging/man/%.scd packaging/man.sh server/config.def protocol/errors.def \
+$(O)/man/%: packaging/man/%.scd packaging/man.sh packaging/man3.sh server/config.def protocol/errors.def client/include/muster.h \
 	$(O)/musterctl $(O)/muster $(O)/muster-issuer
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)sh packaging/man.sh $(O) $< > $@.new && mv $@.new $@
+
+# A page for each function of the library, out of its header.
+$(O)/man/pages3.made: client/include/muster.h packaging/man3.sh packaging/man.sh
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)sh packaging/man3.sh pages $< $(@D) && touch $@
 
 $(O)/obj/gen/muster.pb.o: $(GEN)/muster.pb.c
 	@mkdir -p $(@D)
@@ -433,8 +438,9 @@ install: all
 	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/musterd-vendor.service > $(DESTDIR)$(unitdir)/musterd-vendor.service
 	$(INSTALL) -m 644 packaging/systemd/musterd-vendor.timer $(DESTDIR)$(unitdir)/musterd-vendor.timer
 	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
-	$(INSTALL) -d $(foreach s,1 5 7 8,$(DESTDIR)$(mandir)/man$(s))
+	$(INSTALL) -d $(foreach s,1 3 5 7 8,$(DESTDIR)$(mandir)/man$(s))
 	for page in $(MAN); do $(INSTALL) -m 644 $(O)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page || exit 1; done
+	cp -P $(O)/man/muster_*.3 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -d $(DESTDIR)$(monitoringdir)
 	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
 
@@ -448,7 +454,7 @@ uninstall:
 			musterd-vendor.timer muster-agent.service) \
 		$(COMPLETED:%=$(DESTDIR)$(bashcompletiondir)/%) $(COMPLETED:%=$(DESTDIR)$(zshcompletiondir)/_%) \
 		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish) \
-		$(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
+		$(DESTDIR)$(mandir)/man3/muster_*.3 $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
 
 clean:
 	rm -rf $(O)

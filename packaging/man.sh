@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # One man page: man.sh BUILD-FOLDER PAGE.scd > PAGE. What the tables of commands, settings and codes know is put in where the page
-# has a line "@commands PROGRAM@", "@settings@" or "@codes@", so that it is written down once.
+# has a line "@commands PROGRAM@", "@settings@" or "@codes@", and what the library's header says where one has "@overview@" or
+# "@functions@", so that it is written down once.
 set -eu
 build=$1
 page=$2
@@ -60,6 +61,7 @@ expand() {
 			;;
 		@settings@) settings ;;
 		@codes@) codes ;;
+		@overview@ | @functions@) mode=${line#@} && sh packaging/man3.sh "${mode%@}" client/include/muster.h ;;
 		*) printf '%s\n' "$line" ;;
 		esac
 	done <"$page"

@@ -28,6 +28,33 @@ def test_no_warnings(page):
             assert done.returncode == 0 and not done.stdout and not done.stderr, done.stdout + done.stderr
 
 
+def test_the_library_has_a_page_for_each_function():
+    """Out of the header: its declaration, and without a warning."""
+    functions = set(re.findall(r"^\t(muster_\w+);", (ROOT / "client" / "libmuster.map").read_text(), re.M))
+    pages = {page.stem: page for page in (BUILD / "man").glob("muster_*.3")}
+    assert set(pages) == functions and len(functions) > 80
+    header = re.sub(r"\s+", " ", (ROOT / "client" / "include" / "muster.h").read_text())
+    for name, page in pages.items():
+        declared, = re.findall(rf"MUSTER_API ([^;]*\b{name}\([^;]*;)", header)
+        shown = re.sub(r"\s+", " ", plain(page))
+        assert declared in shown and f"{name}" in shown.split(" - ")[0], name
+        if not page.is_symlink():
+            test_no_warnings(page)
+    overview = plain(BUILD / "man" / "muster.3")
+    assert all(re.search(rf"\b{name}\b", overview) for name in functions)
+
+
+def test_the_library_s_example_is_a_program(folder):
+    """The first one of muster.3."""
+    example = re.findall(r"^```\n(#include.*?)^```", (ROOT / "packaging/man/muster.3.scd").read_text(), re.M | re.S)
+    program_text = next(text for text in example if "int main" in text)
+    (folder / "x.c").write_text(program_text)
+    run("gcc", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "client" / "include", folder / "x.c", "-o", folder / "x", "-L", BUILD, "-lmuster",
+        f"-Wl,-rpath,{BUILD}")
+    done = run("unshare", "-r", "-n", folder / "x", check=False)
+    assert done.stdout in ("unknown\n", "") and done.returncode in (0, 1)
+
+
 @pytest.mark.parametrize("name", ("musterctl", "muster", "muster-issuer"))
 def test_every_command_and_option_is_there(name):
     """As the program's own help has them, which is made from the same table."""

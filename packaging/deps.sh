@@ -55,6 +55,8 @@ test cmd:mandoc mandoc
 test cmd:journalctl systemd
 test cmd:strace strace
 test cmd:abidiff abigail-tools
+test cmd:ansible-playbook ansible-core
+test py:yaml python3-yaml
 count cmd:valgrind valgrind
 plot cmd:gnuplot gnuplot-nox
 peers cmd:wrk wrk

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""packaging/docs as their readers follow them: every block marked sh as it stands, one after the other, in one folder."""
+import os
+import re
+import shutil
+
+import pytest
+import yaml
+from harness import BUILD, INSTRUMENTED, PRODUCT, ROOT, program, run
+from test_install import install
+
+DOCS = ROOT / "packaging" / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+
+def blocks(page):
+    return re.findall(r"^```sh\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S)
+
+
+def follow(page, folder, **env):
+    """Run the page; what all of it printed."""
+    said = [run("sh", "-euc", block, cwd=folder, env={"PATH": f"{BUILD}:{os.environ['PATH']}", **env}).stdout for block in blocks(page)]
+    assert said
+    return "".join(said)
+
+
+def passphrase(folder):
+    word = folder / "passphrase"
+    word.write_text("correct horse battery staple\n")
+    word.chmod(0o600)
+
+
+def test_vendor(folder, hosts):
+    """And what comes of it is good for a host and a machine."""
+    passphrase(folder)
+    host = hosts().start()
+    host.ctl("host", "request", "-o", folder / "host.request")
+    said = follow("vendor.md", folder)
+    assert "acme-cad" in said and "fjord" in said
+    for name in ("host.certificate", "fjord.license", "fjord-2.license", "fjord-3.license"):
+        host.ctl("install", folder / name)
+    assert host.grant("cad-pool")["quantity"] == 12
+    key = (folder / "keys.txt").read_text().split()
+    assert len(key) == 3 and (folder / "host.key.txt").read_text().count("-") > 3
+    products = folder / "products"
+    products.mkdir()
+    shutil.copy(folder / "acme-cad.product", products)
+    shutil.copy(folder / "vendor" / "vendor.pub", products / "acme.pub")
+    muster = [program("muster"), "--state", folder / "state", "--products", products, "--host", f"127.0.0.1:{host.port}"]
+    assert "licensed until" in run(*muster, "activate", "acme-cad").stdout
+    host.ctl("subscription", "redeem", key[0])
+    assert host.grant("cad-pool")["quantity"] == 17
+    # The list takes the host's word away.
+    shutil.copy(folder / "acme.revocations", products)
+    done = run(*muster, "renew", "acme-cad", "--json", check=False)
+    assert done.returncode != 0 and "CERTIFICATE_REVOKED" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
+def test_developer(folder):
+    _, env = install(folder)
+    for source in (ROOT / "client" / "examples").glob("*.c"):
+        shutil.copy(source, folder)
+    follow("developer.md", folder, **env)
+    assert all((folder / name).exists() for name in ("licensed", "agent_poll", "agent_uv"))
+
+
+@pytest.mark.parametrize("page", ("runbook.md", "upgrading.md"))
+def test_administrator(page, host, machines, folder):
+    machines(host, "a").activate(check=True)
+    said = follow(page, folder, MUSTERCTL_SOCKET=str(host.socket), STATUS_SOCKET=str(host.status_socket))
+    if page == "runbook.md":
+        assert 'muster_requests_total{' in said and PRODUCT in said
+    assert list(folder.glob("*.backup"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_names_exists(page):
+    """Links, codes, settings, metrics and commands."""
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+    codes = set(re.findall(r"^ERR\(\d+, (\w+),", (ROOT / "protocol/errors.def").read_text(), re.M))
+    for code in re.findall(r"(?<![/\w$])[A-Z]+(?:_[A-Z]+)+\b", text):
+        assert code in codes or code.startswith(("MUSTER", "STATUS")), code
+    known = (ROOT / "packaging/monitoring/METRICS.md").read_text()
+    for metric in re.findall(r"`(muster_[a-z_]+_(?:total|length|seconds|bytes))`", text):
+        assert f"`{metric}`" in known, metric
+    targets = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make ([a-z0-9-]+)`", text):
+        assert re.search(rf"^{target}:", targets, re.M), target
+    for path in re.findall(r"`((?:tests|client|server|protocol|packaging)/[\w/.-]+)`", text):
+        assert (ROOT / path).exists(), path
+
+
+# --- examples of deploying ---
+
+DEPLOY = ROOT / "packaging" / "deploy"
+
+
+def test_playbook(folder, hosts, vendor):
+    """Against a real host, without its tasks about packages: twice, and the second time nothing changes."""
+    host = hosts().start()
+    (folder / "files").mkdir()
+    shutil.copy(DEPLOY / "playbook.yml", folder)
+    (folder / "vars.yml").write_text(f"""
+muster_socket: {host.socket}
+muster_become: false
+muster_install: false
+muster_changes:
+  - {{do: user.add, user: kari}}
+""")
+
+    def play():
+        done = run("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"@{folder}/vars.yml", "playbook.yml", cwd=folder,
+                   env={"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "HOME": str(folder)}, timeout=180)
+        tasks = done.stdout.split("\nTASK [")[1:]
+        return [task.split("]")[0] for task in tasks if "\nchanged: " in task]
+
+    assert play() == ["Its request is here"]
+    path = vendor.license(folder / "files" / "fjord.license")
+    vendor("host", "certify", folder / "host.request", "--license", path, "-o", folder / "files" / "host.certificate")
+    assert play() == ["What the vendor sent"]
+    assert host.status()["grants"][0]["grant"] == "cad-volume" and host.items("user", "list")[0]["user"] == "kari"
+    assert play() == []
+
+
+def test_identities_that_stay(host, vendor, folder):
+    """What kubernetes.yaml does: the state is lost at every start, and the machine is the same one."""
+    seed = folder / "worker-0"
+    seed.write_bytes(os.urandom(32))
+    seed.chmod(0o400)
+    for start in range(3):
+        run(program("muster"), "activate", PRODUCT, env={"MUSTER_IDENTITY": str(seed), "MUSTER_STATE": str(folder / f"state-{start}"),
+                                                         "MUSTER_PRODUCTS": str(vendor.products), "MUSTER_HOST": f"127.0.0.1:{host.port}"})
+    assert host.count() == 1 and len(host.items("device", "list")) == 1
+
+
+def test_deploy_files_are_well_formed():
+    for name in ("playbook.yml", "cloud-init.yaml", "kubernetes.yaml"):
+        assert all(yaml.safe_load_all((DEPLOY / name).read_text()))
+    cloud = yaml.safe_load((DEPLOY / "cloud-init.yaml").read_text())
+    assert (DEPLOY / "cloud-init.yaml").read_text().startswith("#cloud-config\n") and set(cloud) == {"packages", "write_files", "runcmd"}
+    instructions = re.findall(r"^([A-Z]+) ", (DEPLOY / "Dockerfile").read_text().replace("\\\n", " "), re.M)
+    assert instructions[0] == "FROM" and set(instructions) <= {"FROM", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
+    assert ":latest" not in (DEPLOY / "Dockerfile").read_text()

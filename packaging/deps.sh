@@ -37,6 +37,8 @@ test py:dissononce python3-dissononce
 test py:nacl python3-nacl
 test py:google.protobuf python3-protobuf
 test py:jsonschema python3-jsonschema
+test py:setuptools python3-setuptools
+test cmd:mypy mypy
 test cmd:dnsmasq dnsmasq-base
 test cmd:named bind9
 test cmd:named-checkzone bind9-utils

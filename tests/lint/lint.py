@@ -15,10 +15,10 @@ import sys
 
 FILE_LINES = 800
 FUNCTION_LINES = 80
-SOURCES = {".c", ".h", ".py", ".sh", ".proto", ".def", ".sql", ".service", ".socket", ".timer", ".sysusers"}
+SOURCES = {".c", ".h", ".py", ".pyi", ".mjs", ".toml", ".sh", ".proto", ".def", ".sql", ".service", ".socket", ".timer", ".sysusers"}
 NAMED_SOURCES = {"Makefile", "floors.txt"}
 OTHERS = {".md", ".txt", ".scd", ".json", ".yml", ".yaml", ".conf", ".options", ".map", ".in"}
-SKIP_FOLDERS = {".git", "__pycache__", "corpus", ".pytest_cache"}  # and build/ at the top
+SKIP_FOLDERS = {".git", "__pycache__", "corpus", ".pytest_cache", ".mypy_cache"}  # and build/ at the top
 FORMATTED = {".c", ".h"}
 
 

@@ -39,6 +39,7 @@ test py:google.protobuf python3-protobuf
 test py:jsonschema python3-jsonschema
 test py:setuptools python3-setuptools
 test cmd:mypy mypy
+test cmd:node nodejs
 test cmd:dnsmasq dnsmasq-base
 test cmd:named bind9
 test cmd:named-checkzone bind9-utils

@@ -66,6 +66,7 @@ MUSTER_API void muster_free(struct muster *m);
  *   reinstalled      "1": muster_activate takes over the place that this machine had under an old id ("0")
  *   no_names         "1": muster_request tells neither this machine's name nor a user ("0")
  *   site_key         file with the site's keys, for activation by telephone with digits
+ *   identity         file of 32 random bytes to derive this machine's keys from, each machine another one
  *   nonblocking      "1": calls with a deadline go on with muster_process, in the caller's event loop ("0")
  *   undo_file        file for the undo of the next muster_reset, instead of one in the state directory
  *
@@ -214,8 +215,9 @@ MUSTER_API int muster_where(struct muster *m, int deadline_ms);
 MUSTER_API int muster_next_due(struct muster *m, long long *ret_seconds);
 
 /*
- * Make the call that another thread (or the interrupted one) is in return soon, with TIMEOUT. One that goes
- * on in an event loop ends with the next muster_process.
+ * Make the call that another thread (or the interrupted one) is in return soon, as when its deadline is over:
+ * with NO_HOST, whose last step has TIMEOUT, or STATE_LOCKED. It is lost when that call has not begun yet.
+ * One that goes on in an event loop ends so with the next muster_process.
  */
 MUSTER_API void muster_cancel(struct muster *m);
 
@@ -260,8 +262,8 @@ MUSTER_API int muster_timeout(const struct muster *m);
 MUSTER_API int muster_outcome_count(const struct muster *m);
 
 /*
- * Of one of them: its id; 0 or its code; one of "activated", "renewed", "licensed" (nothing to do),
- * "released", "signed in", "signed out", "redeemed", "possible" (a reset, by its dry run), "restored",
+ * Of one of them: its id; 0 or its (negative) code; one of "activated", "renewed", "licensed" (nothing to
+ * do), "released", "signed in", "signed out", "redeemed", "possible" (a reset, by its dry run), "restored",
  * "failed"; and what the host says about it, "" for nothing.
  */
 MUSTER_API const char *muster_outcome_product(const struct muster *m, int index);

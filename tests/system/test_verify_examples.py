@@ -12,52 +12,74 @@ from test_muster import later
 from issuer_kit import armour, b64, dearmour, pae, unb64
 
 EXAMPLES = ROOT / "client" / "examples"
-node = shutil.which("node")
-old = node and int(run(node, "--version").stdout.lstrip("v").split(".")[0]) < 18
-needs_node = pytest.mark.skipif(not node or old, reason="node is not installed" if not node else "node is older than 18")
-PROGRAMS = [pytest.param(["/usr/bin/python3", EXAMPLES / "verify.py"], id="python"),
-            pytest.param([node, EXAMPLES / "verify.mjs"], id="node", marks=needs_node)]
+NODE = shutil.which("node")
+RECENT = NODE is not None and int(run(NODE, "--version").stdout.lstrip("v").split(".")[0]) >= 18
+PROGRAMS = [["/usr/bin/python3", EXAMPLES / "verify.py"]] + ([[NODE, EXAMPLES / "verify.mjs"]] if RECENT else [])
 
 
 class Case:
     """A lease file, and what else a verifier is given."""
 
-    def __init__(self, command, vendor, host, machine):
-        self.command, self.vendor, self.host, self.machine = command, vendor, host, machine
-        self.text = (machine.state / "leases" / f"{PRODUCT}.lease").read_text()
-        self.lease, self.certificate = dearmour(self.text, "LEASE"), dearmour(self.text, "CERTIFICATE")
+    def __init__(self, vendor, host, machine):
+        self.vendor, self.host, self.machine = vendor, host, machine
+        self.file = machine.state / "leases" / f"{PRODUCT}.lease"
+        text = self.file.read_text()
+        self.lease, self.certificate = dearmour(text, "LEASE"), dearmour(text, "CERTIFICATE")
         self.key = (vendor.dir / "vendor.pub").read_text().strip()
-        self.claims = json.loads(unb64(self.lease.split(".")[2])[:-64])
 
     def run(self, *options, lease=None, certificate=None, key=None, product=PRODUCT, **more):
+        """What each program makes of it."""
         file = self.host.dir / "shown.lease"
         file.write_text(armour("LEASE", lease or self.lease) + armour("CERTIFICATE", certificate or self.certificate))
-        return run(*self.command, "--vendor-key", key or self.key, "--product", product, *options, file, check=False, **more)
+        return run_each("--vendor-key", key or self.key, "--product", product, *options, file, **more)
 
     def accepts(self, *options, **more):
-        done = self.run(*options, **more)
-        assert done.returncode == 0 and not done.stderr, done.stderr
-        return done.stdout
+        return agreed(self.run(*options, **more))
 
     def refuses(self, why, *options, **more):
-        done = self.run(*options, **more)
-        assert done.returncode == 1 and done.stdout == "", done.stdout
-        assert re.fullmatch(f"refused: .*{why}.*\n", done.stderr), done.stderr
+        for done in self.run(*options, **more):
+            assert done.returncode == 1 and done.stdout == "", done.stdout
+            assert re.fullmatch(f"refused: .*{why}.*\n", done.stderr), done.stderr
 
     def signed(self, **changes):
         """The lease with other claims, signed by its real host; None leaves a claim out."""
-        seed = unb64(re.search(r"^sign k4\.secret\.(\S+)$", (self.host.state / "host.key").read_text(), re.M).group(1))[:32]
-        payload = json.dumps({name: value for name, value in {**self.claims, **changes}.items() if value is not None}).encode()
-        footer = unb64(self.lease.split(".")[3])
-        signature = nacl.signing.SigningKey(seed).sign(pae(b"v4.public.", payload, footer, b"muster.lease")).signature
-        return f"v4.public.{b64(payload + signature)}.{b64(footer)}"
+        return signed_by(self.host.state / "host.key", {**claims_of(self.lease), **changes})
+
+    def certified(self, **changes):
+        """The certificate with other claims, signed by the vendor's root."""
+        return signed_by(self.vendor.dir / "vendor.key", {**claims_of(self.certificate), **changes})
 
 
-@pytest.fixture(params=PROGRAMS)
-def case(request, vendor, host, machines):
+def run_each(*args, **more):
+    return [run(*program, *args, check=False, **more) for program in PROGRAMS]
+
+
+def agreed(all_done):
+    """All accept, with the same words; these."""
+    for done in all_done:
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    said, = {done.stdout for done in all_done}
+    return said
+
+
+def claims_of(token):
+    return json.loads(unb64(token.split(".")[2])[:-64])
+
+
+def signed_by(key_file, claims, footer=None):
+    """A token by a key without a passphrase; footer: the id of the signer where nothing else is said."""
+    seed = unb64(re.search(r"k4\.secret\.(\S+)", key_file.read_text()).group(1))[:32]
+    payload = json.dumps({name: value for name, value in claims.items() if value is not None}).encode()
+    footer = claims.get("iss", "").encode() if footer is None else footer.encode()
+    signature = nacl.signing.SigningKey(seed).sign(pae(b"v4.public.", payload, footer, claims["typ"].encode())).signature
+    return f"v4.public.{b64(payload + signature)}.{b64(footer)}"
+
+
+@pytest.fixture
+def case(vendor, host, machines):
     machine = machines(host, "a")
     machine.activate(check=True)
-    return Case(request.param, vendor, host, machine)
+    return Case(vendor, host, machine)
 
 
 def certificate_for(case, folder, license_file, *more):
@@ -68,6 +90,12 @@ def certificate_for(case, folder, license_file, *more):
     return dearmour(path.read_text(), "CERTIFICATE")
 
 
+@pytest.mark.skipif(not RECENT, reason="node 18 is not installed")
+def test_both_programs_run():
+    """Without node the tests below are of verify.py alone."""
+    assert [str(program[1]).rpartition(".")[2] for program in PROGRAMS] == ["py", "mjs"]
+
+
 def test_a_real_lease(case, folder):
     status = case.machine.status()
     said = case.accepts()
@@ -75,13 +103,12 @@ def test_a_real_lease(case, folder):
     assert "plans: modeler, render\n" in said and "grant cad-volume (volume)" in said
     case.accepts(f"--device={case.machine.id}")  # which may begin with -
     # As it stands in the state directory; in two files, as blocks and as bare tokens; the key in its file.
-    file = case.machine.state / "leases" / f"{PRODUCT}.lease"
     trust = ["--vendor-key", case.vendor.dir / "vendor.pub", "--product", PRODUCT]
-    assert run(*case.command, *trust, file).stdout == said
+    assert agreed(run_each(*trust, case.file)) == said
     (folder / "l").write_text(case.lease + "\n")
     (folder / "c").write_text(case.certificate + "\n")
-    assert run(*case.command, *trust, folder / "l", folder / "c").stdout == said
-    assert run(*case.command, *trust, file, folder / "host.certificate").stdout == said
+    assert agreed(run_each(*trust, folder / "l", folder / "c")) == said
+    assert agreed(run_each(*trust, case.file, folder / "host.certificate")) == said
 
 
 def test_every_changed_byte_is_refused(case):
@@ -89,7 +116,7 @@ def test_every_changed_byte_is_refused(case):
     for name, token in (("lease", case.lease), ("certificate", case.certificate)):
         _, _, body, footer = token.split(".")
         begin = len("v4.public.")
-        places = {begin, begin + 40, begin + len(body) // 2, begin + len(body) - 80, begin + len(body) - 1, len(token) - len(footer), len(token) - 1}
+        places = {begin + 40, begin + len(body) - 80, begin + len(body) - 1, len(token) - len(footer), len(token) - 1}
         for place in sorted(places):
             other = "B" if token[place] != "B" else "C"
             case.refuses("", **{name: token[:place] + other + token[place + 1:]})
@@ -107,7 +134,8 @@ def test_other_keys_products_and_devices(case, folder):
     stranger.mkdir()
     other = Vendor(stranger, name="Somebody Else")
     case.refuses("signature of the muster.certificate", key=(other.dir / "vendor.pub").read_text().strip())
-    case.refuses("", key="k4.public.nonsense")
+    case.refuses("32 bytes", key="k4.public.AAAA")
+    case.refuses("does not begin", key=case.key.replace("k4.public.", "k3.public."))
     case.refuses(f"for {PRODUCT}", product="acme-tv")
     case.refuses("for the device", "--device=" + "A" * 43)
     # A host of the stranger's, under the name of our vendor.
@@ -138,14 +166,48 @@ def test_certificates_that_do_not_cover_the_lease(case, folder):
 def test_what_a_host_may_not_say(case):
     case.accepts(lease=case.signed())  # the hand that changes it below
     case.accepts(lease=case.signed(unknown={"new": [1]}))
-    case.refuses("ended 20", lease=case.signed(exp=case.claims["iat"]))
+    case.refuses("ended 20", lease=case.signed(exp=claims_of(case.lease)["iat"]))
     case.refuses("no muster.lease", lease=case.signed(crit=["new"]))
     case.refuses("no muster.lease", lease=case.signed(ver=2))
-    case.refuses("no muster.lease", lease=case.signed(typ="muster.answer"))
+    case.refuses("signature", lease=case.signed(typ="muster.answer"))
     case.refuses("another vendor", lease=case.signed(vendor="k4.pid." + "A" * 44))
     case.refuses("time", lease=case.signed(exp="2026-12-01"))
     for claim in ("iat", "org", "product", "vendor", "license"):
         case.refuses("", lease=case.signed(**{claim: None}))
+
+
+def test_what_a_certificate_must_say(case):
+    """Signed by the vendor, and not for this."""
+    case.accepts(certificate=case.certified())
+    case.accepts(certificate=case.certified(products=None, lease_days_max=0))
+    for usages in (["rpc"], [], "please"):
+        case.refuses("may not sign leases", certificate=case.certified(usages=usages))
+    case.refuses("does not cover", certificate=case.certified(products=f"not {PRODUCT}"))
+    case.refuses("not in force when", certificate=case.certified(exp=claims_of(case.lease)["iat"]))
+    case.refuses("not in force when", certificate=case.certified(nbf="2089-01-01T00:00:00Z"))
+    case.refuses("another vendor", certificate=case.certified(vendor="k4.public." + "A" * 43))
+    case.refuses("another vendor", certificate=case.certified(iss="k4.pid." + "A" * 44))
+    case.refuses("no muster.certificate", certificate=case.certified(crit=["new"]))
+
+
+def test_what_a_statement_must_say(case):
+    """An issuing key that a root has let sign, or not quite."""
+    case.vendor("signer", "create", "--no-passphrase")
+    statement = claims_of(dearmour((case.vendor.dir / "issuing.statement").read_text(), "KEY"))
+    root, issuing = case.vendor.dir / "vendor.key", case.vendor.dir / "issuing.key"
+
+    def certificate(**changes):
+        shown = signed_by(root, {**statement, **changes}, footer="").rstrip(".")
+        return signed_by(issuing, claims_of(case.certificate), footer=shown)
+
+    case.accepts(certificate=certificate())
+    case.refuses("may not sign certificates", certificate=certificate(uses=["license"]))
+    case.refuses("may not sign certificates", certificate=certificate(uses="certificates"))
+    case.refuses("another vendor", certificate=certificate(iss="k4.pid." + "A" * 44))
+    case.refuses("term is over", certificate=certificate(exp=claims_of(case.certificate)["iat"]))
+    case.refuses("term is over", certificate=certificate(exp="2089-01-01T00:00:00Z"))
+    case.refuses("signature of the muster.certificate", certificate=certificate(key="k4.public." + "A" * 43))
+    case.refuses("no muster.key", certificate=certificate(ver=2))
 
 
 @needs_faketime
@@ -155,20 +217,20 @@ def test_an_ended_lease(case):
     case.refuses("the lease ended 20", env=later("+181d"))
 
 
-def test_users(case, hosts, vendor, folder):
-    host = hosts(state="second").start().serve(vendor, f"id=users,product={PRODUCT},model=user,quantity=5")
+def test_users(hosts, vendor, folder):
+    host = hosts().start().serve(vendor, f"id=users,product={PRODUCT},model=user,quantity=5")
     host.change({"do": "user.add", "user": "kari"}, {"do": "assign", "user": "kari", "product": PRODUCT})
     machine = Machine(folder, "u", vendor.products, "--host", f"127.0.0.1:{host.port}")
     machine.done("signin", PRODUCT, "--user", "kari", "--code", "-", stdin=host.items("user", "signin-code", "kari")[0]["code"])
-    said = Case(case.command, vendor, host, machine).accepts()
+    said = Case(vendor, host, machine).accepts()
     assert said.startswith(f"kari on the device {machine.id} of fjord may use {PRODUCT} until {machine.status()['expires']}\n")
 
 
-def test_a_place_for_life(case, hosts, vendor, folder):
-    host = hosts(state="second").start().serve(vendor, f"id=pool,product={PRODUCT},model=pool,quantity=5,enrol=open")
+def test_a_place_for_life(hosts, vendor, folder):
+    host = hosts().start().serve(vendor, f"id=pool,product={PRODUCT},model=pool,quantity=5,enrol=open")
     machine = Machine(folder, "p", vendor.products, "--host", f"127.0.0.1:{host.port}")
     machine.activate(check=True)
-    pool = Case(case.command, vendor, host, machine)
+    pool = Case(vendor, host, machine)
     assert "(pool)" in pool.accepts()
     assert f"may use {PRODUCT} without an end\n" in pool.accepts(lease=pool.signed(exp=None))
 
@@ -198,13 +260,12 @@ def test_roots_and_issuing_keys(case, folder):
     case.accepts(key=" ".join(roots.split()))
 
 
-@pytest.mark.parametrize("command", PROGRAMS)
-def test_wrong_use(command, folder):
+def test_wrong_use(folder):
     (folder / "empty").write_text("")
     for args in ([], ["--product", PRODUCT], ["--vendor-key", "k4.public.A", "--product", PRODUCT, folder / "none"],
                  ["--vendor-key", "k4.public." + "A" * 43, "--product", PRODUCT, folder / "empty"]):
-        done = run(*command, *args, check=False)
-        assert done.returncode in (1, 2) and done.stderr and not done.stdout
+        for done in run_each(*args):
+            assert done.returncode in (1, 2) and done.stderr and not done.stdout
 
 
 def test_they_use_nothing_of_ours():

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import string
 
 import nacl.signing
 import pytest
@@ -127,6 +128,19 @@ def test_every_changed_byte_is_refused(case):
     flipped = bytearray(unb64(case.lease.split(".")[2]))
     flipped[30] ^= 1
     case.refuses("signature of the muster.lease", lease=f"v4.public.{b64(bytes(flipped))}.{case.lease.split('.')[3]}")
+
+
+def test_there_is_one_text_for_each_token(case):
+    """Bits behind the last byte, which a careless reader of base64url passes over."""
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    found = 0
+    for pad in range(3):
+        token, footer = case.signed(new="x" * pad).rsplit(".", 1)
+        other = token[:-1] + letters[letters.index(token[-1]) ^ 1]
+        if unb64(other.split(".")[2]) == unb64(token.split(".")[2]):
+            found += 1
+            case.refuses("not base64url", lease=f"{other}.{footer}")
+    assert found == 2
 
 
 def test_other_keys_products_and_devices(case, folder):

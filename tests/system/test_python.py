@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python binding, client/python: the whole header, and its verbs against a real host."""
+import asyncio
 import ctypes
 import os
 import pathlib
@@ -101,14 +102,14 @@ def test_a_changed_header_would_be_seen(monkeypatch):
 
 
 def test_every_function_is_called():
-    code = "".join((PACKAGE / "muster" / name).read_text() for name in ("_handle.py", "_records.py"))
+    code = "".join((PACKAGE / "muster" / name).read_text() for name in ("_async.py", "_handle.py", "_records.py"))
     assert {name for name in _library.PROTOTYPES if not re.search(rf"\blib\.{name}\b", code)} == set()
 
 
 def test_every_option_is_a_keyword():
     names = muster.options()
     assert names["host"] and not names["state"]
-    assert set(muster.Muster.__init__.__kwdefaults__) == set(names)
+    assert set(muster.Muster.__init__.__kwdefaults__) | {"nonblocking"} == set(names)  # that one makes an AsyncMuster
     many = {name for name, value in muster.Muster.__init__.__kwdefaults__.items() if value == ()}
     documented = re.search(r"The names:\n(.*?)\n \* Codes:", HEADER, re.S).group(1)
     assert set(re.findall(r"^ \*   (\w+) ", documented, re.M)) == set(names)
@@ -378,7 +379,61 @@ def test_it_builds(folder):
     shutil.copytree(PACKAGE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
     run(sys.executable, "-W", "ignore", "-c", "import setuptools; setuptools.setup()", "--quiet", "build", "--build-lib", folder / "site",
         cwd=folder / "source")
-    assert sorted(p.name for p in (folder / "site" / "muster").iterdir()) == ["__init__.py", "_handle.py", "_library.py", "_records.py",
+    assert sorted(p.name for p in (folder / "site" / "muster").iterdir()) == ["__init__.py", "_async.py", "_handle.py", "_library.py", "_records.py",
                                                                              "py.typed"]
     done = run(sys.executable, "-c", "import muster; print(muster.__file__)", env={**LIBRARY, "PYTHONPATH": str(folder / "site")})
     assert done.stdout.strip().startswith(str(folder / "site"))
+
+
+# --- asyncio ---
+
+def twin(folder, vendor, name, at, **more):
+    return muster.AsyncMuster(state=folder / name, products=vendor.products, host=at, **more)
+
+
+def test_many_machines_in_one_event_loop(host, vendor, folder):
+    async def live(name):
+        async with twin(folder, vendor, name, f"127.0.0.1:{host.port}") as m:
+            outcome, = await m.activate(PRODUCT)
+            await asyncio.gather(m.renew(PRODUCT), m.where(), m.renew(PRODUCT))  # each in its turn
+            assert (await m.status()).products[0].state == "licensed" and await m.next_due() > 0
+            if name != "m-0":
+                await m.release(PRODUCT)
+            return outcome.what
+
+    async def all_of_them():
+        return await asyncio.gather(*(live(f"m-{i}") for i in range(20)))
+
+    before = threading.active_count()
+    assert asyncio.run(all_of_them()) == ["activated"] * 20
+    assert threading.active_count() == before
+    assert host.count() == 1
+
+
+def test_a_refusal_in_an_event_loop(hosts, vendor, folder):
+    host = hosts().start()
+    host.install(vendor, threshold=3)
+
+    async def ask():
+        async with twin(folder, vendor, "m", f"127.0.0.1:{host.port}") as m:
+            with pytest.raises(muster.MusterError) as caught:
+                await m.activate(PRODUCT)
+            return caught.value
+
+    error = asyncio.run(ask())
+    assert error.code == "THRESHOLD_NOT_MET" and error.values["need"] == 3
+
+
+def test_a_cancelled_task(silent, host, vendor, folder):
+    """Its verb ends at once, and the handle is good for the next."""
+    async def ask():
+        async with twin(folder, vendor, "m", address(silent)) as m:
+            began = time.monotonic()
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(m.activate(PRODUCT, deadline_ms=60000), 0.3)
+            assert time.monotonic() - began < 30
+            m._muster.set("host", None)
+            m._muster.set("host", f"127.0.0.1:{host.port}")
+            return await m.activate(PRODUCT)
+
+    assert asyncio.run(ask())[0].what == "activated"

@@ -140,7 +140,7 @@ int lease_verify(const char *lease_token, const char *certificate_token, const s
 	error = certificate_at(ret_cert, ret->head.iat);
 	if (error)
 		return error;
-	if (longer_than_certified(ret, ret_cert))
+	if (longer_than_certified(ret, ret_cert) || strcmp(ret->license, ret_cert->license) != 0)
 		return E_CLAIM_INVALID;
 	paserk_pid_write(vendor->keys[0], pid);
 	paserk_pid_write(ret_cert->sign, host);

@@ -46,10 +46,11 @@ int lease_open(const char *token, size_t n, const uint8_t host[PASETO_PUBLIC], s
 
 /*
  * All that a holder of the vendor's key must check, in one call: certificate by vendor, lease by certificate,
- * the certificate in force when the lease was made, and product, device, vendor and organisation in
+ * the certificate in force when the lease was made, and product, device, vendor, organisation and license in
  * agreement. device: NULL to skip. E_HOST_UNTRUSTED: certificate not by this vendor; E_SIGNATURE_INVALID:
  * lease not by this host; E_CERTIFICATE_EXPIRED, E_NOT_YET_VALID; E_WRONG_PRODUCT, E_WRONG_DEVICE,
- * E_WRONG_VENDOR, E_WRONG_ORG.
+ * E_WRONG_VENDOR, E_WRONG_ORG; E_CLAIM_INVALID: another license, or a longer term than the certificate
+ * allows.
  */
 int lease_verify(const char *lease_token, const char *certificate_token, const struct roots *vendor,
 		 const char *product, const uint8_t device[DEVICE_ID], struct lease *ret,

@@ -116,7 +116,6 @@ function verify(leaseToken, certificateToken, roots, product, device) {
 	demand(timeOf(certificate.nbf) <= signed && signed < timeOf(certificate.exp), "the certificate was not in force when the lease was signed");
 	demand(lease.vendor === certificate.iss, "the lease is for another vendor's product");
 	demand(lease.org === certificate.org, "lease and certificate are of different organisations");
-	// Beyond section 6, as hosts do it: each license has its certificate.
 	demand(lease.license === certificate.license, `the certificate is for another license than ${lease.license}`);
 	demand(lease.product === product, `the lease is for ${lease.product}`);
 	demand(has(covered, product), `the certificate does not cover ${product}`);

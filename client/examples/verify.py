@@ -128,7 +128,6 @@ def verify(lease_token, certificate_token, roots, product, device=None, now=None
     demand(lease["vendor"] == id_of(roots[0]), "the lease is for another vendor's product")
     demand(lease["iss"] == id_of(host), "the lease names another host than signed it")
     demand(lease["org"] == certificate["org"], "lease and certificate are of different organisations")
-    # Beyond section 6, as hosts do it: each license has its certificate.
     demand(lease["license"] == certificate["license"], f"the certificate is for another license than {lease['license']}")
     demand(lease["product"] == product, f"the lease is for {lease['product']}")
     demand(has(certificate.get("products") or [product], product), f"the certificate does not cover {product}")

@@ -253,6 +253,10 @@ def test_the_program_of_the_page():
            (lease, lease, vendor, "acme-cad"), (lease[:-1] + "A", cert, vendor, "acme-cad"),
            (*lease_and_certificate({"iat": "2031-01-01T00:00:00Z"}), vendor, "acme-cad"),
            (*lease_and_certificate({"org": "lagoon"}), vendor, "acme-cad"),
+           (*lease_and_certificate({"license": "lagoon-1"}), vendor, "acme-cad"),
+           (*lease_and_certificate({"vendor": examples.CLAIMS["lease"]["iss"]}), vendor, "acme-cad"),
+           (lease[:20] + "!" + lease[20:], cert, vendor, "acme-cad"),
+           (*lease_and_certificate(cert={"usages": "please"}), vendor, "acme-cad"),
            (*lease_and_certificate({"crit": ["x"]}), vendor, "acme-cad"),
            (*lease_and_certificate(cert={"usages": ["rpc"]}), vendor, "acme-cad"),
            (*lease_and_certificate(cert={"products": ["acme-tv"]}), vendor, "acme-cad")]

@@ -356,6 +356,9 @@ static void test_verify_org(void **state)
 	(void)state;
 	strcpy(e.lease.org, "lagoon");
 	assert_int_equal(verify(&e), E_WRONG_ORG);
+	e = example();
+	strcpy(e.lease.license, "lagoon-1");
+	assert_int_equal(verify(&e), E_CLAIM_INVALID);
 }
 
 static void test_verify_other_files(void **state)

@@ -18,19 +18,15 @@
 #define EXIT_NOT_PERMITTED 77
 #define EXIT_CONFIGURATION 78
 
-static struct muster *interrupted; /* the handle that a signal cancels */
 static volatile sig_atomic_t stopping;
 
 static void on_signal(int number)
 {
 	(void)number;
 	stopping = 1;
-	if (interrupted)
-		muster_cancel(interrupted);
 }
 
-/* The signals are open only while a call waits on the network or the agent sleeps, so that none is lost
- * between. */
+/* The signals are open only while a call waits or the agent sleeps, so that none is lost between. */
 static void catch_signals(sigset_t *ret_open)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -68,13 +64,25 @@ static void say_outcomes(const struct cli *cli)
 	fflush(stdout);
 }
 
+/* Go on with a call until it is over; a signal that comes through ends it early. Returns its code. */
+static int wait_over(struct muster *m, int code, const sigset_t *open_signals)
+{
+	while (code == MUSTER_IN_PROGRESS) {
+		struct pollfd ready = {.fd = muster_fd(m), .events = (short)muster_events(m)};
+		int ms = muster_timeout(m);
+		struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+		ppoll(&ready, 1, &wait, open_signals);
+		if (open_signals && stopping)
+			muster_cancel(m);
+		code = muster_process(m);
+	}
+	return code;
+}
+
 /* One pass. Returns the exit code of its error, or 0. */
 static int pass(struct cli *cli, const sigset_t *open_signals)
 {
-	sigset_t closed;
-	sigprocmask(SIG_SETMASK, open_signals, &closed);
-	int error = stopping ? 0 : muster_renew(cli->m, NULL, 1, 0);
-	sigprocmask(SIG_SETMASK, &closed, NULL);
+	int error = wait_over(cli->m, muster_renew(cli->m, NULL, 1, 0), open_signals);
 	if (stopping)
 		return 0;
 	say_outcomes(cli);
@@ -94,7 +102,7 @@ static void sleep_until_due(struct cli *cli, const sigset_t *open_signals)
 /* The signals are closed by now: one more does not break this off, but the time limit of the call does. */
 static int give_back(struct cli *cli)
 {
-	int error = muster_release(cli->m, NULL, 0);
+	int error = wait_over(cli->m, muster_release(cli->m, NULL, 0), NULL);
 	say_outcomes(cli);
 	return error ? print_error(cli) : 0;
 }
@@ -109,7 +117,7 @@ int verb_agent(struct invocation *inv)
 		muster_free(cli.m);
 		return code;
 	}
-	interrupted = cli.m;
+	muster_set(cli.m, "nonblocking", "1");
 	catch_signals(&open_signals);
 	do {
 		code = pass(&cli, &open_signals);
@@ -119,7 +127,6 @@ int verb_agent(struct invocation *inv)
 		if (!once && !stopping)
 			sleep_until_due(&cli, &open_signals);
 	} while (!once && !stopping);
-	interrupted = NULL;
 	if (stopping)
 		code = invocation_has(inv, "release-on-exit") ? give_back(&cli) : 0;
 	muster_free(cli.m);

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -116,6 +117,30 @@ def test_states_of_a_machine_over_its_life(machine, host):
             for days in (1, 10, 20, 170, 181)}
     assert (seen[1], seen[170], seen[181]) == ("licensed", "overdue", "expired")
     assert machine("status", env=later("+181d")).returncode == 4
+
+
+def catches(pid, number):
+    handled = re.search(r"SigCgt:\s+(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
+    return int(handled, 16) & 1 << number - 1
+
+
+@needs_faketime
+def test_agent_is_told_to_stop_while_a_host_is_silent(folder, vendor):
+    """At any moment of the call, its beginning too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        machine = Machine(folder, "m", vendor.products, "--host", f"127.0.0.1:{silent.getsockname()[1]}")
+        machine("activate", PRODUCT, "--timeout", "1")
+        for pause in (0, 0.005, 0.01, 0.02, 0.05, 0.3):
+            agent = subprocess.Popen([program("muster"), "agent", "--timeout", "60", *map(str, machine.options)], stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL, env={**os.environ, **later("+1d")})
+            try:
+                wait_for(lambda: catches(agent.pid, signal.SIGTERM), what="its signal handler")
+                time.sleep(pause)
+                agent.send_signal(signal.SIGTERM)
+                assert agent.wait(timeout=20) == 0, pause
+            finally:
+                agent.kill()
+                agent.wait(timeout=10)
 
 
 def test_agent_runs_until_it_is_told_to_stop(machine):

@@ -12,6 +12,7 @@ PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 NANOPB ?= nanopb_generator.py
 INSTALL ?= install
+OBJCOPY ?= objcopy
 
 PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
@@ -24,6 +25,12 @@ mandir ?= $(datadir)/man
 pkgconfigdir ?= $(libdir)/pkgconfig
 unitdir ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+firewallddir ?= $(prefix)/lib/firewalld/services
+# Not below the prefix: the programs look for their settings in /etc/muster.
+sysconfdir ?= /etc
+configdir ?= $(sysconfdir)/muster
+ufwdir ?= $(sysconfdir)/ufw/applications.d
 bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
@@ -35,9 +42,11 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
 
 # --- compiler ---
 
-WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla -Werror
+# WERROR= where a compiler may know more warnings than ours: in packages.
+WERROR ?= -Werror
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla $(WERROR)
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIC
-LINK_HARDENING := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+LINK_HARDENING := -fPIE -pie -Wl,-z,relro,-z,now,-z,noexecstack
 OPTIMISE := -O2 -g
 ifdef SANITIZE
 OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
@@ -99,12 +108,14 @@ LIBRARIES := libmuster.so.0 libmuster.a
 SCHEMA := $(GEN)/schema.inc
 CATALOG := $(O)/muster.catalog
 MAN := $(patsubst packaging/man/%.scd,%,$(wildcard packaging/man/*.scd))
+CONFIGS := musterd.conf muster.conf
 
 PROTOCOL_LIBS := $(call libs_of,libsodium jansson) -lprotobuf-nanopb
 MUSTERD_LIBS := $(call libs_of,libuv sqlite3 libmicrohttpd inih ldns) $(if $(SYSTEMD),$(call libs_of,libsystemd)) -lpthread
 MUSTERCTL_LIBS := $(call libs_of,libcurl smartcols)
 ISSUER_LIBS := $(call libs_of,sqlite3)
 CLIENT_LIBS := $(call libs_of,libcares)
+NANOPB_LIBRARY = $(shell $(CC) -print-file-name=libprotobuf-nanopb.a)
 
 # What musterctl has of libmuster, to call a clearing house.
 DIALOG := dialog deadline revoked_fetch
@@ -114,7 +125,7 @@ SERVER_MODULES := server/base server/domain server/store server/broker server/ba
 .DEFAULT_GOAL := all
 .PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
 
-all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) man
+all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) $(CONFIGS:%=$(O)/conf/%) man
 
 # Only says what is missing; `make test` and `make run` install it.
 deps-check:
@@ -133,6 +144,15 @@ $(SCHEMA): $(sort $(wildcard server/store/schema/*.sql)) packaging/embed-sql.sh
 $(CATALOG): server/base/events.def packaging/catalog.sh
 	@mkdir -p $(@D)
 	sh packaging/catalog.sh $< > $@
+
+# Settings files with all defaults, commented out.
+$(O)/conf/musterd.conf: server/config.def packaging/conf.sh
+	@mkdir -p $(@D)
+	sh packaging/conf.sh musterd > $@.new && mv $@.new $@
+
+$(O)/conf/muster.conf: client/cli/settings.c packaging/conf.sh $(O)/muster
+	@mkdir -p $(@D)
+	sh packaging/conf.sh muster $(O) > $@.new && mv $@.new $@
 
 # Man pages; their tables come out of the programs and .def files.
 man: $(MAN:%=$(O)/man/%) $(O)/man/pages3.made
@@ -186,10 +206,9 @@ $(O)/libmuster.so.0: $(CLIENT_OBJECTS) client/libmuster.map
 
 $(O)/libmuster.a: $(CLIENT_OBJECTS) client/libmuster.map
 	@mkdir -p $(O)/obj/libmuster
-	nanopb=$$($(CC) -print-file-name=libprotobuf-nanopb.a) && \
-	$(LD) -r -o $(O)/obj/libmuster/all.o $(CLIENT_OBJECTS) $$nanopb
+	$(LD) -r -o $(O)/obj/libmuster/all.o $(CLIENT_OBJECTS) $(NANOPB_LIBRARY)
 	sed -n 's/^[[:space:]]*\(muster_[a-z0-9_]*\);.*/\1/p' client/libmuster.map > $(O)/obj/libmuster/public
-	objcopy --keep-global-symbols=$(O)/obj/libmuster/public $(O)/obj/libmuster/all.o
+	$(OBJCOPY) --keep-global-symbols=$(O)/obj/libmuster/public $(O)/obj/libmuster/all.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcsD $@ $(O)/obj/libmuster/all.o
 
 # All that the command takes from the protocol besides the library.
@@ -413,48 +432,56 @@ deps:
 
 MONITORING := packaging/monitoring/musterd.rules.yml packaging/monitoring/muster-dashboard.json
 COMPLETED := musterctl muster muster-issuer
+UNITS := $(foreach kind,service socket timer,$(notdir $(wildcard packaging/systemd/*.$(kind))))
+MAN_SECTIONS := $(sort $(subst .,,$(suffix $(MAN))))
+# Its folders, besides those that everybody installs into.
+OWN_FOLDERS := $(monitoringdir) $(datadir)/muster $(configdir)
 
+# Settings that are there stay as they are.
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) \
-		$(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(unitdir) $(DESTDIR)$(catalogdir)
+		$(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(unitdir) $(DESTDIR)$(catalogdir) $(DESTDIR)$(sysusersdir) \
+		$(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(firewallddir) $(DESTDIR)$(ufwdir) $(DESTDIR)$(configdir) \
+		$(DESTDIR)$(bashcompletiondir) $(DESTDIR)$(zshcompletiondir) $(DESTDIR)$(fishcompletiondir) \
+		$(MAN_SECTIONS:%=$(DESTDIR)$(mandir)/man%) $(DESTDIR)$(monitoringdir)
 	$(INSTALL) -m 755 $(O)/musterd $(DESTDIR)$(sbindir)/musterd
 	$(INSTALL) -m 755 $(O)/musterctl $(O)/muster $(O)/muster-issuer $(DESTDIR)$(bindir)
 	$(INSTALL) -m 644 $(O)/libmuster.so.0 $(O)/libmuster.a $(DESTDIR)$(libdir)
 	ln -sf libmuster.so.0 $(DESTDIR)$(libdir)/libmuster.so
 	$(INSTALL) -m 644 client/include/muster.h $(DESTDIR)$(includedir)/muster.h
-	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
+	umask 022 && sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
 		-e 's|@version@|$(VERSION)|' client/libmuster.pc.in > $(DESTDIR)$(pkgconfigdir)/libmuster.pc
-	$(INSTALL) -d $(DESTDIR)$(bashcompletiondir) $(DESTDIR)$(zshcompletiondir) $(DESTDIR)$(fishcompletiondir)
-	for p in $(COMPLETED); do \
+	umask 022 && for p in $(COMPLETED); do \
 		$(O)/$$p completion bash > $(DESTDIR)$(bashcompletiondir)/$$p && \
 		$(O)/$$p completion zsh > $(DESTDIR)$(zshcompletiondir)/_$$p && \
 		$(O)/$$p completion fish > $(DESTDIR)$(fishcompletiondir)/$$p.fish || exit 1; \
 	done
-	sed -e 's|@sbindir@|$(sbindir)|' packaging/systemd/musterd.service > $(DESTDIR)$(unitdir)/musterd.service
-	$(INSTALL) -m 644 packaging/systemd/musterd.socket $(DESTDIR)$(unitdir)/musterd.socket
-	$(INSTALL) -d $(DESTDIR)$(sysusersdir)
+	umask 022 && for u in $(UNITS); do sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' \
+		packaging/systemd/$$u > $(DESTDIR)$(unitdir)/$$u || exit 1; done
 	$(INSTALL) -m 644 packaging/systemd/musterd.sysusers $(DESTDIR)$(sysusersdir)/musterd.conf
-	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/muster-agent.service > $(DESTDIR)$(unitdir)/muster-agent.service
-	sed -e 's|@bindir@|$(bindir)|' packaging/systemd/musterd-vendor.service > $(DESTDIR)$(unitdir)/musterd-vendor.service
-	$(INSTALL) -m 644 packaging/systemd/musterd-vendor.timer $(DESTDIR)$(unitdir)/musterd-vendor.timer
+	$(INSTALL) -m 644 packaging/systemd/musterd.tmpfiles $(DESTDIR)$(tmpfilesdir)/musterd.conf
 	$(INSTALL) -m 644 $(CATALOG) $(DESTDIR)$(catalogdir)/muster.catalog
-	$(INSTALL) -d $(foreach s,1 3 5 7 8,$(DESTDIR)$(mandir)/man$(s))
+	$(INSTALL) -m 644 packaging/firewall/firewalld.xml $(DESTDIR)$(firewallddir)/muster.xml
+	$(INSTALL) -m 644 packaging/firewall/ufw $(DESTDIR)$(ufwdir)/musterd
 	for page in $(MAN); do $(INSTALL) -m 644 $(O)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page || exit 1; done
 	cp -P $(O)/man/muster_*.3 $(DESTDIR)$(mandir)/man3
-	$(INSTALL) -d $(DESTDIR)$(monitoringdir)
 	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
+	for f in $(CONFIGS); do test -e $(DESTDIR)$(configdir)/$$f || \
+		$(INSTALL) -m 644 $(O)/conf/$$f $(DESTDIR)$(configdir)/$$f || exit 1; done
 
-uninstall:
-	rm -f $(DESTDIR)$(sbindir)/musterd $(DESTDIR)$(sysusersdir)/musterd.conf $(DESTDIR)$(catalogdir)/muster.catalog \
-		$(addprefix $(DESTDIR)$(monitoringdir)/,$(notdir $(MONITORING))) \
-		$(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
+# Settings that somebody has changed stay, too.
+uninstall: $(CONFIGS:%=$(O)/conf/%)
+	rm -f $(DESTDIR)$(sbindir)/musterd $(addprefix $(DESTDIR)$(bindir)/,musterctl muster muster-issuer) \
 		$(addprefix $(DESTDIR)$(libdir)/,libmuster.so.0 libmuster.so libmuster.a) \
 		$(DESTDIR)$(includedir)/muster.h $(DESTDIR)$(pkgconfigdir)/libmuster.pc \
-		$(addprefix $(DESTDIR)$(unitdir)/,musterd.service musterd.socket musterd-vendor.service \
-			musterd-vendor.timer muster-agent.service) \
 		$(COMPLETED:%=$(DESTDIR)$(bashcompletiondir)/%) $(COMPLETED:%=$(DESTDIR)$(zshcompletiondir)/_%) \
-		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish) \
-		$(DESTDIR)$(mandir)/man3/muster_*.3 $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page))
+		$(COMPLETED:%=$(DESTDIR)$(fishcompletiondir)/%.fish) $(UNITS:%=$(DESTDIR)$(unitdir)/%) \
+		$(DESTDIR)$(sysusersdir)/musterd.conf $(DESTDIR)$(tmpfilesdir)/musterd.conf $(DESTDIR)$(catalogdir)/muster.catalog \
+		$(DESTDIR)$(firewallddir)/muster.xml $(DESTDIR)$(ufwdir)/musterd \
+		$(DESTDIR)$(mandir)/man3/muster_*.3 $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page)) \
+		$(addprefix $(DESTDIR)$(monitoringdir)/,$(notdir $(MONITORING)))
+	for f in $(CONFIGS); do ! cmp -s $(O)/conf/$$f $(DESTDIR)$(configdir)/$$f || rm $(DESTDIR)$(configdir)/$$f; done
+	for d in $(OWN_FOLDERS:%=$(DESTDIR)%); do rmdir $$d 2>/dev/null || :; done
 
 clean:
 	rm -rf $(O)
@@ -482,6 +509,6 @@ help:
 	@echo 'bench-storm  100,000 machines within a minute; bench-scale: to 10,000 connections and 10 million devices, as a plot'
 	@echo 'bench-peers  beside PostgreSQL and a service by hand; writes $(O)/bench-peers.json'
 	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
-	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables'
+	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables; uninstall takes away the same'
 
 -include $(shell test -d $(O) && find $(O)/obj $(O)/tests -name '*.d' 2>/dev/null)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `make install` puts down works for an outsider: header, library, pkg-config file."""
+"""What `make install` puts down works for an outsider: header, library, pkg-config file, settings; and goes away again."""
 import os
+import re
 import subprocess
 
 import pytest
-from harness import BUILD, INSTRUMENTED, ROOT, run
+from harness import BUILD, INSTRUMENTED, ROOT, program, run
 
 PROGRAM = """
 #include <muster.h>
@@ -48,7 +49,58 @@ def test_install_use_and_uninstall(folder):
         *[f for f in static if f != "-lmuster"])
     assert run(folder / "y").stdout.endswith(" 1 CONFIG_INVALID\n")
     make("uninstall", f"DESTDIR={folder / 'root'}", f"PREFIX={folder / 'usr'}")
-    assert [f for _, _, files in os.walk(usr) for f in files] == []
+    assert [f for _, _, files in os.walk(folder / "root") for f in files] == []
+    assert [d for _, folders, _ in os.walk(folder / "root") for d in folders if d == "muster"] == []
+
+
+def test_settings_that_are_there_stay(folder):
+    """Neither an installation nor its end touches what an administrator has written; and a strict umask closes nothing to others."""
+    places = f"DESTDIR={folder / 'root'}", "PREFIX=/usr"
+    etc = folder / "root" / "etc" / "muster"
+    etc.mkdir(parents=True)
+    (etc / "musterd.conf").write_text("[log]\nlevel = debug\n")
+    old = os.umask(0o077)
+    try:
+        make("install", *places)
+    finally:
+        os.umask(old)
+    assert (etc / "musterd.conf").read_text() == "[log]\nlevel = debug\n"
+    assert (etc / "muster.conf").exists()
+    closed = [os.path.join(top, f) for top, _, files in os.walk(folder / "root") for f in files
+              if f != "musterd.conf" and os.stat(os.path.join(top, f)).st_mode & 0o444 != 0o444]
+    assert closed == []
+    make("uninstall", *places)
+    assert [os.path.join(top, f) for top, _, files in os.walk(folder / "root") for f in files] == [str(etc / "musterd.conf")]
+
+
+def test_the_sample_of_the_host_has_every_default(folder):
+    sample = (BUILD / "conf" / "musterd.conf").read_text()
+    assert not re.search(r"^[^#\[\n]", sample, re.M)  # as it is, it says nothing
+    config = folder / "all.conf"
+    config.write_text(re.sub(r"^#(\w+ =)", r"\1", sample, flags=re.M))
+    run(program("musterd"), "--config", config, "--check-config")
+    rows = re.findall(r'^OPT\(\w+, "(\w+)", "(\w+)", \w+, "([^"]*)"', (ROOT / "server" / "config.def").read_text(), re.M)
+    section, found = "", []
+    for line in config.read_text().splitlines():
+        section = line.strip("[]") if line.startswith("[") else section
+        if re.match(r"\w+ =", line):
+            key, value = line.split(" =")
+            found.append((section, key, value.strip()))
+    assert sorted(found) == sorted(rows) and len(rows) > 40
+
+
+def test_the_sample_of_a_machine_has_every_key(folder):
+    """What has a default is there with it; the others show what they take."""
+    sample = (BUILD / "conf" / "muster.conf").read_text()
+    names = re.findall(r'^\t\{\.name = "([^"]+)"', (ROOT / "client" / "cli" / "settings.c").read_text(), re.M)
+    assert re.findall(r"^#([a-z-]+) = \S+$", sample, re.M) == names and len(names) >= 9
+    assert all(line.startswith("#") or not line for line in sample.splitlines())
+    config = folder / "all.conf"
+    config.write_text(re.sub(r"^#([a-z-]+ = [^A-Z\n]+)$", r"\1", sample, flags=re.M))
+    assert len(re.findall(r"^(state|products|timeout) = ", config.read_text(), re.M)) == 3
+    config.write_text(config.read_text().replace("/var/lib/muster", str(folder / "state")))
+    done = run(program("muster"), "--config", config, "--products", folder, "status", check=False)
+    assert done.returncode == 3 and not done.stderr, done.stderr  # nothing is activated
 
 
 def test_the_library_shows_its_map_and_nothing_else():

@@ -149,7 +149,12 @@ def test_the_unit_is_exposed_to_little(unit):
 
 
 @needs_systemd
-def test_the_units_are_well_formed(unit):
-    done = run("systemd-analyze", "verify", "--man=no", unit, unit.parent / "musterd.socket", check=False)
-    complaints = [line for line in done.stderr.splitlines() if "musterd" in line and "_musterd" not in line]
-    assert not complaints, done.stderr
+def test_the_units_are_well_formed(folder):
+    """A misspelt key is only a warning, so that nothing at all may be said of ours."""
+    units = sorted(path for path in UNITS.iterdir() if path.suffix in (".service", ".socket", ".timer"))
+    for path in units:
+        (folder / path.name).write_text(path.read_text().replace("@sbindir@", str(BUILD)).replace("@bindir@", str(BUILD)))
+    done = run("systemd-analyze", "verify", "--man=no", *(folder / path.name for path in units), check=False,
+               env={"SYSTEMD_UNIT_PATH": f"{folder}:"})
+    complaints = [line for line in done.stderr.splitlines() if "muster" in line]
+    assert len(units) >= 9 and not complaints, done.stderr

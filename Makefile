@@ -2,6 +2,7 @@
 # One makefile for everything. Modules see only the include directories that their row grants: the floors of
 # server/DESIGN.md. Generated and built files all go under $(O).
 
+# The only place of it; the first line of packaging/debian/changelog has to agree (tests/lint).
 VERSION := 0.1.0
 O ?= build
 
@@ -123,7 +124,7 @@ DIALOG := dialog deadline revoked_fetch
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall clean help
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 packages powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall dist distcheck deb sbom clean help FORCE
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) $(CONFIGS:%=$(O)/conf/%) man
 
@@ -366,6 +367,11 @@ pid1: all
 	sh packaging/deps.sh install pid1
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/pid1
 
+# The Debian packages: how they are built, and how they live in a fresh system of their own. Makes its tree once. Needs root.
+packages:
+	sh packaging/deps.sh install deb
+	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/packages
+
 # Power cuts of a real file system. Needs root, FUSE and loop devices.
 CUTS ?= 120
 powercut: all
@@ -483,6 +489,37 @@ uninstall: $(CONFIGS:%=$(O)/conf/%)
 	for f in $(CONFIGS); do ! cmp -s $(O)/conf/$$f $(DESTDIR)$(configdir)/$$f || rm $(DESTDIR)$(configdir)/$$f; done
 	for d in $(OWN_FOLDERS:%=$(DESTDIR)%); do rmdir $$d 2>/dev/null || :; done
 
+# --- releases and packages ---
+
+TARBALL := $(O)/muster-$(VERSION).tar.gz
+SBOM := $(O)/muster-$(VERSION).spdx.json
+
+# What is committed, and nothing else: the same bytes from the same commit.
+dist: $(TARBALL)
+
+$(TARBALL): FORCE
+	@mkdir -p $(@D)
+	@test -e .git || { echo 'muster: a tarball is made from git' >&2; exit 1; }
+	git archive --format=tar --prefix=muster-$(VERSION)/ -o $@.tar HEAD && gzip -9nf $@.tar && mv $@.tar.gz $@
+
+# The tarball alone is enough, and what it installs it takes away again.
+distcheck: $(TARBALL)
+	sh packaging/distcheck.sh $(TARBALL) $(abspath $(O))/distcheck
+
+# The five Debian packages, into $(O)/deb.
+deb:
+	sh packaging/deps.sh install deb
+	sh packaging/deb.sh $(abspath $(O))/deb $(VERSION)
+
+# Which libraries the built programs take along, and from which packages.
+sbom: $(SBOM)
+
+$(SBOM): $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) packaging/sbom.py
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
+		$(PYTHON) packaging/sbom.py $(VERSION) $(NANOPB_LIBRARY) $(PROGRAMS:%=$(O)/%) $(O)/libmuster.so.0 > $@.new && mv $@.new $@
+
+FORCE:
+
 clean:
 	rm -rf $(O)
 
@@ -496,6 +533,7 @@ help:
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500 FIRST=1); a seed that breaks a rule says how to see it again'
 	@echo 'faults   every allocation and call of the disk fails in turn, once and for good (FAULT_STRIDE=1)'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'
+	@echo 'packages the Debian packages: lintian, reproducible, installed, upgraded and purged in a container (root)'
 	@echo 'flood    strangers crowd the door of a real host (FLOOD_SECONDS=300)'
 	@echo 'soak     a host at work for long, with restarts and strangers (SOAK_SECONDS=3600)'
 	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
@@ -510,5 +548,8 @@ help:
 	@echo 'bench-peers  beside PostgreSQL and a service by hand; writes $(O)/bench-peers.json'
 	@echo 'bench-listing  only long lists beside activations; writes $(O)/bench-listing.json'
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables; uninstall takes away the same'
+	@echo 'dist     the tarball of what is committed; distcheck: it builds, and installs and uninstalls cleanly'
+	@echo 'deb      the Debian packages, into $(O)/deb'
+	@echo 'sbom     the libraries of the programs and their packages, as SPDX; writes $(O)/muster-$(VERSION).spdx.json'
 
 -include $(shell test -d $(O) && find $(O)/obj $(O)/tests -name '*.d' 2>/dev/null)

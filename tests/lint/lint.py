@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 The house rules that a compiler does not check: floors (floors.txt), lengths, SPDX lines, blanks at line ends, layout,
-readers of outside bytes that no fuzz target reaches (tests/fuzz/parsers.txt), and rows of floors.txt and errors.def that nobody
-uses. Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
+readers of outside bytes that no fuzz target reaches (tests/fuzz/parsers.txt), rows of floors.txt and errors.def that nobody
+uses, and what the Debian packages must know as the Makefile and packaging/deps.sh do. Usage: lint.py [TREE]. One line a problem, "file:line: text"; exit 1 if any.
 """
 
 import fnmatch
@@ -15,7 +15,7 @@ import sys
 
 FILE_LINES = 800
 FUNCTION_LINES = 80
-SOURCES = {".c", ".h", ".py", ".pyi", ".mjs", ".toml", ".sh", ".proto", ".def", ".sql", ".service", ".socket", ".timer", ".sysusers"}
+SOURCES = {".c", ".h", ".py", ".pyi", ".mjs", ".toml", ".sh", ".proto", ".def", ".sql", ".service", ".socket", ".timer", ".sysusers", ".tmpfiles"}
 NAMED_SOURCES = {"Makefile", "floors.txt"}
 OTHERS = {".md", ".txt", ".scd", ".json", ".yml", ".yaml", ".conf", ".options", ".map", ".in"}
 SKIP_FOLDERS = {".git", "__pycache__", "corpus", ".pytest_cache", ".mypy_cache"}  # and build/ at the top
@@ -325,6 +325,40 @@ def check_errors(lint):
             lint.problem(table, i, f"nobody uses {found.group(1)}")
 
 
+# --- packages ---
+
+ESSENTIAL = {"gcc", "binutils", "libc6-dev"}  # every package is built with these
+
+
+def field(text, name):
+    """The value of a field of a control file, continued lines with it."""
+    found = re.search(rf"^{name}:(.*\n(?:[ \t].*\n)*)", text, re.M)
+    return found.group(1) if found else ""
+
+
+def check_build_depends(lint, control, deps):
+    """The group build of deps.sh, debhelper, and the libraries (pc:) that packages have besides."""
+    rows = [line.split() for line in text_of(deps).split("\n") if re.match(r"(build|deb) \w+:\S+ \S+$", line)]
+    wanted = {package for group, check, package in rows if group == "build" or check.startswith("pc:")} - ESSENTIAL
+    wanted.add("debhelper-compat")
+    given = set(re.findall(r"^[ \t]*([a-z0-9.+-]+)", field(text_of(control), "Build-Depends").replace(",", "\n"), re.M))
+    for package in sorted(wanted - given):
+        lint.problem(control, 1, f"Build-Depends lacks {package}, which packaging/deps.sh has")
+    for package in sorted(given - wanted):
+        lint.problem(control, 1, f"Build-Depends has {package}, which packaging/deps.sh has not")
+
+
+def check_packages(lint):
+    folder = lint.root / "packaging" / "debian"
+    if not folder.exists():
+        return
+    version = re.search(r"^VERSION := (\S+)$", text_of(lint.root / "Makefile"), re.M)
+    newest = re.match(r"\S+ \((\S+)\)", text_of(folder / "changelog"))
+    if not version or not newest or version.group(1) != newest.group(1):
+        lint.problem(folder / "changelog", 1, "its version is not that of the Makefile")
+    check_build_depends(lint, folder / "control", lint.root / "packaging" / "deps.sh")
+
+
 def main():
     lint = Lint(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[2])
     floors = Floors(lint.root / "tests" / "lint" / "floors.txt")
@@ -340,6 +374,7 @@ def main():
     check_format(lint, [p for p in lint.files if p.suffix in FORMATTED])
     check_parsers(lint)
     check_errors(lint)
+    check_packages(lint)
     if lint.problems:
         print(f"{lint.problems} problems")
     return 1 if lint.problems else 0

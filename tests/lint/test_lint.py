@@ -242,3 +242,27 @@ def test_every_folder_of_the_makefile_has_its_floor():
     makefile = (ROOT / "Makefile").read_text()
     modules = makefile.split("MODULES :=")[1].split("\n\n")[0].replace("\\\n", " ").split()
     assert set(modules) <= rows
+
+
+PACKAGES = {
+    "Makefile": "# SPDX-License-Identifier: Apache-2.0\nVERSION := 1.2.3\n",
+    "packaging/deps.sh": "#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\nbuild cmd:gcc gcc\nbuild pc:libuv libuv1-dev\ntest cmd:jq jq\n"
+                         "deb cmd:lintian lintian\ndeb pc:libqrencode libqrencode-dev\n",
+    "packaging/debian/changelog": "host (1.2.3) unstable; urgency=low\n",
+    "packaging/debian/control": "Source: host\nBuild-Depends:\n debhelper-compat (= 13),\n libqrencode-dev, libuv1-dev\nSection: net\n",
+}
+
+
+@pytest.mark.parametrize("name, old, new, problem", [
+    ("Makefile", "x", "x", None),
+    ("Makefile", "1.2.3", "1.2.4", "packaging/debian/changelog:1: its version is not that of the Makefile"),
+    ("packaging/debian/control", " libqrencode-dev,", "", "packaging/debian/control:1: Build-Depends lacks libqrencode-dev"),
+    ("packaging/debian/control", "libuv1-dev", "libuv1-dev, jq", "packaging/debian/control:1: Build-Depends has jq"),
+    ("packaging/debian/control", "debhelper-compat (= 13),", "", "packaging/debian/control:1: Build-Depends lacks debhelper-compat"),
+    ("packaging/deps.sh", "build pc:libuv", "test pc:libuv", "packaging/debian/control:1: Build-Depends has libuv1-dev"),
+])
+def test_packages_know_what_the_makefile_knows(tree, name, old, new, problem):
+    for path, text in PACKAGES.items():
+        put(tree, path, text.replace(old, new) if path == name else text)
+    code, lines = lint(tree)
+    assert (code, findings(lines)) == (0, []) if problem is None else any(line.startswith(problem) for line in lines), lines

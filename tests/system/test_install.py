@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `make install` puts down works for an outsider: header, library, pkg-config file, settings; and goes away again."""
+import json
 import os
 import re
 import subprocess
@@ -101,6 +102,22 @@ def test_the_sample_of_a_machine_has_every_key(folder):
     config.write_text(config.read_text().replace("/var/lib/muster", str(folder / "state")))
     done = run(program("muster"), "--config", config, "--products", folder, "status", check=False)
     assert done.returncode == 3 and not done.stderr, done.stderr  # nothing is activated
+
+
+def test_the_bill_names_every_library():
+    made = []
+    for _ in range(2):
+        for old in BUILD.glob("muster-*.spdx.json"):
+            old.unlink()
+        make("sbom")
+        made.append(next(BUILD.glob("muster-*.spdx.json")).read_text())
+    assert made[0] == made[1]
+    document = json.loads(made[0])
+    names = {p["SPDXID"]: p["name"] for p in document["packages"]}
+    used = {names[r["relatedSpdxElement"]] for r in document["relationships"] if names.get(r["spdxElementId"]) == "musterd"}
+    assert {"libc6", "libsodium23", "libsqlite3-0", "libuv1", "libnanopb-dev"} <= used
+    assert all(p["externalRefs"][0]["referenceLocator"].startswith("pkg:deb/debian/") for p in document["packages"]
+               if "checksums" not in p)
 
 
 def test_the_library_shows_its_map_and_nothing_else():

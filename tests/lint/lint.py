@@ -7,6 +7,7 @@ uses, and what the Debian packages must know as the Makefile and packaging/deps.
 """
 
 import fnmatch
+import os
 import pathlib
 import re
 import shutil
@@ -26,7 +27,14 @@ class Lint:
     def __init__(self, root):
         self.root = pathlib.Path(root).resolve()
         self.problems = 0
-        self.files = sorted(p for p in self.root.rglob("*") if p.is_file() and not self.skips(p.relative_to(self.root).parts[:-1]))
+        self.files = sorted(p for p in self.walk() if p.is_file())
+
+    def walk(self):
+        """All files of folders that are not skipped; what lies below those is not even looked at."""
+        for top, folders, names in os.walk(self.root):
+            here = pathlib.Path(top)
+            folders[:] = [f for f in folders if not self.skips((*here.relative_to(self.root).parts, f))]
+            yield from (here / name for name in names)
 
     @staticmethod
     def skips(folders):

@@ -1,155 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The installed units under a real systemd as PID 1: a minimal tree in build/pid1, booted by systemd-nspawn in a network namespace
-of its own. Nothing of it is kept but the tree."""
-import json
-import os
+"""The installed units under a real systemd as PID 1: a minimal tree in build/pid1. Nothing of it is kept but the tree."""
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "system"))
-from harness import BUILD, PRODUCT, Vendor, run, wait_for  # noqa: E402
+from box import PORT, ROOT, Box, make_tree, needs_boxes
+from harness import BUILD, PRODUCT, Vendor, run, wait_for
 
 TREE = BUILD / "pid1" / "tree"
-PACKAGES = ("systemd,systemd-sysv,dbus,libuv1,libsqlite3-0,libsodium23,libmicrohttpd12,libinih1,libldns3,libjansson4,libcurl4,"
-            "libsmartcols1,libc-ares2,iproute2,procps")
-NETNS = f"muster-pid1-{os.getpid()}"
-PORT = 6878
-LOADS = 4
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "libuv1", "libsqlite3-0", "libsodium23", "libmicrohttpd12", "libinih1", "libldns3",
+            "libjansson4", "libcurl4", "libsmartcols1", "libc-ares2", "libqrencode4", "iproute2", "procps")
 KILLS = 10
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not (shutil.which("mmdebstrap") and shutil.which("systemd-nspawn")),
-                       reason="mmdebstrap or systemd-nspawn is not installed"),
-]
+pytestmark = needs_boxes
 
 
-def make_tree():
-    """Debian's smallest, made once; the programs are installed into it each time."""
-    stamp = TREE.parent / "tree.made"
-    if not stamp.exists():
-        shutil.rmtree(TREE, ignore_errors=True)
-        TREE.parent.mkdir(parents=True, exist_ok=True)
-        run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", TREE, timeout=600)
-        stamp.touch()
-    run("make", "-C", ROOT, "install", f"O={BUILD}", f"DESTDIR={TREE}", "PREFIX=/usr", "sbindir=/usr/sbin", timeout=300)
-    (TREE / "etc" / "muster").mkdir(exist_ok=True)
+def install():
+    """The programs, anew each time."""
+    make_tree(TREE, PACKAGES)
+    run("make", "-C", ROOT, "install", f"O={BUILD}", f"DESTDIR={TREE}", "PREFIX=/usr", timeout=300)
     # All machines of these tests come from one address.
     (TREE / "etc" / "muster" / "musterd.conf").write_text(
         "[limits]\nnew_devices_per_source = 1000000\nhandshakes_per_source = 1000000\n")
 
 
-def children(pid):
-    return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def inner_number(pid):
-    """What a process is called in its own namespace; None: it is gone."""
-    try:
-        return int(re.search(r"^NSpid:.*\t(\d+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
-    except OSError:
-        return None
-
-
-class Box:
-    """A booted container."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        run("ip", "netns", "add", NETNS)
-        run("ip", "-n", NETNS, "link", "set", "lo", "up")
-        self.log = open(folder / "nspawn.log", "wb")
-        self.process = subprocess.Popen(
-            ["systemd-nspawn", "-q", "-D", TREE, "--boot", "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no",
-             "--volatile=overlay", f"--machine=pid1-{os.getpid()}", f"--network-namespace-path=/run/netns/{NETNS}",
-             f"--bind={folder}:/mnt"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        self.leader = 0
-
-    def boot(self):
-        self.leader = wait_for(self.find_leader, seconds=20, what="the container's init")
-        wait_for(lambda: self("systemctl", "is-active", "-q", "multi-user.target", check=False).returncode == 0, seconds=60,
-                 what="the boot")
-
-    def find_leader(self):
-        """The process that is number 1 inside: a child of nspawn's, or one further down while it sets up."""
-        below = children(self.process.pid)
-        return next((p for p in below + [q for b in below for q in children(b)] if inner_number(p) == 1), None)
-
-    def __call__(self, *command, check=True, timeout=60, **more):
-        return run("nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *command, check=check,
-                   timeout=timeout, **more)
-
-    def property(self, name, unit="musterd.service"):
-        return self("systemctl", "show", "-p", name, "--value", unit).stdout.strip()
-
-    def main_pid(self):
-        """In the container's own numbers; 0: it does not run."""
-        return int(self.property("MainPID"))
-
-    def kill(self, number):
-        pid = self.main_pid()
-        if pid > 1:
-            self("kill", f"-{number}", str(pid), check=False)
-
-    def active(self, unit="musterd.service"):
-        return self("systemctl", "is-active", unit, check=False).stdout.strip()
-
-    def wait_active(self):
-        try:
-            wait_for(lambda: self.active() == "active", seconds=20, what="musterd")
-        except AssertionError:
-            raise AssertionError(self("journalctl", "-u", "musterd.service", "--no-pager", "-n", "40").stdout) from None
-
-    def ctl(self, *args, check=True):
-        return self("musterctl", *args, check=check)
-
-    def json(self, *args):
-        return json.loads(self.ctl("--json", *args).stdout)
-
-    def loads(self, name, seconds):
-        """Load from inside the container's network; each writes who was acknowledged."""
-        stop = self.folder / f"{name}.stop"
-        started = [subprocess.Popen(["ip", "netns", "exec", NETNS, "/usr/bin/python3", ROOT / "tests/pid1/load.py", str(PORT),
-                                     self.folder / "vendor.pub", stop, self.folder / f"{name}.{i}", str(seconds)],
-                                    stdout=subprocess.PIPE, text=True) for i in range(LOADS)]
-        return stop, started
-
-    def finish(self, name, stop, started):
-        """Who was acknowledged; and how many connections were refused."""
-        stop.touch()
-        counts = [list(map(int, load.communicate(timeout=60)[0].split())) for load in started]
-        devices = [line for i in range(LOADS) for line in (self.folder / f"{name}.{i}").read_text().split()]
-        return set(devices), sum(refused for refused, _ in counts), sum(broken for _, broken in counts)
-
-    def off(self):
-        os.kill(self.leader or self.process.pid, signal.SIGRTMIN + 4 if self.leader else signal.SIGTERM)
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
-        run("ip", "netns", "del", NETNS, check=False)
-
-
 @pytest.fixture(scope="module")
 def box():
-    make_tree()
+    install()
     with tempfile.TemporaryDirectory(prefix="muster-pid1-") as name:
         folder = pathlib.Path(name)
-        box = Box(folder)
+        box = Box(folder, TREE)
         try:
             box.boot()
             box("systemd-sysusers")
+            box("systemd-tmpfiles", "--create", "musterd.conf")
             box("systemctl", "daemon-reload")
             yield box
         finally:
@@ -168,7 +56,7 @@ def host(box, vendor):
     """Started by the first who calls its port, certified and licensed."""
     assert box("systemctl", "start", "musterd.socket").returncode == 0
     assert box.active() == "inactive"
-    subprocess.run(["ip", "netns", "exec", NETNS, "/usr/bin/python3", "-c",
+    subprocess.run(["ip", "netns", "exec", box.netns, "/usr/bin/python3", "-c",
                     f"import socket; socket.create_connection(('127.0.0.1', {PORT}), timeout=10)"], check=True, timeout=20)
     box.wait_active()
     license_file = vendor.issue(box.folder / "fjord.license", f"id=cad-volume,product={PRODUCT},model=volume")
@@ -177,10 +65,6 @@ def host(box, vendor):
     box.ctl("host", "install", "/mnt/host.certificate")
     box.ctl("license", "install", "/mnt/fjord.license")
     return box
-
-
-def stored(host):
-    return {row["device"] for row in host.json("activation", "list", "--state", "active")["items"]}
 
 
 def test_it_runs_with_no_rights_at_all(host):
@@ -203,6 +87,7 @@ def test_kills_under_load_lose_and_refuse_nothing(host):
     stop, started = host.loads("kills", 120)
     for _ in range(KILLS):
         time.sleep(1)
+        host.wait_active()
         host.kill("KILL")
     time.sleep(2)
     acknowledged, refused, broken = host.finish("kills", stop, started)
@@ -210,7 +95,7 @@ def test_kills_under_load_lose_and_refuse_nothing(host):
     print(f"{len(acknowledged)} acknowledged, {refused} refused, {broken} broken off")
     assert len(acknowledged) > KILLS and broken > 0  # they were under way
     assert refused == 0
-    assert acknowledged <= stored(host)
+    assert acknowledged <= host.stored()
     assert host.json("doctor")["ok"]
     assert host.active("musterd.socket") == "active"
 
@@ -221,7 +106,7 @@ def test_a_restart_under_load_refuses_nobody(host):
         time.sleep(1)
         host("systemctl", "restart", "musterd.service")
     acknowledged, refused, _ = host.finish("restarts", stop, started)
-    assert acknowledged and refused == 0 and acknowledged <= stored(host)
+    assert acknowledged and refused == 0 and acknowledged <= host.stored()
 
 
 def override(box, text):
@@ -256,3 +141,36 @@ def test_the_audit_log_is_what_the_journal_knows(host):
     found = host.ctl("audit", "verify", "--journal")
     print(found.stdout)
     assert found.returncode == 0
+
+
+def test_the_management_sockets_outlive_the_daemon(host):
+    """With systemd's sockets a stop leaves the files as they are, and the first command starts the daemon."""
+    host("systemctl", "stop", "musterd.service")
+    host("systemctl", "start", "musterd-admin.socket", "musterd-status.socket")
+    modes = ["root muster 660", "root root 666"]
+    look = lambda: host("stat", "-c", "%U %G %a", "/run/muster/admin.sock", "/run/muster/status.sock").stdout.splitlines()
+    assert look() == modes and host.active() == "inactive"
+    assert host.json("status")["state"]
+    assert host.active() == "active"
+    for _ in range(2):
+        host("systemctl", "restart", "musterd.service")
+        host("systemctl", "stop", "musterd.service")
+        assert look() == modes
+    # Whoever is not of the group may look, and nothing else.
+    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "musterctl")
+    assert host(*nobody, "--socket", "/run/muster/status.sock", "status", check=False).returncode in (0, 2)
+    assert host(*nobody, "status", check=False).returncode == 77
+
+
+def test_a_timer_or_an_agent_but_not_both(host):
+    agent, timer = "muster-agent.service", "muster-renew.timer"
+    host("systemctl", "start", agent)
+    host("systemctl", "start", timer)
+    wait_for(lambda: host.active(agent) == "inactive", what="the agent's end")
+    assert host.active(timer) == "active"
+    host("systemctl", "start", "muster-renew.service")
+    assert host.property("Result", "muster-renew.service") == "success"
+    host("systemctl", "start", agent)
+    wait_for(lambda: host.active(timer) == "inactive", what="the timer's end")
+    assert host.active(agent) == "active"
+    host("systemctl", "stop", agent)

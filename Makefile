@@ -504,7 +504,7 @@ $(TARBALL): FORCE
 
 # The tarball alone is enough, and what it installs it takes away again.
 distcheck: $(TARBALL)
-	sh packaging/distcheck.sh $(TARBALL) $(abspath $(O))/distcheck
+	+sh packaging/distcheck.sh $(TARBALL) $(abspath $(O))/distcheck $(JOBS)
 
 # The five Debian packages, into $(O)/deb.
 deb:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `make install` puts down works for an outsider: header, library, pkg-config file, settings; and goes away again."""
+import configparser
 import json
 import os
 import re
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 from harness import BUILD, INSTRUMENTED, ROOT, program, run
@@ -102,6 +104,15 @@ def test_the_sample_of_a_machine_has_every_key(folder):
     config.write_text(config.read_text().replace("/var/lib/muster", str(folder / "state")))
     done = run(program("muster"), "--config", config, "--products", folder, "status", check=False)
     assert done.returncode == 3 and not done.stderr, done.stderr  # nothing is activated
+
+
+def test_firewalls_know_the_port():
+    port = re.search(r'"listen", LIST, "\[::\]:(\d+) ', (ROOT / "server" / "config.def").read_text())[1]
+    service = ElementTree.parse(ROOT / "packaging" / "firewall" / "firewalld.xml").getroot()
+    assert [p.attrib for p in service.findall("port")] == [{"protocol": "tcp", "port": port}]
+    profile = configparser.ConfigParser()
+    profile.read(ROOT / "packaging" / "firewall" / "ufw")
+    assert profile.sections() == ["Muster"] and profile["Muster"]["ports"] == f"{port}/tcp"
 
 
 def test_the_bill_names_every_library():

@@ -356,6 +356,16 @@ def check_build_depends(lint, control, deps):
         lint.problem(control, 1, f"Build-Depends has {package}, which packaging/deps.sh has not")
 
 
+def check_symbols(lint, symbols, exported):
+    """What the library shows, its package promises: a line each."""
+    shown = set(re.findall(r"^\t(muster_\w+);$", text_of(exported), re.M))
+    promised = set(re.findall(r"^ (muster_\w+)@", text_of(symbols), re.M))
+    for name in sorted(shown - promised):
+        lint.problem(symbols, 1, f"lacks {name}, which {lint.name(exported)} has")
+    for name in sorted(promised - shown):
+        lint.problem(symbols, 1, f"has {name}, which {lint.name(exported)} has not")
+
+
 def check_packages(lint):
     folder = lint.root / "packaging" / "debian"
     if not folder.exists():
@@ -365,6 +375,7 @@ def check_packages(lint):
     if not version or not newest or version.group(1) != newest.group(1):
         lint.problem(folder / "changelog", 1, "its version is not that of the Makefile")
     check_build_depends(lint, folder / "control", lint.root / "packaging" / "deps.sh")
+    check_symbols(lint, folder / "libmuster0.symbols", lint.root / "client" / "libmuster.map")
 
 
 def main():

@@ -248,6 +248,8 @@ PACKAGES = {
     "Makefile": "# SPDX-License-Identifier: Apache-2.0\nVERSION := 1.2.3\n",
     "packaging/deps.sh": "#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\nbuild cmd:gcc gcc\nbuild pc:libuv libuv1-dev\ntest cmd:jq jq\n"
                          "deb cmd:lintian lintian\ndeb pc:libqrencode libqrencode-dev\n",
+    "client/libmuster.map": "MUSTER_0 {\nglobal:\n\tmuster_free;\n\tmuster_new;\nlocal:\n\t*;\n};\n",
+    "packaging/debian/libmuster0.symbols": "libmuster.so.0 libmuster0 #MINVER#\n muster_free@MUSTER_0 1.0\n muster_new@MUSTER_0 1.0\n",
     "packaging/debian/changelog": "host (1.2.3) unstable; urgency=low\n",
     "packaging/debian/control": "Source: host\nBuild-Depends:\n debhelper-compat (= 13),\n libqrencode-dev, libuv1-dev\nSection: net\n",
 }
@@ -259,6 +261,9 @@ PACKAGES = {
     ("packaging/debian/control", " libqrencode-dev,", "", "packaging/debian/control:1: Build-Depends lacks libqrencode-dev"),
     ("packaging/debian/control", "libuv1-dev", "libuv1-dev, jq", "packaging/debian/control:1: Build-Depends has jq"),
     ("packaging/debian/control", "debhelper-compat (= 13),", "", "packaging/debian/control:1: Build-Depends lacks debhelper-compat"),
+    ("client/libmuster.map", "\tmuster_new;\n", "", "packaging/debian/libmuster0.symbols:1: has muster_new"),
+    ("packaging/debian/libmuster0.symbols", " muster_free@MUSTER_0 1.0\n", "",
+     "packaging/debian/libmuster0.symbols:1: lacks muster_free"),
     ("packaging/deps.sh", "build pc:libuv", "test pc:libuv", "packaging/debian/control:1: Build-Depends has libuv1-dev"),
 ])
 def test_packages_know_what_the_makefile_knows(tree, name, old, new, problem):

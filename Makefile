@@ -470,7 +470,8 @@ install: all
 	$(INSTALL) -m 644 packaging/firewall/firewalld.xml $(DESTDIR)$(firewallddir)/muster.xml
 	$(INSTALL) -m 644 packaging/firewall/ufw $(DESTDIR)$(ufwdir)/musterd
 	for page in $(MAN); do $(INSTALL) -m 644 $(O)/man/$$page $(DESTDIR)$(mandir)/man$${page##*.}/$$page || exit 1; done
-	cp -P $(O)/man/muster_*.3 $(DESTDIR)$(mandir)/man3
+	for page in $(O)/man/muster_*.3; do if [ -h $$page ]; then cp -P $$page $(DESTDIR)$(mandir)/man3; \
+		else $(INSTALL) -m 644 $$page $(DESTDIR)$(mandir)/man3; fi || exit 1; done
 	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
 	for f in $(CONFIGS); do test -e $(DESTDIR)$(configdir)/$$f || \
 		$(INSTALL) -m 644 $(O)/conf/$$f $(DESTDIR)$(configdir)/$$f || exit 1; done

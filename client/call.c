@@ -50,7 +50,7 @@ static int tell(struct work *w, const struct verb *v)
 
 int muster_installation_id(struct muster *m, const char *product, const char **ret_text)
 {
-	const struct verb v = {.run = tell, .mode = WORK_HEAL, .product = product};
+	const struct verb v = {.run = tell, .mode = WORK_HEAL, .product = verb_text(product)};
 	int error = verb_run_local(m, &v);
 	*ret_text = error ? "" : m->text;
 	return error;
@@ -251,6 +251,6 @@ static int confirm(struct work *w, const struct verb *v)
 
 int muster_confirm(struct muster *m, const char *typed)
 {
-	const struct verb v = {.run = confirm, .mode = WORK_HEAL, .text = typed};
+	const struct verb v = {.run = confirm, .mode = WORK_HEAL, .text = verb_text(typed)};
 	return verb_run_local(m, &v);
 }

@@ -70,7 +70,7 @@ int muster_set(struct muster *m, const char *option, const char *value)
 	if (m->ongoing)
 		return E_IN_PROGRESS;
 	fault_clear(&m->fault);
-	return options_set(&m->options, option, value, &m->fault);
+	return options_set(&m->options, option ? option : "", value, &m->fault);
 }
 
 const char *muster_option(int index, int *ret_repeatable)
@@ -86,7 +86,8 @@ const char *muster_option(int index, int *ret_repeatable)
 
 void muster_cancel(struct muster *m)
 {
-	m->cancelled = 1;
+	if (m)
+		m->cancelled = 1;
 }
 
 int muster_begin(struct muster *m)

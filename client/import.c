@@ -249,6 +249,6 @@ static int import(struct work *w, const struct verb *v)
 
 int muster_import(struct muster *m, const char *text)
 {
-	const struct verb v = {.run = import, .mode = WORK_HEAL, .text = text};
+	const struct verb v = {.run = import, .mode = WORK_HEAL, .text = verb_text(text)};
 	return verb_run_local(m, &v);
 }

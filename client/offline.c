@@ -126,7 +126,8 @@ static int request(struct work *w, const struct verb *v)
 
 int muster_request(struct muster *m, const char *product, const char *user, const char **ret_text)
 {
-	const struct verb v = {.run = request, .mode = WORK_HEAL, .product = product, .user = user};
+	const struct verb v = {
+		.run = request, .mode = WORK_HEAL, .product = verb_text(product), .user = user};
 	int error = verb_run_local(m, &v);
 	*ret_text = error ? "" : m->text;
 	return error;
@@ -184,7 +185,8 @@ int muster_bundle(struct muster *m, const char *first, const char *second, const
 	int error = muster_begin(m);
 	*ret_text = "";
 	if (!error)
-		error = second && !copy ? fault_code(&m->fault, E_NO_MEMORY) : add_text(m, &all, first);
+		error = second && !copy ? fault_code(&m->fault, E_NO_MEMORY)
+					: add_text(m, &all, verb_text(first));
 	if (!error && copy)
 		error = add_text(m, &all, copy);
 	if (!error && (error = bundle_write(&all, &text)) != 0)

@@ -191,7 +191,7 @@ static const struct error_row *row_of(const char *code)
 int muster_explain(const char *code, const char **ret_name, const char **ret_text, const char **ret_remedy,
 		   int *ret_exit)
 {
-	const struct error_row *row = row_of(code);
+	const struct error_row *row = code ? row_of(code) : NULL;
 	if (!row)
 		return 0;
 	if (ret_name)

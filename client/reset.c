@@ -205,7 +205,7 @@ int muster_reset(struct muster *m, const char *product, int dry_run, int deadlin
 {
 	const struct verb v = {.run = reset,
 			       .mode = dry_run ? WORK_WRITE : WORK_HEAL,
-			       .product = product,
+			       .product = verb_text(product),
 			       .flag = dry_run != 0};
 	if (!m->ongoing) {
 		m->reset.n = 0;
@@ -255,7 +255,8 @@ static int undo(struct work *w, const struct verb *v)
 
 int muster_reset_undo(struct muster *m, const char *product, const char *file, int deadline_ms)
 {
-	const struct verb v = {.run = undo, .mode = WORK_WRITE, .product = product, .text = file};
+	const struct verb v = {
+		.run = undo, .mode = WORK_WRITE, .product = verb_text(product), .text = verb_text(file)};
 	return verb_run(m, &v, deadline_ms);
 }
 

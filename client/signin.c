@@ -92,7 +92,7 @@ static int sign_in(struct work *w, const struct verb *v)
 int muster_signin(struct muster *m, const char *product, const char *user, const char *code, int deadline_ms)
 {
 	const struct verb v = {
-		.run = sign_in, .mode = WORK_HEAL, .product = product, .user = user, .text = code};
+		.run = sign_in, .mode = WORK_HEAL, .product = verb_text(product), .user = user, .text = code};
 	return verb_run(m, &v, deadline_ms);
 }
 

@@ -172,7 +172,7 @@ void muster_status_free(struct muster_status *s)
 
 static const struct row *at(const struct muster_status *s, int index)
 {
-	static const struct row none;
+	static const struct row none = {.state = MACHINE_UNLICENSED};
 	return index >= 0 && (size_t)index < s->n ? &s->rows[index] : &none;
 }
 
@@ -199,7 +199,7 @@ int muster_status_count(const struct muster_status *s)
 int muster_status_find(const struct muster_status *s, const char *product)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(s->rows[i].product, product) == 0)
+		if (product && strcmp(s->rows[i].product, product) == 0)
 			return (int)i;
 	return -1;
 }

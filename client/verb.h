@@ -12,7 +12,7 @@
 struct verb {
 	int (*run)(struct work *, const struct verb *); /* an error is in m->fault, too */
 	enum work_mode mode;
-	const char *product; /* these three may be NULL */
+	const char *product; /* these three may be NULL where that means something */
 	const char *user;
 	const char *text; /* what was typed or read: a code, key, digits, file; wiped with the copy */
 	bool flag;        /* what it means is the verb's own */
@@ -24,6 +24,12 @@ int verb_run(struct muster *, const struct verb *, int deadline_ms);
 
 /* Run one that uses no network, and waits for nobody but another program that has the state directory. */
 int verb_run_local(struct muster *, const struct verb *);
+
+/* A text that the caller had to give. */
+static inline const char *verb_text(const char *given)
+{
+	return given ? given : "";
+}
 
 /* All of it, up to the deadline. */
 int verb_do(struct muster *, const struct verb *, struct deadline);

@@ -111,7 +111,7 @@ static int activate(struct work *w, const struct verb *v)
 
 int muster_activate(struct muster *m, const char *product, int deadline_ms)
 {
-	const struct verb v = {.run = activate, .mode = WORK_HEAL, .product = product};
+	const struct verb v = {.run = activate, .mode = WORK_HEAL, .product = verb_text(product)};
 	return verb_run(m, &v, deadline_ms);
 }
 

@@ -103,6 +103,8 @@ read_header() {
 		if (/;$/) { block[++n_block] = prototype; pending = 0 }
 		next
 	}
+	# A value that programs compare with.
+	/^#define MUSTER_[A-Z_]+ \(/ { synopsis = synopsis $0 "\n" }
 	# Without a comment of its own a function belongs to what stands before it.
 	/^(struct|#define|#if|#endif|#else|extern|}|#ifndef)/ { end_block() }
 	END { end_block(); end_page() }

@@ -15,8 +15,13 @@
  * signal handler. Its descriptors are close-on-exec.
  *
  * Strings: every "const char *" that is returned is borrowed. It lives until the next call that changes its
- * owner (the handle or the status it was asked of), at most until that is freed. Arguments are copied. Never
- * NULL unless said. Times are seconds since 1970 in UTC; 0 stands for "none".
+ * owner (the handle or the status it was asked of), at most until that is freed, unless said otherwise. Never
+ * NULL unless said. They are UTF-8 without control characters, but for names of files. Times are seconds
+ * since 1970 in UTC; 0 stands for "none".
+ *
+ * Arguments: texts are copied. NULL means something only where that is said, and stands for an empty text
+ * otherwise; a handle or a status is never NULL, but for freeing. An index that there is not has empty texts,
+ * 0, and the state "unlicensed".
  */
 #ifndef MUSTER_H
 #define MUSTER_H
@@ -157,10 +162,10 @@ MUSTER_API const char *muster_reset_file(const struct muster *m);
 /*
  * For a machine that reaches no host: a signed request as a text block, to be carried to one, where
  * 'musterctl offline answer' makes the answer. user: for whom, NULL for who is signed in or the device
- * itself. *ret_text: borrowed until the handle's next muster_request or muster_bundle. Each call makes
- * another request; one that was answered is answered alike when it is shown again. Codes: NO_PRODUCT_FILE;
- * BAD_REQUEST for a name that cannot be one; NAMES_TOLD: a user in spite of no_names; those of the state
- * directory.
+ * itself. *ret_text: borrowed until the handle's next muster_request or muster_bundle (to which it may be
+ * given). Each call makes another request; one that was answered is answered alike when it is shown again.
+ * Codes: NO_PRODUCT_FILE; BAD_REQUEST for a name that cannot be one; NAMES_TOLD: a user in spite of no_names;
+ * those of the state directory.
  */
 MUSTER_API int muster_request(struct muster *m, const char *product, const char *user, const char **ret_text);
 
@@ -225,9 +230,10 @@ MUSTER_API void muster_cancel(struct muster *m);
 
 /*
  * With the option nonblocking a call that takes a deadline does not wait for the network: it returns
- * IN_PROGRESS as soon as it would, and goes on with each muster_process, until that returns what the call
- * came to. Meanwhile every other call of the handle returns IN_PROGRESS, and what the handle tells of errors,
- * outcomes and steps is not yet what it will be. Calls without a deadline (muster_status, muster_request,
+ * IN_PROGRESS where it would, and goes on with each muster_process, until that returns what the call came to;
+ * or its result at once. Go on soon: a host ends a handshake that is silent for 2 seconds. Meanwhile every
+ * other call of the handle returns IN_PROGRESS, and what the handle tells of errors, outcomes and steps is
+ * not yet what it will be. Calls without a deadline (muster_status, muster_request,
  * ...) return STATE_LOCKED where they would wait for another program. Files are read and written at once, and
  * a signature or two computed. A call that was begun goes on on the thread that began it.
  *
@@ -331,8 +337,8 @@ MUSTER_API int muster_step_ms(const struct muster *m, int index);
 
 /*
  * Read the state of every product in the products folder or the state directory; no network. The first call
- * for a product begins its first grace. *ret: freed with muster_status_free. Codes of the state directory as
- * in muster_activate.
+ * for a product begins its first grace, for which the state directory is made where there is none (mode
+ * 0700). *ret: freed with muster_status_free. Codes of the state directory as in muster_activate.
  */
 MUSTER_API int muster_status(struct muster *m, struct muster_status **ret);
 MUSTER_API void muster_status_free(struct muster_status *s);
@@ -364,7 +370,7 @@ MUSTER_API const char *muster_status_state(const struct muster_status *s, int in
 MUSTER_API const char *muster_status_user(const struct muster_status *s, int index);
 
 /*
- * Of the lease: its model, its end (0: perpetual), when renewal begins (0: never), its organisation, its
+ * Of the lease: its model, its end (0: perpetual), when renewal begins (0: never), its organisation's id, its
  * number at the host, and what comes after its end: "notice" (nothing is lost) or "reduced"; "" and 0 without
  * a lease.
  */
@@ -420,8 +426,8 @@ MUSTER_API int muster_status_exit(const struct muster_status *s, int index);
 /* --- codes --- */
 
 /*
- * Look a code up by its name ("BUSY") or number ("3"). Returns its number, or 0 when there is none. Any
- * output may be NULL; the strings live for ever.
+ * Look a code up by its name ("BUSY", in any case) or number ("3", with either sign). Returns its number, or
+ * 0 when there is none. Any output may be NULL; the strings live for ever.
  */
 MUSTER_API int muster_explain(const char *code, const char **ret_name, const char **ret_text,
 			      const char **ret_remedy, int *ret_exit);

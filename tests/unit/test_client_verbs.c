@@ -617,6 +617,50 @@ static void busy_directory(void **unused)
 	muster_free(m);
 }
 
+/* A product that there is not is never licensed, whoever forgets to look at the index. */
+static void nothing_is_unlicensed(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, one, NULL);
+	struct muster_status *s;
+	(void)unused;
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	assert_int_equal(muster_status(m, &s), 0);
+	assert_int_equal(muster_status_find(s, "nothing"), -1);
+	assert_int_equal(muster_status_find(s, NULL), -1);
+	for (int index = -1; index < 100; index += 100) {
+		assert_string_equal(muster_status_state(s, index), "unlicensed");
+		assert_int_equal(muster_status_exit(s, index), 3);
+		assert_string_equal(muster_status_product(s, index), "");
+	}
+	muster_status_free(s);
+	muster_free(m);
+}
+
+/* Where NULL means nothing it is an empty text. */
+static void null_is_empty(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, one, NULL);
+	const char *text;
+	(void)unused;
+	expect(m, muster_activate(m, NULL, 0), E_NO_PRODUCT_FILE);
+	expect(m, muster_signin(m, NULL, "ada", NULL, 0), E_NO_PRODUCT_FILE);
+	expect(m, muster_reset(m, NULL, 0, 0), E_NO_PRODUCT_FILE);
+	expect(m, muster_reset_undo(m, NULL, NULL, 0), E_NO_PRODUCT_FILE);
+	expect(m, muster_set(m, NULL, NULL), E_CONFIG_INVALID);
+	expect(m, muster_request(m, NULL, NULL, &text), E_NO_PRODUCT_FILE);
+	expect(m, muster_import(m, NULL), E_ARMOUR_INVALID);
+	expect(m, muster_bundle(m, NULL, NULL, &text), E_ARMOUR_INVALID);
+	expect(m, muster_installation_id(m, NULL, &text), E_VOICE_OFF);
+	expect(m, muster_confirm(m, NULL), E_VOICE_OFF);
+	assert_int_equal(muster_explain(NULL, NULL, NULL, NULL, NULL), 0);
+	muster_cancel(NULL);
+	muster_free(NULL);
+	assert_int_equal(one->connections, 0);
+	muster_free(m);
+}
+
 static void where_reveals_nothing(void **unused)
 {
 	struct machine_dir dir = {0};
@@ -699,6 +743,8 @@ int main(void)
 		TEST(all_busy),
 		TEST(deadline_is_kept),
 		TEST(can_be_cancelled),
+		TEST(nothing_is_unlicensed),
+		TEST(null_is_empty),
 		TEST(new_host_is_asked_to_activate),
 		TEST(busy_directory),
 		TEST(where_reveals_nothing),

@@ -7,7 +7,6 @@ import shutil
 import pytest
 import yaml
 from harness import BUILD, INSTRUMENTED, PRODUCT, ROOT, program, run
-from test_install import install
 
 DOCS = ROOT / "packaging" / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -57,8 +56,8 @@ def test_vendor(folder, hosts):
 
 
 @pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
-def test_developer(folder):
-    _, env = install(folder)
+def test_developer(installed, folder):
+    _, env = installed
     for source in (ROOT / "client" / "examples").glob("*.c"):
         shutil.copy(source, folder)
     follow("developer.md", folder, **env)

@@ -7,15 +7,14 @@ import subprocess
 
 import pytest
 from harness import INSTRUMENTED, PRODUCT, ROOT, SECONDS, run, wait_for
-from test_install import install
 
 pytestmark = pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
 GRANT = f"id=cad-volume,product={PRODUCT},model=volume,threshold=2"
 
 
-def build(folder, source, *libraries):
+def build(installed, folder, source, *libraries):
     """The example as a program, and the environment that it runs in."""
-    _, env = install(folder)
+    _, env = installed
     flags = shlex.split(run("pkg-config", "--cflags", "--libs", "libmuster", *libraries, env=env).stdout)
     run("gcc", "-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", source, "-o", folder / source.stem, *flags)
     return folder / source.stem, {**os.environ, **env}
@@ -47,8 +46,8 @@ class Agent:
 
 
 @pytest.mark.parametrize("name, libraries", [("agent_poll", []), ("agent_uv", ["libuv"])])
-def test_an_agent(folder, hosts, vendor, name, libraries):
-    program, env = build(folder, ROOT / "client" / "examples" / f"{name}.c", *libraries)
+def test_an_agent(installed, folder, hosts, vendor, name, libraries):
+    program, env = build(installed, folder, ROOT / "client" / "examples" / f"{name}.c", *libraries)
     host = hosts().start().serve(vendor, GRANT)
     host.listen = f"127.0.0.1:{host.port}"
     with Agent(folder, program, env, vendor, host, "nothing", PRODUCT) as agent:
@@ -81,7 +80,7 @@ def test_an_agent(folder, hosts, vendor, name, libraries):
         host.process.send_signal(signal.SIGCONT)
 
 
-def test_a_product_asks(folder, hosts, vendor, machines):
+def test_a_product_asks(installed, folder, hosts, vendor, machines):
     """As it stands but for the two folders, which are the machine's own otherwise."""
     host = hosts().start()
     host.install(vendor)
@@ -91,7 +90,7 @@ def test_a_product_asks(folder, hosts, vendor, machines):
     assert new in text
     source = folder / "licensed.c"
     source.write_text(text.replace(new, f'{new}\tmuster_set(m, "state", "{a.state}");\n\tmuster_set(m, "products", "{vendor.products}");\n'))
-    program, env = build(folder, source)
+    program, env = build(installed, folder, source)
     assert run(program, check=False, env=env).stdout == f"{PRODUCT}: grace\n"
     a.activate(check=True)
     assert run(program, env=env).stdout == f"{PRODUCT}: licensed\n"

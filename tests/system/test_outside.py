@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 from harness import INSTRUMENTED, PRODUCT, ROOT, SECONDS, run, wait_for
-from test_install import install
 
 pytestmark = pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
 SOURCES = ROOT / "tests" / "outside"
@@ -16,14 +15,21 @@ C = ["gcc", "-std=c99", "-pedantic-errors", "-D_POSIX_C_SOURCE=200809L"]
 SIM = "acme-sim"
 
 
-@pytest.fixture
-def programs(folder):
-    """Run one by its name, with the library that is installed."""
-    _, env = install(folder)
+@pytest.fixture(scope="module")
+def built(installed, tmp_path_factory):
+    """The folder of the programs, and the environment that they run in."""
+    folder, (_, env) = tmp_path_factory.mktemp("outside"), installed
     flags = shlex.split(run("pkg-config", "--cflags", "--libs", "libmuster", env=env).stdout)
     for source in sorted(SOURCES.iterdir()):
         compiler = ["g++", "-std=c++17"] if source.suffix == ".cpp" else C
         run(*compiler, "-Wall", "-Wextra", "-Werror", "-pthread", source, "-o", folder / source.stem, *flags)
+    return folder, {**os.environ, **env}
+
+
+@pytest.fixture
+def programs(built):
+    """Run one by its name."""
+    folder, env = built
     return lambda name, *args, **more: run(folder / name, *args, env=env, **more)
 
 
@@ -62,14 +68,14 @@ def test_courier(programs, site, vendor, folder):
     assert site.count("cad") == 2
 
 
-def test_kiosk(programs, site, vendor, folder):
+def test_kiosk(built, site, vendor, folder):
+    programs, env = built
     site.ctl("user", "add", "kari")
     site.ctl("assign", "--product", SIM, "--user", "kari")
     code = next(word for word in site.ctl("user", "signin-code", "kari").stdout.split() if word.count("-") == 3)
-    env = {**os.environ, "LD_LIBRARY_PATH": str(folder / "usr" / "lib")}
     said = folder / "said"
     with open(said, "wb") as out:
-        kiosk = subprocess.Popen([folder / "kiosk", *at(vendor, site, folder / "k"), SIM, "kari", code, "1"], stdout=out, stderr=out, env=env)
+        kiosk = subprocess.Popen([programs / "kiosk", *at(vendor, site, folder / "k"), SIM, "kari", code, "1"], stdout=out, stderr=out, env=env)
     try:
         wait_for(lambda: "kari signed in" in said.read_text(), what="the sign-in")
         kiosk.send_signal(signal.SIGTERM)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from ._handle import Muster, _bytes, _error, _optional, _outcomes, _reset, _steps
+from ._handle import Muster, T, _bytes, _error, _optional, _outcomes, _reset, _steps
 from ._library import lib
 from ._records import Outcome, Reset, Status, Step
 
@@ -63,12 +64,16 @@ class AsyncMuster:
             raise
         return code
 
-    async def _verb(self, function: Any, *args: Any) -> tuple[Outcome, ...]:
+    async def _call(self, read: Callable[[Any], T], function: Any, *args: Any) -> T:
+        """Call it, and read what the handle then tells."""
         async with self._turn:
             with self._muster._open() as m:
                 if await self._run(m, function(m, *args)):
-                    raise _error(m, False)
-                return _outcomes(m)
+                    raise _error(m, read is _reset)
+                return read(m)
+
+    async def _verb(self, function: Any, *args: Any) -> tuple[Outcome, ...]:
+        return await self._call(_outcomes, function, *args)
 
     async def activate(self, product: str, *, deadline_ms: int = 0) -> tuple[Outcome, ...]:
         """As Muster.activate."""
@@ -96,19 +101,11 @@ class AsyncMuster:
 
     async def reset(self, product: str, *, dry_run: bool = False, deadline_ms: int = 0) -> Reset:
         """As Muster.reset."""
-        async with self._turn:
-            with self._muster._open() as m:
-                if await self._run(m, lib.muster_reset(m, _bytes(product), dry_run, deadline_ms)):
-                    raise _error(m, True)
-                return _reset(m)
+        return await self._call(_reset, lib.muster_reset, _bytes(product), dry_run, deadline_ms)
 
     async def where(self, *, deadline_ms: int = 0) -> tuple[Step, ...]:
         """As Muster.where."""
-        async with self._turn:
-            with self._muster._open() as m:
-                if await self._run(m, lib.muster_where(m, deadline_ms)):
-                    raise _error(m, False)
-                return _steps(m)
+        return await self._call(_steps, lib.muster_where, deadline_ms)
 
     async def status(self) -> Status:
         """As Muster.status: the state is read at once, between two verbs."""

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_int, c_longlong
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from ._library import STATUS, lib
 from ._records import Explanation, MusterError, Outcome, Product, Refusal, Reset, ResetStep, Status, Step
 
 Path = Union[str, "os.PathLike[str]"]
 Texts = Union[str, Sequence[str]]
+T = TypeVar("T")
 
 _VALUES = ("have", "need", "used", "quantity", "until")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -232,20 +233,21 @@ class Muster:
                 raise ValueError("the handle is closed")
             yield self._handle
 
-    def _verb(self, function: Any, *args: Any) -> tuple[Outcome, ...]:
-        """Call it; what became of each product."""
+    def _call(self, read: Callable[[Any], T], function: Any, *args: Any) -> T:
+        """Call it, and read what the handle then tells."""
         with self._open() as m:
             if function(m, *args):
-                raise _error(m, False)
-            return _outcomes(m)
+                raise _error(m, read is _reset)
+            return read(m)
+
+    def _verb(self, function: Any, *args: Any) -> tuple[Outcome, ...]:
+        """Call it; what became of each product."""
+        return self._call(_outcomes, function, *args)
 
     def _words(self, function: Any, *args: Any) -> str:
         """Call it; the text that it gives."""
         text = c_char_p()
-        with self._open() as m:
-            if function(m, *args, byref(text)):
-                raise _error(m, False)
-            return _text(text.value)
+        return self._call(lambda _: _text(text.value), function, *args, byref(text))
 
     # --- options ---
 
@@ -282,10 +284,7 @@ class Muster:
 
     def reset(self, product: str, *, dry_run: bool = False, deadline_ms: int = 0) -> Reset:
         """Clear all that this machine holds of a product and activate it afresh. dry_run only asks whether that would succeed."""
-        with self._open() as m:
-            if lib.muster_reset(m, _bytes(product), dry_run, deadline_ms):
-                raise _error(m, True)
-            return _reset(m)
+        return self._call(_reset, lib.muster_reset, _bytes(product), dry_run, deadline_ms)
 
     def reset_undo(self, product: str, file: Path, *, deadline_ms: int = 0) -> tuple[Outcome, ...]:
         """Put lease and record back as the undo file of a reset has them, then try to renew."""
@@ -321,10 +320,7 @@ class Muster:
 
     def where(self, *, deadline_ms: int = 0) -> tuple[Step, ...]:
         """Try each step of discovery without telling any host who asks. NO_HOST, whose steps say why, when none can serve."""
-        with self._open() as m:
-            if lib.muster_where(m, deadline_ms):
-                raise _error(m, False)
-            return _steps(m)
+        return self._call(_steps, lib.muster_where, deadline_ms)
 
     def next_due(self) -> int | None:
         """Seconds until the next renewal or repeated request is due; 0 for now, None for never. Reads the state only."""

@@ -68,7 +68,5 @@ def machines(folder, vendor):
 @pytest.fixture(scope="session")
 def installed():
     """What `make install` puts down, once for all who look at it as outsiders: its usr, and what compiler and loader need to find it."""
-    import test_install
-
     with tempfile.TemporaryDirectory(prefix="muster-", dir="/tmp") as name:
-        yield test_install.install(pathlib.Path(name))
+        yield harness.install(pathlib.Path(name))

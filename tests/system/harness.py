@@ -43,6 +43,19 @@ def run(*command, check=True, cwd=None, env=None, stdin=None, timeout=SECONDS):
     return done
 
 
+def make(*args):
+    done = subprocess.run(["make", f"O={BUILD}", *args], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def install(folder):
+    """Under a folder's usr; its place, and what the compiler and the loader need to find it there."""
+    make("install", f"DESTDIR={folder / 'root'}", f"PREFIX={folder / 'usr'}")
+    usr = folder / "root" / str(folder / "usr").lstrip("/")
+    (folder / "usr").symlink_to(usr)
+    return usr, {"PKG_CONFIG_PATH": str(usr / "lib" / "pkgconfig"), "LD_LIBRARY_PATH": str(usr / "lib")}
+
+
 def no_reports(text):
     """No sanitizer has found anything."""
     assert "Sanitizer" not in text and "runtime error:" not in text, text

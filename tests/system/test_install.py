@@ -4,11 +4,10 @@ import configparser
 import json
 import os
 import re
-import subprocess
 from xml.etree import ElementTree
 
 import pytest
-from harness import BUILD, INSTRUMENTED, ROOT, program, run
+from harness import BUILD, INSTRUMENTED, ROOT, install, make, program, run
 
 PROGRAM = """
 #include <muster.h>
@@ -22,19 +21,6 @@ int main(void)
 	return 0;
 }
 """
-
-
-def make(*args):
-    done = subprocess.run(["make", f"O={BUILD}", *args], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def install(folder):
-    """Under a folder's usr; its place, and what the compiler and the loader need to find it there."""
-    make("install", f"DESTDIR={folder / 'root'}", f"PREFIX={folder / 'usr'}")
-    usr = folder / "root" / str(folder / "usr").lstrip("/")
-    (folder / "usr").symlink_to(usr)
-    return usr, {"PKG_CONFIG_PATH": str(usr / "lib" / "pkgconfig"), "LD_LIBRARY_PATH": str(usr / "lib")}
 
 
 @pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")

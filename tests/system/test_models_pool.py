@@ -215,10 +215,7 @@ def test_ask_for_more(pool, machines, vendor, folder):
 # --- machines that live for an hour ---
 
 def release(client):
-    request = client.request([PRODUCT])
-    once, device = request.activate.once, request.activate.device
-    answer = client.call(pb.Request(id=request.id, release=pb.Release(once=once, device=device, product=PRODUCT)))
-    return answer.answer.results[0].status.code
+    return client.call(client.release_request(PRODUCT)).answer.results[0].status.code
 
 
 def test_a_thousand_machines_for_fifty_places(pool, vendor):

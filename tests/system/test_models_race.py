@@ -25,9 +25,7 @@ fork = multiprocessing.get_context("fork")
 # --- machines ---
 
 def release(client):
-    request = client.request([PRODUCT])
-    call = pb.Release(once=request.activate.once, device=request.activate.device, product=PRODUCT)
-    return client.call(pb.Request(id=request.id, release=call)).answer.results[0].status.code
+    return client.call(client.release_request(PRODUCT)).answer.results[0].status.code
 
 
 class Crowd:

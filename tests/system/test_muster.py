@@ -10,10 +10,7 @@ import subprocess
 import time
 
 import pytest
-from harness import PRODUCT, SANITIZED, Machine, program, run, wait_for
-
-FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-needs_faketime = pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs libfaketime, and no sanitizer beside it")
+from harness import FAKETIME, PRODUCT, Machine, needs_faketime, program, run, wait_for
 
 
 def later(offset):

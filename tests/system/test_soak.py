@@ -16,7 +16,7 @@ import time
 from harness import PRODUCT, SANITIZED, program
 from loads import stored_devices, vendor_key
 from test_flood import flood
-from wire import Client, Device, Refused, pb, unbase64
+from wire import Client, Device, Refused, unbase64
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 16))
 PHASES = max(8, SECONDS // 60)  # the first half of them with restarts between, the second with one process
@@ -106,12 +106,6 @@ class Crowd(Caller):
         self.granted.add(device.id)
 
 
-def release(client):
-    request = client.request([PRODUCT])
-    once, device = request.activate.once, request.activate.device
-    return pb.Request(id=request.id, release=pb.Release(once=once, device=device, product=PRODUCT))
-
-
 def serial(result):
     """Of a lease; its signature is not what this is about."""
     return json.loads(unbase64(result.lease.split(".")[2])[:-64])["serial"]
@@ -121,7 +115,7 @@ class Fleet(Caller):
     """Machines that stay: they activate, renew, give back, come again, and ask once more for what they have been told."""
 
     MAKE = {"activate": lambda client: client.request([PRODUCT]), "renew": lambda client: client.request([PRODUCT], kind="renew"),
-            "release": release}
+            "release": lambda client: client.release_request(PRODUCT)}
 
     def __init__(self, *args):
         super().__init__(*args)

@@ -149,6 +149,12 @@ class Client:
             wants=[pb.Want(product=p) for p in products])
         return pb.Request(id=self.requests, **{kind: call})
 
+    def release_request(self, product):
+        """A Release, otherwise as request()."""
+        request = self.request([product])
+        once, device = request.activate.once, request.activate.device
+        return pb.Request(id=request.id, release=pb.Release(once=once, device=device, product=product))
+
     def call(self, request):
         """Send and take the answer; the device's ratchet moves on."""
         self.send(request)

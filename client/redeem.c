@@ -46,7 +46,7 @@ static int redeem(struct work *w, const struct verb *v)
 {
 	char bare[KEYCODE_KEY + 1] = "";
 	int error = 0;
-	if (keycode_read(v->text ? v->text : "", KEYCODE_KEY, bare))
+	if (keycode_read(v->text, KEYCODE_KEY, bare))
 		error = fault_code(&w->m->fault, E_KEY_MALFORMED);
 	if (!error)
 		error = redeem_with(w, v->product, bare);
@@ -56,6 +56,6 @@ static int redeem(struct work *w, const struct verb *v)
 
 int muster_redeem(struct muster *m, const char *product, const char *key, int deadline_ms)
 {
-	const struct verb v = {.run = redeem, .mode = WORK_WRITE, .product = product, .text = key};
+	const struct verb v = {.run = redeem, .mode = WORK_WRITE, .product = product, .text = verb_text(key)};
 	return verb_run(m, &v, deadline_ms);
 }

@@ -41,7 +41,7 @@ read_header() {
 
 	function name_of(prototype) { match(prototype, /muster_[a-z_0-9]+\(/); return substr(prototype, RSTART, RLENGTH - 1) }
 
-	function end_page(    i, list) {
+	function end_page() {
 		if (!n_names) { body = ""; synopsis = ""; return }
 		if (mode == "functions") {
 			gsub(/ /, "*, *", names)

@@ -118,8 +118,8 @@ static int talk(struct dialog *d, const struct roots *vendor, wire_request *q, i
 
 void clearing_fini(struct clearing_answer *a)
 {
-	free(a->list);
-	a->list = NULL;
+	if (a)
+		free(a->list);
 }
 
 int clearing_call(const char *server, const struct roots *vendor, wire_request *q, int64_t known,

@@ -24,6 +24,7 @@ struct clearing_answer {
 int clearing_call(const char *server, const struct roots *vendor, wire_request *, int64_t known,
 		  struct clearing_answer *ret, struct failure *);
 
+/* NULL is allowed. */
 void clearing_fini(struct clearing_answer *);
 
 #endif

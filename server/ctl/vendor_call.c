@@ -248,8 +248,7 @@ int vendor_call_run(struct invocation *inv)
 			code = call(&e);
 	}
 	free(e.q);
-	if (e.answer)
-		clearing_fini(e.answer);
+	clearing_fini(e.answer);
 	free(e.answer);
 	json_decref(e.installed);
 	return code;

@@ -76,12 +76,10 @@ static void put(char *out, size_t room, const char *token)
 static int give_newest(struct certifying *c, const muster_v1_CertifyHost *q, muster_v1_Certified *ret,
 		       struct failure *f)
 {
-	char *list = NULL;
 	put(ret->certificate, sizeof(ret->certificate), c->token);
 	if (c->row.serial > q->serial)
 		put(ret->license, sizeof(ret->license), c->issued.token);
-	int error = ledger_list_last(c->vendor->ledger, &ret->revocations, &list);
-	free(list);
+	int error = ledger_list_last(c->vendor->ledger, &ret->revocations, NULL);
 	return error ? ledger_explain(c->vendor->ledger, error, f) : 0;
 }
 

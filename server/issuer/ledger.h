@@ -175,8 +175,8 @@ int ledger_signer_each(struct ledger *, int (*visit)(const struct ledger_signer 
  * with revocations_fini, also after an error. E_TOO_LARGE: more than a list holds. */
 int ledger_revoked(struct ledger *, struct revocations *ret);
 
-/* Signed lists. last: *ret_number 0 and *ret_token NULL when there is none; the token is freed by the caller.
- */
+/* Signed lists. last: *ret_number 0 and *ret_token NULL when there is none; the token is freed by the caller;
+ * ret_token may be NULL. */
 int ledger_list_last(struct ledger *, int64_t *ret_number, char **ret_token);
 int ledger_list_add(struct ledger *, const struct revocations *, const char *token);
 

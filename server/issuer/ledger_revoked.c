@@ -96,9 +96,12 @@ int ledger_list_last(struct ledger *ledger, int64_t *ret_number, char **ret_toke
 	int result = statement_step(ledger, s);
 	bool found = result == SQLITE_ROW;
 	*ret_number = found ? sqlite3_column_int64(s, 0) : 0;
-	*ret_token = found ? column_copy(s, 1) : NULL;
+	char *token = found && ret_token ? column_copy(s, 1) : NULL;
 	int error = statement_finish(s, result);
-	return !error && found && !*ret_token ? E_NO_MEMORY : error;
+	if (!ret_token)
+		return error;
+	*ret_token = token;
+	return !error && found && !token ? E_NO_MEMORY : error;
 }
 
 int ledger_list_add(struct ledger *ledger, const struct revocations *list, const char *token)

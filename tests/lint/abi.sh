@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 baseline=${3:-client/libmuster.abi}
 headers=${HEADERS:-client/include} # what is defined elsewhere nobody sees
+command -v abidiff >/dev/null || { echo 'abidiff is missing: install the package abigail-tools' >&2; exit 2; }
 case $1 in
 write)
 	abidw --headers-dir "$headers" --drop-private-types --exported-interfaces-only --no-elf-needed --short-locs \

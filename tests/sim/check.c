@@ -135,11 +135,12 @@ static void check_copies(const struct host *h, struct acked *a, const struct job
 	/* A device that the host knows nothing of any more, or never did. */
 	if (job->counter == 1)
 		a->hosts[h->number].served = a->hosts[h->number].left = 0;
-	if (a->hosts[h->number].left & bit)
+	if (a->hosts[h->number].left & bit && !world.orphan)
 		broken("machine %zu lives on as a device that another one is", sender);
 	if (job->mismatched)
 		a->hosts[h->number].left |= a->hosts[h->number].served & ~bit;
-	a->hosts[h->number].served |= bit;
+	if (!world.orphan)
+		a->hosts[h->number].served |= bit;
 }
 
 /* A device that was forgotten, and came again before anybody looked: there is nothing that must be kept. */

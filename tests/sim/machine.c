@@ -314,6 +314,7 @@ static void put_back(struct machine *m)
 	taint(m); /* as what it is now */
 	copy_folder(m->snapshot, m->state);
 	taint(m); /* and as what it was */
+	m->lives++;
 	reboot(m);
 }
 
@@ -337,6 +338,7 @@ static void lose_state(struct machine *m)
 	taint(m);
 	snprintf(path, sizeof(path), "%s/state.json", m->state);
 	__real_unlink(path);
+	m->lives++;
 }
 
 static void turn_clock(struct machine *m)
@@ -367,6 +369,7 @@ static void generalize(struct machine *m)
 	struct muster *h = machine_open(m);
 	muster_generalize(h);
 	muster_free(h);
+	m->lives++;
 	if (m->dead)
 		reboot(m);
 	world.here = NULL;

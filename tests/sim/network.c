@@ -97,7 +97,8 @@ static void keep_late(struct job *job, int64_t wait)
 	if (world.n_late == WORLD_LATE)
 		job_free(job);
 	else
-		world.late[world.n_late++] = (struct late){job, session.host, world.here, world.now + wait};
+		world.late[world.n_late++] =
+			(struct late){job, session.host, world.here, world.here->lives, world.now + wait};
 }
 
 /* The client does not wait. */
@@ -197,7 +198,9 @@ void network_late(void)
 		trace("a late request comes to host %zu", l.host->number);
 		forget(i);
 		world.sender = l.sender;
+		world.orphan = l.life != l.sender->lives;
 		host_run(l.host, &l.job, 1);
+		world.orphan = false;
 		world.sender = NULL;
 		job_free(l.job);
 		i = 0; /* a host that died took some with it */

@@ -87,7 +87,8 @@ struct machine {
 	int64_t back; /* when its clock is right again */
 	int64_t booted;
 	unsigned boots;
-	unsigned root; /* which hardware */
+	unsigned root;  /* which hardware */
+	unsigned lives; /* how often it has forgotten what it was, or was made what it had been */
 	char state[64];
 	char snapshot[64]; /* "": none */
 	bool wants[2];
@@ -117,6 +118,7 @@ struct late {
 	struct job *job;
 	struct host *host;
 	const struct machine *sender;
+	unsigned life; /* of the sender, when it asked */
 	int64_t at;
 };
 
@@ -132,7 +134,8 @@ struct world {
 	struct machine machines[WORLD_MACHINES];
 	struct machine *here;         /* whose turn it is */
 	const struct machine *sender; /* of the request at hand; NULL: a host's own */
-	unsigned roots;               /* of hardware for copies */
+	bool orphan;    /* its sender has begun another life since: nobody stands where it stood */
+	unsigned roots; /* of hardware for copies */
 	struct late late[WORLD_LATE];
 	size_t n_late;
 	struct acked acked[WORLD_DEVICES];

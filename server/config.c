@@ -247,6 +247,8 @@ static int read_file(struct config *c)
 {
 	struct reading r = {.config = c, .path = c->path};
 	r.file = fopen(c->path, "re");
+	if (!r.file && errno == ENOMEM)
+		return E_NO_MEMORY;
 	if (!r.file) {
 		fprintf(stderr, "musterd: CONFIG_INVALID: %s: %s\n", c->path, strerror(errno));
 		return E_CONFIG_INVALID;

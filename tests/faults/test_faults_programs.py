@@ -8,7 +8,7 @@ import re
 import shutil
 
 import pytest
-from fault import DISK, EXITS, TRIES
+from fault import DISK, EXITS, MEMORY, TRIES
 from harness import COVERED, PRODUCT, SANITIZED, Host, Machine, program, run, wait_for
 
 # glibc (getgrnam, thread-local data) and libuv (its loop, its table of descriptors) end the process at a few places of the start: abort, a
@@ -149,6 +149,26 @@ def test_asking_the_host(folder, fault, host, command):
 
 
 # --- the host ---
+
+
+def test_a_configuration(folder, fault):
+    """Every place: a file is not called wrong because there was no memory to read it."""
+    config = folder / "checked.conf"
+    config.write_text("[log]\nlevel = debug\n")
+
+    def check():
+        return run(program("musterd"), "--config", config, "--check-config", check=False, env=fault.env)
+
+    starved = 0
+    for kind, at, for_good in fault.places(check, 1000):
+        if kind != MEMORY:
+            continue
+        fault.order(kind, at, for_good)
+        done = check()
+        starved += done.returncode == 75
+        assert done.returncode in (0, 75, *LIBRARIES_DIE), (at, for_good, done)
+        assert "CONFIG_INVALID" not in done.stdout + done.stderr, (at, for_good, done)
+    assert starved > 1
 
 
 def test_a_host(folder, fault, vendor):

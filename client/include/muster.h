@@ -113,8 +113,9 @@ MUSTER_API int muster_release(struct muster *m, const char *product, int deadlin
  * administrator gave the user, or NULL or "" when this machine knows the user already. On success a lease of
  * another user is replaced; otherwise it stays. A user who was let in but has to wait for a seat
  * (NOT_ASSIGNED, SEATS_EXHAUSTED) stays signed in, and muster_renew asks again. Codes as muster_activate;
- * SIGNIN_REFUSED, SIGNIN_CODE_EXPIRED, SIGNIN_LOCKED, DEVICE_LIMIT and the like; BAD_REQUEST for a name that
- * cannot be one, and KEY_MALFORMED for a code that cannot be one, before any host is asked.
+ * SIGNIN_REFUSED, SIGNIN_CODE_EXPIRED, SIGNIN_LOCKED, DEVICE_LIMIT and the like; NOT_FOR_USERS, and the code
+ * is not spent; BAD_REQUEST for a name that cannot be one, and KEY_MALFORMED for a code that cannot be one,
+ * before any host is asked.
  */
 MUSTER_API int muster_signin(struct muster *m, const char *product, const char *user, const char *code,
 			     int deadline_ms);

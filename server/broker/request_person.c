@@ -18,6 +18,17 @@ static int answer_alone(struct work *w, int code, const struct numbers *numbers)
 	return work_turn(w);
 }
 
+/* Whether a user could hold the product at all: a code is not spent on any other. */
+static int judge_product(const struct line_facts *line)
+{
+	for (size_t i = 0; i < line->n_candidates; i++)
+		if (line->candidates[i].model == MODEL_USER || line->candidates[i].model == MODEL_SHARED)
+			return 0;
+	if (line->n_candidates == CANDIDATES_MAX) /* there may be others */
+		return 0;
+	return line->n_candidates ? E_NOT_FOR_USERS : E_PRODUCT_UNKNOWN;
+}
+
 /* *ret_go: the user is bound to the device, and the decision may follow. */
 int work_sign_in(struct work *w, bool *ret_go)
 {
@@ -28,6 +39,9 @@ int work_sign_in(struct work *w, bool *ret_go)
 		return answer_alone(w, E_DEVICE_BLOCKED, &numbers);
 	if (!w->device.known && !w->job->may_enrol)
 		return answer_alone(w, E_ENROL_LIMIT, &numbers);
+	code = judge_product(&w->lines[0].facts);
+	if (code)
+		return answer_alone(w, code, &numbers);
 	int error = signin_check(w->b, w->job, w->device.device, w->now, &code);
 	numbers = w->job->numbers;
 	if (error)

@@ -48,6 +48,18 @@ def active(host):
 
 # --- codes ---
 
+def test_a_code_is_not_spent_on_a_product_of_machines(users, machines, vendor):
+    vendor.add("acme-tool")
+    host = users("quantity=5", "id=machines,product=acme-tool,model=volume,threshold=1")
+    machine = machines(host, 1)
+    code = code_of(host, "kari")
+    machine.refused("NOT_FOR_USERS", "signin", "acme-tool", "--user", "kari", "--code", "-", stdin=code)
+    assert active(host) == []
+    machine.done("activate", "acme-tool")
+    machine.done("signin", PRODUCT, "--user", "kari", "--code", "-", stdin=code)
+    assert {row["grant"] for row in host.items("activation", "list", "--state", "active")} == {"machines", "users"}
+
+
 def test_a_code_is_good_once(users, machines):
     host = users()
     one, two = machines(host, 1, 2)

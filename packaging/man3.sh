@@ -49,7 +49,7 @@ read_header() {
 		}
 		if (mode == "pages")
 			print_page()
-		names = synopsis = body = intro = ""
+		names = synopsis = body = intro = codes = ""
 		n_names = 0
 	}
 
@@ -62,13 +62,22 @@ read_header() {
 		print "# SYNOPSIS\n\n```\n#include <muster.h>\n\n" synopsis "```\n"
 		print "# DESCRIPTION\n\n" intro body
 		print "Which thread may call it, and how long strings live, is in *muster*(3).\n"
+		if (codes != "") {
+			print "# RETURN VALUE\n\n0 or a negative code, which *muster\\_error\\_number*(3) and its like explain."
+			if (synopsis ~ /deadline_ms/) print "With the option nonblocking MUSTER\\_IN\\_PROGRESS first: *muster\\_process*(3)."
+			print "\n# ERRORS\n\n" prose(codes)
+		}
 		print "# SEE ALSO\n\n*muster*(3), *muster-codes*(7)"
 	}
 
 	function end_block(    i, terms) {
 		if (mode == "overview" && comment ~ /libmuster: /) print prose(comment)
 		if (n_block) {
-			if (!section) { end_page(); what = sentence(comment) }
+			if (!section) {
+				end_page()
+				what = sentence(comment)
+				if (match(comment, /Codes[: ]/)) { codes = substr(comment, RSTART); comment = substr(comment, 1, RSTART - 1) }
+			}
 			for (i = 1; i <= n_block; i++) {
 				names = names (n_names++ ? " " : "") name_of(block[i])
 				synopsis = synopsis block[i] "\n"

@@ -29,10 +29,20 @@ struct deadline deadline_within(struct deadline d, int ms)
 	return d;
 }
 
+bool deadline_cancelled(struct deadline d)
+{
+	return d.cancelled && *d.cancelled;
+}
+
+int deadline_over(struct deadline d)
+{
+	return deadline_cancelled(d) ? E_CANCELLED : E_TIMEOUT;
+}
+
 int deadline_left(struct deadline d)
 {
 	int64_t left = d.at - deadline_clock();
-	if (left <= 0 || (d.cancelled && *d.cancelled))
+	if (left <= 0 || deadline_cancelled(d))
 		return 0;
 	return left > INT_MAX ? INT_MAX : (int)left;
 }

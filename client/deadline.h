@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,12 @@ struct deadline deadline_in(int ms, const volatile sig_atomic_t *cancelled);
 
 /* The sooner of the deadline and `ms` milliseconds from now. */
 struct deadline deadline_within(struct deadline, int ms);
+
+/* Somebody has made the call end before it was over. */
+bool deadline_cancelled(struct deadline);
+
+/* What it is called that there is no time left: CANCELLED or TIMEOUT. */
+int deadline_over(struct deadline);
 
 /* Milliseconds left; 0 when it is over or cancelled. */
 int deadline_left(struct deadline);

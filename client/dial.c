@@ -82,7 +82,7 @@ static int run(struct race *race, const struct address *rows, struct deadline de
 		if (*ret >= 0)
 			return 0;
 		if (under_way(race) && deadline_left(deadline) == 0)
-			return E_TIMEOUT;
+			return deadline_over(deadline);
 	}
 }
 

@@ -18,7 +18,7 @@ static int wait_for(struct dialog *d, short events)
 {
 	struct pollfd fd = {.fd = d->fd, .events = events};
 	int ready = deadline_poll(d->deadline, &fd, 1);
-	return ready < 0 ? ready : ready == 0 ? E_TIMEOUT : 0;
+	return ready < 0 ? ready : ready == 0 ? deadline_over(d->deadline) : 0;
 }
 
 static int closed_by(int reason)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "error.h"
+
 void fault_clear(struct fault *f)
 {
 	memset(f, 0, sizeof(*f));
@@ -29,9 +31,24 @@ int fault_code(struct fault *f, int code)
 	return code;
 }
 
+/* What the system has run out of is no matter of the path. */
+static int code_of(int reason, int code)
+{
+	switch (reason) {
+	case EMFILE:
+	case ENFILE:
+		return E_TOO_MANY_FILES;
+	case ENOMEM:
+		return E_NO_MEMORY;
+	default:
+		return code;
+	}
+}
+
 int fault_system(struct fault *f, int code, const char *path)
 {
 	int saved = errno;
+	code = code_of(saved, code);
 	char text[128];
 	const char *reason = strerror_r(saved, text, sizeof(text));
 	return path ? fault_set(f, code, "%s: %s", path, reason) : fault_set(f, code, "%s", reason);

@@ -457,7 +457,7 @@ static void give_up(struct flow *flow, size_t first_step)
 	struct work *w = flow->w;
 	struct fault f = flow->best;
 	if (flow->rank == RANK_NONE)
-		fault_set(&f, E_NO_HOST, "%s", w->m->cancelled ? "the call was cancelled" : "");
+		fault_code(&f, deadline_cancelled(w->deadline) ? E_CANCELLED : E_NO_HOST);
 	else
 		f.detail[0] = 0;
 	list_steps(&w->m->steps, first_step, &f);

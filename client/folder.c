@@ -72,7 +72,8 @@ int folder_lock(const char *path, struct deadline deadline, int *ret_fd, struct 
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if ((errno != EWOULDBLOCK && errno != EINTR) || deadline_left(deadline) == 0) {
 			close(fd);
-			return fault_set(f, E_STATE_LOCKED, "%s", path);
+			return fault_set(f, deadline_cancelled(deadline) ? E_CANCELLED : E_STATE_LOCKED, "%s",
+					 path);
 		}
 		deadline_poll(deadline_within(deadline, LOCK_POLL_MS), NULL, 0);
 	}

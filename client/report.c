@@ -55,6 +55,11 @@ int muster_error_value(const struct muster *m, const char *name, long long *ret)
 	return 1;
 }
 
+int muster_error_temporary(const struct muster *m)
+{
+	return error_is_temporary(last(m)->code);
+}
+
 int muster_error_retry_after(const struct muster *m)
 {
 	return (int)last(m)->retry_after;

@@ -325,6 +325,11 @@ const char *muster_status_error_correlation(const struct muster_status *s, int i
 	return at(s, index)->correlation;
 }
 
+int muster_status_error_temporary(const struct muster_status *s, int index)
+{
+	return error_is_temporary(muster_status_error_number(s, index));
+}
+
 int muster_status_error_value(const struct muster_status *s, int index, const char *name, long long *ret)
 {
 	int64_t value;

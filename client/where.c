@@ -70,6 +70,8 @@ static int where(struct work *w, const struct verb *unused)
 	if (w->trust.n_keys == 0)
 		return fault_set(&w->m->fault, E_NO_PRODUCT_FILE, "%s",
 				 options_text(&w->m->options, OPTION_PRODUCTS));
+	if (deadline_cancelled(w->deadline))
+		return fault_code(&w->m->fault, E_CANCELLED);
 	return fault_set(
 		&w->m->fault, E_NO_HOST, "%s",
 		w->m->steps.n ? "no step below led to a host that serves"

@@ -21,6 +21,11 @@ const struct error_row *error_row(int code)
 	return error_row(E_INTERNAL);
 }
 
+bool error_is_temporary(int code)
+{
+	return code && error_row(code)->retry != RETRY_NEVER;
+}
+
 const struct error_row *error_by_name(const char *name)
 {
 	for (size_t i = 0; i < TABLE_ROWS; i++)

@@ -3,6 +3,7 @@
 #ifndef PROTOCOL_ERROR_H
 #define PROTOCOL_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Functions return 0 or one of these negative values; the wire and the API carry the positive number. */
@@ -28,6 +29,9 @@ struct error_row {
 /* The row of an error. code: negative or positive. Never NULL: an unknown code gives INTERNAL's row. Any
  * thread. */
 const struct error_row *error_row(int code);
+
+/* The same request may succeed later, or at another host, though nobody who asks does anything. Not 0. */
+bool error_is_temporary(int code);
 
 /* The row of a name such as "BUSY", or NULL. Any thread. */
 const struct error_row *error_by_name(const char *name);

@@ -221,9 +221,9 @@ MUSTER_API int muster_where(struct muster *m, int deadline_ms);
 MUSTER_API int muster_next_due(struct muster *m, long long *ret_seconds);
 
 /*
- * Make the call that another thread (or the interrupted one) is in return soon, as when its deadline is over:
- * with NO_HOST, whose last step has TIMEOUT, or STATE_LOCKED. It is lost when that call has not begun yet.
- * One that goes on in an event loop ends so with the next muster_process.
+ * Make the call that another thread (or the interrupted one) is in return soon, with CANCELLED, or with what
+ * a host had answered by then. It is lost when that call has not begun yet. One that goes on in an event loop
+ * ends so with the next muster_process.
  */
 MUSTER_API void muster_cancel(struct muster *m);
 
@@ -305,11 +305,22 @@ MUSTER_API const char *muster_error_detail(const struct muster *m);
 /* The id of this conversation in the host's log; "" for none. */
 MUSTER_API const char *muster_error_correlation(const struct muster *m);
 
-/* A number behind it: "have", "need", "used", "quantity" or "until" (a time). Returns 1 and sets *ret, or 0.
+/*
+ * A number behind it. Returns 1 and sets *ret, or 0. "have" and "need": machines that have asked and the
+ * threshold, or wrong tries of a code and how many there may be; "used" and "quantity": places that are taken
+ * and all; "until": a time, when what was refused begins, ends or ended.
  */
 MUSTER_API int muster_error_value(const struct muster *m, const char *name, long long *ret);
 
-/* Seconds that the host asks to wait before the next try; 0: the usual interval. */
+/*
+ * 1 when the same call may succeed later though nobody here does anything (nobody answered, the host is busy,
+ * too few have asked): ask again after muster_next_due, which minds what the host said. 0 when the remedy
+ * must come first, and after success.
+ */
+MUSTER_API int muster_error_temporary(const struct muster *m);
+
+/* Seconds that the host asks to wait before the next try; 0: the usual interval, as muster_next_due counts
+ * it. */
 MUSTER_API int muster_error_retry_after(const struct muster *m);
 
 /* The exit code of a command that ends with it; 0 after success. */
@@ -398,7 +409,10 @@ MUSTER_API const char *muster_status_host(const struct muster_status *s, int ind
 MUSTER_API int muster_status_plans(const struct muster_status *s, int index);
 MUSTER_API const char *muster_status_plan(const struct muster_status *s, int index, int which);
 
-/* The grant's count when it was last told, and what it needs; both 0 when it does not count. */
+/*
+ * What the host counted when it last told, and the number that it compares with: machines and the threshold;
+ * after SIGNIN_REFUSED the wrong tries and how many there may be. Both 0 when it does not count.
+ */
 MUSTER_API long long muster_status_have(const struct muster_status *s, int index);
 MUSTER_API long long muster_status_need(const struct muster_status *s, int index);
 
@@ -416,6 +430,9 @@ MUSTER_API const char *muster_status_error_correlation(const struct muster_statu
 /* A number behind it, as muster_error_value. */
 MUSTER_API int muster_status_error_value(const struct muster_status *s, int index, const char *name,
 					 long long *ret);
+
+/* As muster_error_temporary. */
+MUSTER_API int muster_status_error_temporary(const struct muster_status *s, int index);
 
 /* 1 when a person should be told: the grace or the lease is about to end, or has. */
 MUSTER_API int muster_status_prompt(const struct muster_status *s, int index);

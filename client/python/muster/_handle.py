@@ -114,7 +114,7 @@ def _error(m: Any, reset: bool) -> MusterError:
     """The handle's last error."""
     cause = Refusal(_text(lib.muster_error_name(m)), lib.muster_error_number(m), _text(lib.muster_error_text(m)),
                     _text(lib.muster_error_remedy(m)), _text(lib.muster_error_detail(m)), _text(lib.muster_error_correlation(m)),
-                    _values(lambda name, ret: int(lib.muster_error_value(m, name, ret))))
+                    _values(lambda name, ret: int(lib.muster_error_value(m, name, ret))), bool(lib.muster_error_temporary(m)))
     return MusterError(cause, lib.muster_error_retry_after(m), lib.muster_error_exit(m), _outcomes(m), _steps(m),
                        _reset(m) if reset else None)
 
@@ -126,7 +126,8 @@ def _refusal(s: Any, i: int) -> Refusal | None:
     return Refusal(_text(lib.muster_status_error_name(s, i)), number, _text(lib.muster_status_error_text(s, i)),
                    _text(lib.muster_status_error_remedy(s, i)), _text(lib.muster_status_error_detail(s, i)),
                    _text(lib.muster_status_error_correlation(s, i)),
-                   _values(lambda name, ret: int(lib.muster_status_error_value(s, i, name, ret))))
+                   _values(lambda name, ret: int(lib.muster_status_error_value(s, i, name, ret))),
+                   bool(lib.muster_status_error_temporary(s, i)))
 
 
 def _product(s: Any, i: int) -> Product:
@@ -357,7 +358,7 @@ class Muster:
             return _product(s, i) if i >= 0 else None
 
     def cancel(self) -> None:
-        """Make the verb that another thread is in return soon. Any thread; does nothing on a closed handle or between verbs."""
+        """Make the verb that another thread is in return soon, with CANCELLED. Any thread; does nothing on a closed handle or between verbs."""
         with self._alive:
             if self._handle:
                 lib.muster_cancel(self._handle)

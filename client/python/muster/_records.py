@@ -65,7 +65,7 @@ class Reset:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What the last try for a product ended with. values as in MusterError."""
+    """What the last try for a product ended with. values and temporary as in MusterError."""
 
     code: str
     number: int
@@ -74,6 +74,7 @@ class Refusal:
     detail: str
     correlation: str
     values: Mapping[str, int]
+    temporary: bool
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,10 @@ class MusterError(Exception):
 
     code is its stable name such as "THRESHOLD_NOT_MET" and number its number; text says what happened, remedy what to do about
     it, detail what it was about. values has the numbers behind it that there are: "have", "need", "used", "quantity" and
-    "until" (seconds since 1970, UTC). retry_after: seconds that the host asks to wait, 0 for the usual interval. correlation:
-    the id in the host's log. exit: the exit code of a command that ends with it. outcomes, steps, reset: what the call has done
-    of each product, whom it asked, and the steps of a muster.Muster.reset.
+    "until" (seconds since 1970, UTC). temporary: the same call may succeed later though nobody here does anything; otherwise the
+    remedy must come first. retry_after: seconds that the host asks to wait, 0 for the usual interval, as
+    muster.Muster.next_due counts it. correlation: the id in the host's log. exit: the exit code of a command that ends with it.
+    outcomes, steps, reset: what the call has done of each product, whom it asked, and the steps of a muster.Muster.reset.
     """
 
     def __init__(self, cause: Refusal, retry_after: int, exit_code: int, outcomes: tuple[Outcome, ...], steps: tuple[Step, ...],
@@ -142,6 +144,7 @@ class MusterError(Exception):
         self.detail = cause.detail
         self.correlation = cause.correlation
         self.values = cause.values
+        self.temporary = cause.temporary
         self.retry_after = retry_after
         self.exit = exit_code
         self.outcomes = outcomes

@@ -124,7 +124,7 @@ DIALOG := dialog deadline revoked_fetch
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 packages powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall dist distcheck deb sbom clean help FORCE
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 packages powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall dist distcheck deb rpm sbom clean help FORCE
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) $(CONFIGS:%=$(O)/conf/%) man
 
@@ -370,6 +370,7 @@ pid1: all
 # The Debian packages: how they are built, and how they live in a fresh system of their own. Makes its tree once. Needs root.
 packages:
 	sh packaging/deps.sh install deb
+	sh packaging/deps.sh install rpm
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/packages
 
 # Power cuts of a real file system. Needs root, FUSE and loop devices.
@@ -512,6 +513,11 @@ deb:
 	sh packaging/deps.sh install deb
 	sh packaging/deb.sh $(abspath $(O))/deb $(VERSION)
 
+# The RPM packages, into $(O)/rpm. On Debian they are built with Debian's libraries, which shows that the spec holds.
+rpm:
+	sh packaging/deps.sh install rpm
+	sh packaging/rpm.sh $(abspath $(O))/rpm $(VERSION)
+
 # Which libraries the built programs take along, and from which packages.
 sbom: $(SBOM)
 
@@ -551,6 +557,7 @@ help:
 	@echo 'install  honours DESTDIR, PREFIX and the GNU directory variables; uninstall takes away the same'
 	@echo 'dist     the tarball of what is committed; distcheck: it builds, and installs and uninstalls cleanly'
 	@echo 'deb      the Debian packages, into $(O)/deb'
+	@echo 'rpm      the RPM packages, into $(O)/rpm'
 	@echo 'sbom     the libraries of the programs and their packages, as SPDX; writes $(O)/muster-$(VERSION).spdx.json'
 
 -include $(shell test -d $(O) && find $(O)/obj $(O)/tests -name '*.d' 2>/dev/null)

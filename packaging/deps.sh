@@ -3,7 +3,7 @@
 # What the build and the tests need beyond a bare Debian 12, in one table: a check, and the package that satisfies it.
 #   deps.sh check build     print what is missing and how to get it; exit 2 when something is
 #   deps.sh install test    install it (root, or sudo for apt-get alone); MUSTER_NO_INSTALL=1 refuses
-# Groups: build (make), test (make test, make run), fuzz (make fuzz), coverage (make coverage), peers (make bench-peers), plot (make bench-scale), count (make bench-instructions), pid1 (make pid1), power (make powercut), deb (make deb, make packages); all include build.
+# Groups: build (make), test (make test, make run), fuzz (make fuzz), coverage (make coverage), peers (make bench-peers), plot (make bench-scale), count (make bench-instructions), pid1 (make pid1), power (make powercut), deb (make deb, make packages), rpm (make rpm, make packages); all include build.
 set -eu
 
 # group check package; a check is pc:MODULE, cmd:PROGRAM, file:PATH or py:MODULE
@@ -86,6 +86,10 @@ deb py:pytest python3-pytest
 deb py:dissononce python3-dissononce
 deb py:nacl python3-nacl
 deb py:google.protobuf python3-protobuf
+rpm cmd:rpmbuild rpm
+rpm cmd:rpm2cpio rpm2cpio
+rpm cmd:cpio cpio
+rpm pc:libqrencode libqrencode-dev
 power cmd:qemu-storage-daemon qemu-system-common
 power cmd:mkfs.ext4 e2fsprogs
 power cmd:fusermount3 fuse3

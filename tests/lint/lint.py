@@ -366,6 +366,15 @@ def check_symbols(lint, symbols, exported):
         lint.problem(symbols, 1, f"has {name}, which {lint.name(exported)} has not")
 
 
+def check_spec(lint, spec, version, deps):
+    text = text_of(spec)
+    if not re.search(rf"^Version: {re.escape(version)}$", text, re.M):
+        lint.problem(spec, 1, "its version is not that of the Makefile")
+    wanted = set(re.findall(r"^build pc:(\S+) ", text_of(deps), re.M))
+    for name in sorted(wanted - set(re.findall(r"^BuildRequires: pkgconfig\((\S+)\)$", text, re.M))):
+        lint.problem(spec, 1, f"BuildRequires lacks pkgconfig({name})")
+
+
 def check_packages(lint):
     folder = lint.root / "packaging" / "debian"
     if not folder.exists():
@@ -376,6 +385,7 @@ def check_packages(lint):
         lint.problem(folder / "changelog", 1, "its version is not that of the Makefile")
     check_build_depends(lint, folder / "control", lint.root / "packaging" / "deps.sh")
     check_symbols(lint, folder / "libmuster0.symbols", lint.root / "client" / "libmuster.map")
+    check_spec(lint, lint.root / "packaging" / "rpm" / "muster.spec", version.group(1) if version else "", lint.root / "packaging" / "deps.sh")
 
 
 def main():

@@ -250,6 +250,7 @@ PACKAGES = {
                          "deb cmd:lintian lintian\ndeb pc:libqrencode libqrencode-dev\n",
     "client/libmuster.map": "MUSTER_0 {\nglobal:\n\tmuster_free;\n\tmuster_new;\nlocal:\n\t*;\n};\n",
     "packaging/debian/libmuster0.symbols": "libmuster.so.0 libmuster0 #MINVER#\n muster_free@MUSTER_0 1.0\n muster_new@MUSTER_0 1.0\n",
+    "packaging/rpm/muster.spec": "# SPDX-License-Identifier: Apache-2.0\nVersion: 1.2.3\nBuildRequires: pkgconfig(libuv)\n",
     "packaging/debian/changelog": "host (1.2.3) unstable; urgency=low\n",
     "packaging/debian/control": "Source: host\nBuild-Depends:\n debhelper-compat (= 13),\n libqrencode-dev, libuv1-dev\nSection: net\n",
 }
@@ -258,6 +259,8 @@ PACKAGES = {
 @pytest.mark.parametrize("name, old, new, problem", [
     ("Makefile", "x", "x", None),
     ("Makefile", "1.2.3", "1.2.4", "packaging/debian/changelog:1: its version is not that of the Makefile"),
+    ("Makefile", "1.2.3", "1.2.4", "packaging/rpm/muster.spec:1: its version is not that of the Makefile"),
+    ("packaging/rpm/muster.spec", "pkgconfig(libuv)", "gcc", "packaging/rpm/muster.spec:1: BuildRequires lacks pkgconfig(libuv)"),
     ("packaging/debian/control", " libqrencode-dev,", "", "packaging/debian/control:1: Build-Depends lacks libqrencode-dev"),
     ("packaging/debian/control", "libuv1-dev", "libuv1-dev, jq", "packaging/debian/control:1: Build-Depends has jq"),
     ("packaging/debian/control", "debhelper-compat (= 13),", "", "packaging/debian/control:1: Build-Depends lacks debhelper-compat"),

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The RPM packages, as far as a Debian can tell: that the spec builds them, and what is in them."""
+import collections
+import os
+import re
+import shutil
+
+import pytest
+from test_packages import PLACE, ROOT, VERSION
+from harness import run
+
+NAMES = ["muster-client", "muster-devel", "muster-issuer", "muster-libs", "musterd"]
+
+
+@pytest.fixture(scope="module")
+def rpms():
+    place = PLACE / "rpm"
+    shutil.rmtree(place, ignore_errors=True)
+    run("make", "-C", ROOT, "rpm", f"O={place}", f"VERSION={VERSION}", timeout=1800)
+    return {path.name.split(f"-{VERSION}-")[0]: path for path in (place / "rpm").glob("*.rpm")}
+
+
+@pytest.fixture(scope="module")
+def unpacked(rpms):
+    tree = PLACE / "rpm" / "tree"
+    tree.mkdir()
+    for path in rpms.values():
+        run("sh", "-c", f"rpm2cpio {path} | cpio -idm --quiet", cwd=tree)
+    return tree
+
+
+def asked(rpm, *what):
+    return run("rpm", "-qp", *what, rpm).stdout.splitlines()
+
+
+def test_there_are_five(rpms):
+    assert sorted(rpms) == NAMES
+
+
+def test_each_file_is_in_one_package(rpms):
+    homes = collections.Counter(file for path in rpms.values() for file in asked(path, "-l") if "/.build-id" not in file)
+    assert {file for file, n in homes.items() if n > 1} == {"/etc/muster"}
+    for name, files in {"musterd": ("/usr/sbin/musterd", "/usr/bin/musterctl", "/usr/share/man/man7/muster.7"),
+                        "muster-client": ("/usr/bin/muster", "/etc/muster/products", "/usr/lib/systemd/system/muster-renew.timer"),
+                        "muster-libs": ("/usr/lib64/libmuster.so.0",), "muster-issuer": ("/usr/bin/muster-issuer",),
+                        "muster-devel": ("/usr/include/muster.h", "/usr/share/man/man3/muster_activate.3")}.items():
+        assert set(files) <= set(asked(rpms[name], "-l")), name
+    assert not [file for file in homes if "ufw" in file]
+
+
+def test_settings_are_not_overwritten(rpms):
+    for name, file in (("musterd", "/etc/muster/musterd.conf"), ("muster-client", "/etc/muster/muster.conf")):
+        assert asked(rpms[name], "-c") == [file]
+        row = run("rpm", "-qp", "--qf", "[%{FILENAMES} %{FILEFLAGS:fflags}\\n]", rpms[name]).stdout
+        assert re.search(rf"^{file} cn$", row, re.M), row
+
+
+def test_they_ask_for_the_libraries_that_they_use(rpms):
+    wanted = "\n".join(asked(rpms["musterd"], "-R"))
+    for library in ("libuv.so.1", "libsodium.so.23", "libsqlite3.so.0", "libsystemd.so.0", "libcurl.so.4"):
+        assert library in wanted
+    assert f"muster-libs(x86-64) = {VERSION}-1" in asked(rpms["muster-devel"], "-R")
+    assert "libmuster.so.0()(64bit)" in asked(rpms["muster-libs"], "-P")
+
+
+def test_what_is_in_them_runs(unpacked):
+    for program in ("usr/sbin/musterd", "usr/bin/musterctl", "usr/bin/muster", "usr/bin/muster-issuer"):
+        assert VERSION in run(unpacked / program, "--version").stdout
+    pc = run("pkg-config", "--define-variable=prefix=/usr", "--libs", "libmuster",
+             env={"PKG_CONFIG_PATH": str(unpacked / "usr/lib64/pkgconfig")}).stdout
+    assert "-lmuster" in pc
+    unit = (unpacked / "usr/lib/systemd/system/musterd.service").read_text()
+    assert "ExecStart=/usr/sbin/musterd" in unit
+    assert os.readlink(unpacked / "usr/lib64/libmuster.so") == "libmuster.so.0"

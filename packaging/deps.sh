@@ -75,6 +75,7 @@ pid1 cmd:ip iproute2
 deb cmd:dh debhelper
 deb pc:libqrencode libqrencode-dev
 deb cmd:dpkg-buildpackage dpkg-dev
+deb cmd:g++ g++
 deb cmd:lintian lintian
 deb cmd:blhc blhc
 deb cmd:mmdebstrap mmdebstrap

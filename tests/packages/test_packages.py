@@ -73,6 +73,21 @@ def test_they_are_the_same_wherever_they_are_built(debs):
     assert {name: digest(path) for name, path in others.items()} == {name: digest(path) for name, path in debs.items()}
 
 
+def test_programs_from_outside_work_with_them(debs):
+    """tests/outside, by the header, libraries and programs of the packages alone."""
+    place = PLACE / "outside"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "bin").mkdir(parents=True)
+    for path in debs.values():
+        run("dpkg-deb", "-x", path, place / "root")
+    for program in (*(place / "root/usr/bin").iterdir(), *(place / "root/usr/sbin").iterdir()):
+        (place / "bin" / program.name).symlink_to(program)
+    done = run(sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", ROOT / "tests/system/test_outside.py", check=False,
+               timeout=600, env={"MUSTER_BUILD": str(place / "bin"), "MUSTER_INSTALLED": str(place / "root")})
+    print(done.stdout)
+    assert done.returncode == 0 and "skipped" not in done.stdout
+
+
 # --- how they live ---
 
 class Neighbour:

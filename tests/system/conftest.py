@@ -67,6 +67,10 @@ def machines(folder, vendor):
 
 @pytest.fixture(scope="session")
 def installed():
-    """What `make install` puts down, once for all who look at it as outsiders: its usr, and what compiler and loader need to find it."""
+    """What `make install` puts down, once for all who look at it as outsiders: its usr, and what compiler and loader need to find it.
+    Or what packages put down, where they are unpacked in the folder MUSTER_INSTALLED."""
+    if os.environ.get("MUSTER_INSTALLED"):
+        yield harness.unpacked(pathlib.Path(os.environ["MUSTER_INSTALLED"]))
+        return
     with tempfile.TemporaryDirectory(prefix="muster-", dir="/tmp") as name:
         yield harness.install(pathlib.Path(name))

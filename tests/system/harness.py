@@ -56,6 +56,12 @@ def install(folder):
     return usr, {"PKG_CONFIG_PATH": str(usr / "lib" / "pkgconfig"), "LD_LIBRARY_PATH": str(usr / "lib")}
 
 
+def unpacked(root):
+    """What was installed for /usr lies in this folder: its usr, and what compiler and loader need to find it there."""
+    libraries, = (root / "usr" / "lib").glob("*-linux-gnu")
+    return root / "usr", {"PKG_CONFIG_PATH": str(libraries / "pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(root), "LD_LIBRARY_PATH": str(libraries)}
+
+
 def no_reports(text):
     """No sanitizer has found anything."""
     assert "Sanitizer" not in text and "runtime error:" not in text, text

@@ -127,11 +127,21 @@ def test_a_licensed_machine(folder, fault, vendor, host, verb):
 
 # --- the administrator ---
 
+@pytest.fixture(scope="module")
+def asked(folder, vendor):
+    """A host with a few of everything, so that every place of its lists can be tried."""
+    host = Host(folder, state="asked").start()
+    host.install(vendor)
+    for number in range(3):
+        Machine(folder, f"asked-{number}", vendor.products, "--host", f"127.0.0.1:{host.port}").activate(check=True)
+    yield host
+    host.end()
+
 
 @pytest.mark.parametrize("command", ["status", "device list", "license list", "audit list", "subscription list", "doctor", "user add u-{}",
                                      "backup b-{}.db"])
-def test_asking_the_host(folder, fault, host, command):
-    printed = {}
+def test_asking_the_host(folder, fault, asked, command):
+    host, printed = asked, {}
 
     def ask(env, number):
         done = run(program("musterctl"), "--socket", host.socket, *command.format(number).split(), env=env, cwd=folder, check=False)

@@ -2,6 +2,7 @@
 """The Debian packages: what they are made of, that they are the same wherever they are made, and how they live in a fresh Debian under
 a real systemd: installed, asked from the network, upgraded under load, removed and purged. The tests go on from each other, in order."""
 import hashlib
+import json
 import pathlib
 import re
 import shutil
@@ -204,6 +205,16 @@ class TestLife:
         # It has no other way there than the wire.
         assert HOST in box.neighbour("muster", "where").stdout
         assert len(box.stored()) == 1
+
+    def test_every_user_may_ask_what_the_machine_is(self, box):
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        assert box(*nobody, "muster", "status", check=False).returncode != 0
+        box("systemctl", "enable", "--now", "muster-status.socket")
+        asked = box(*nobody, "perl", "-MIO::Socket::UNIX", "-e",
+                    'print IO::Socket::UNIX->new(Peer => "/run/muster-status.sock")->getlines').stdout
+        row, = [row for row in json.loads(asked)["products"] if row["product"] == PRODUCT]
+        assert row["state"] == "licensed"
+        assert box("systemctl", "list-units", "--all", "--plain", "--no-legend", "muster-status@*").stdout == ""
 
     def test_an_upgrade_refuses_nobody_and_loses_nothing(self, box):
         before, identity = box.stored(), box.json("host", "show")["id"]

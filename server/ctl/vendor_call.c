@@ -215,8 +215,13 @@ static int call(struct errand *e)
 		code = install(e, &token_license, got->license);
 	if (!code && e->answer->list)
 		code = install(e, &token_revocations, e->answer->list);
-	if (!code)
+	/* One JSON document: an error's, where there is one. */
+	bool whole = !got->by_file && !e->answer->list_error;
+	if (!code && (whole || !invocation_has(e->inv, "json")))
 		tell(e);
+	if (!code && got->by_file)
+		code = failure_say(e->inv, E_LICENSE_BY_FILE, "%s",
+				   e->license[0] ? e->license : "the key's license");
 	if (!code && e->answer->list_error)
 		code = failure_say(e->inv, e->answer->list_error, "the vendor's list of revocations");
 	return code;

@@ -65,20 +65,23 @@ static int find_by_host(const struct certifying *c, const char *license, struct 
 
 /* --- certify --- */
 
-/* What is longer than the answer's field is fetched by file. */
-static void put(char *out, size_t room, const char *token)
+/* Returns whether the answer's field has room for it. */
+static bool put(char *out, size_t room, const char *token)
 {
 	size_t n = strlen(token);
-	if (n < room)
-		memcpy(out, token, n + 1);
+	if (n >= room)
+		return false;
+	memcpy(out, token, n + 1);
+	return true;
 }
 
 static int give_newest(struct certifying *c, const muster_v1_CertifyHost *q, muster_v1_Certified *ret,
 		       struct failure *f)
 {
-	put(ret->certificate, sizeof(ret->certificate), c->token);
+	if (!put(ret->certificate, sizeof(ret->certificate), c->token))
+		return failure_set(f, E_TOO_LARGE, "the certificate");
 	if (c->row.serial > q->serial)
-		put(ret->license, sizeof(ret->license), c->issued.token);
+		ret->by_file = !put(ret->license, sizeof(ret->license), c->issued.token);
 	int error = ledger_list_last(c->vendor->ledger, &ret->revocations, NULL);
 	return error ? ledger_explain(c->vendor->ledger, error, f) : 0;
 }
@@ -131,10 +134,8 @@ static int answer_more(struct clearing *clearing, const muster_v1_RequestMore *q
 		return failure_set(f, E_CLAIM_INVALID, "the license request: license");
 	if (renewing_extend(&clearing->vendor, license, q->request, now, &token, f))
 		return f->code;
-	if (strlen(token) >= sizeof(ret->license))
+	if (!put(ret->license, sizeof(ret->license), token))
 		failure_set(f, E_VENDOR_DECIDES, "license '%s' is longer than an answer", license);
-	else
-		put(ret->license, sizeof(ret->license), token);
 	free(token);
 	return f->code;
 }

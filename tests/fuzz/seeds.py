@@ -365,7 +365,7 @@ def message_seeds(pb):
             (2, "more", pb.Request(request_more=pb.RequestMore(request="v4.public.x"))),
             (2, "revocations", pb.Request(get_revocations=pb.GetRevocations(vendor=bytes(33)))),
             (3, "list", pb.Response(revocations=pb.Revocations(list="v4.public.x"))),
-            (3, "certified", pb.Response(certified=pb.Certified(certificate="v4.public.x", revocations=3))),
+            (3, "certified", pb.Response(certified=pb.Certified(certificate="v4.public.x", revocations=3, by_file=True))),
             (3, "answer", pb.Response(id=1, time=1, correlation="c", answer=pb.Answer(results=[result], ratchet=b"r", counter=1))),
             (3, "policy-answer", pb.Response(policy=pb.Policy(have=1))), (3, "pong", pb.Response(pong=pb.Pong(echo=b"x")))]
     for kind, name, message in rows:

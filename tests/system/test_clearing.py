@@ -123,6 +123,19 @@ def test_more_of_many_grants(vendor, clearing, hosts, folder):
     assert {host.grant(name)["quantity"] for name in names} == {12}
 
 
+def test_a_license_that_is_longer_than_an_answer(vendor, clearing, hosts, folder):
+    """The certificate comes all the same, and it is said what is still to be had."""
+    names = [f"pool-{'x' * 50}-{i:03}" for i in range(120)]
+    path = vendor.issue(folder / "l", *(GRANT.replace("cad-pool", name) for name in names))
+    assert path.stat().st_size > 33000
+    host = hosts().start()
+    ask = ["--key", "-", "--vendor-key", vendor.dir / "vendor.pub"]
+    error = host.refused("LICENSE_BY_FILE", "vendor", "call", clearing.at, *ask, stdin=key_for(vendor, path))
+    assert "license" in error["detail"] and len(certified(host)) == 1
+    host.ctl("install", path)
+    assert host.grant(names[-1])["quantity"] == 10
+
+
 def test_revocations_come_along(vendor, hosts, folder):
     vendor("signer", "create", "--no-passphrase")
     path = vendor.issue(folder / "l", GRANT)

@@ -167,7 +167,7 @@ class TestLife:
         box.wait_active()
         assert box.active("muster-agent.service") == "active"
         enabled = {unit: box("systemctl", "is-enabled", unit, check=False).stdout.strip() for unit in (
-            "musterd.service", "muster-agent.service", "musterd.socket", "musterd-admin.socket", "musterd-vendor.timer", "muster-renew.timer")}
+            "musterd.service", "muster-agent.service", "musterd.socket", "musterd-admin.socket", "musterd-vendor.timer", "muster-renew.timer", "muster-status.socket")}
         assert [unit for unit, state in enabled.items() if state == "enabled"] == ["musterd.service", "muster-agent.service"], enabled
         assert box("systemctl", "--failed", "--no-legend", "--plain").stdout == ""
         assert box("stat", "-c", "%U %G %a", "/run/muster", "/var/lib/musterd").stdout.split() == [
@@ -209,6 +209,7 @@ class TestLife:
     def test_every_user_may_ask_what_the_machine_is(self, box):
         nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
         assert box(*nobody, "muster", "status", check=False).returncode != 0
+        assert not box("test", "-e", "/run/muster-status.sock", check=False).returncode == 0
         box("systemctl", "enable", "--now", "muster-status.socket")
         asked = box(*nobody, "perl", "-MIO::Socket::UNIX", "-e",
                     'print IO::Socket::UNIX->new(Peer => "/run/muster-status.sock")->getlines').stdout
@@ -256,5 +257,6 @@ class TestLife:
         left = {path for path in files(box) - box.files_before if not path.startswith(LIVING)} - {
             f"/etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")}
         assert left == set()
+        assert box("find", "/run", "-maxdepth", "1", "-name", "*muster*").stdout == ""
         mine = box("find", "/var/lib/systemd", "/etc/systemd", "/run/muster", "/run/systemd/system", "-name", "*muster*", check=False).stdout
         assert mine == ""

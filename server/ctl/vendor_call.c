@@ -221,7 +221,7 @@ static int call(struct errand *e)
 		tell(e);
 	if (!code && got->by_file)
 		code = failure_say(e->inv, E_LICENSE_BY_FILE, "%s",
-				   e->license[0] ? e->license : "the key's license");
+				   invocation_has(e->inv, "key") ? "the key's license" : e->license);
 	if (!code && e->answer->list_error)
 		code = failure_say(e->inv, e->answer->list_error, "the vendor's list of revocations");
 	return code;

@@ -75,12 +75,12 @@ static bool put(char *out, size_t room, const char *token)
 	return true;
 }
 
-static int give_newest(struct certifying *c, const muster_v1_CertifyHost *q, muster_v1_Certified *ret,
-		       struct failure *f)
+/* known: the serial of the license that the host has, 0 for none. */
+static int give_newest(struct certifying *c, int64_t known, muster_v1_Certified *ret, struct failure *f)
 {
 	if (!put(ret->certificate, sizeof(ret->certificate), c->token))
 		return failure_set(f, E_TOO_LARGE, "the certificate");
-	if (c->row.serial > q->serial)
+	if (c->row.serial > known)
 		ret->by_file = !put(ret->license, sizeof(ret->license), c->issued.token);
 	int error = ledger_list_last(c->vendor->ledger, &ret->revocations, NULL);
 	return error ? ledger_explain(c->vendor->ledger, error, f) : 0;
@@ -95,12 +95,16 @@ static int certify(struct certifying *c, const muster_v1_CertifyHost *q, muster_
 		return f->code;
 	if (q->key[0] ? find_by_key(c, q->key, hash, license, f) : find_by_host(c, q->license, f))
 		return f->code;
-	if (issued_in_ledger(c->vendor, q->key[0] ? license : q->license, &c->issued, &c->row, f) ||
-	    certifying_check(c, f) || certifying_make(c, f))
+	/* The host tells what it has of the license that it is certified for; a key may be for another one.
+	 */
+	const char *meant = q->key[0] ? license : q->license;
+	int64_t known = strcmp(meant, q->license) == 0 ? q->serial : 0;
+	if (issued_in_ledger(c->vendor, meant, &c->issued, &c->row, f) || certifying_check(c, f) ||
+	    certifying_make(c, f))
 		return f->code;
 	int error = q->key[0] ? ledger_host_key_use(c->vendor->ledger, hash, c->request.sign, c->now) : 0;
 	if (!error)
-		error = give_newest(c, q, ret, f) ? 0 : ledger_commit(c->vendor->ledger);
+		error = give_newest(c, known, ret, f) ? 0 : ledger_commit(c->vendor->ledger);
 	return error ? ledger_explain(c->vendor->ledger, error, f) : f->code;
 }
 

@@ -123,6 +123,22 @@ def test_more_of_many_grants(vendor, clearing, hosts, folder):
     assert {host.grant(name)["quantity"] for name in names} == {12}
 
 
+def test_a_key_for_one_more_license(vendor, clearing, hosts, folder):
+    """What the host has of its first license says nothing about the second."""
+    path = vendor.issue(folder / "l", GRANT)
+    vendor.renew(path, GRANT)
+    host = hosts().start()
+    ask = ["--key", "-", "--vendor-key", vendor.dir / "vendor.pub"]
+    host.ctl("vendor", "call", clearing.at, *ask, stdin=key_for(vendor, path))
+    assert [row["serial"] for row in host.items("license", "list")] == [2]
+    second = folder / "second"
+    vendor("license", "issue", "--id", "second", "--org", "fjord", "--org-name", "Fjord AS", "--until", "2090-01-01", "--hosts", "2",
+           "--grant", GRANT.replace("cad-pool", "more"), "-o", second)
+    done = host.json("vendor", "call", clearing.at, *ask, stdin=key_for(vendor, second))
+    assert [row["kind"] for row in done["installed"]] == ["certificate", "license"]
+    assert {row["id"]: row["serial"] for row in host.items("license", "list")} == {"fjord-1": 2, "second": 1}
+
+
 def test_a_license_that_is_longer_than_an_answer(vendor, clearing, hosts, folder):
     """The certificate comes all the same, and it is said what is still to be had."""
     names = [f"pool-{'x' * 50}-{i:03}" for i in range(120)]

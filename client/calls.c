@@ -211,7 +211,7 @@ int calls_save(const char *folder, const struct device *device, const struct cal
 		snprintf(text + n, sizeof(MAC_LINE) + MAC_TEXT + 1, MAC_LINE "%s\n", mac);
 		error = file_replace(path, text, strlen(text), CALLS_MODE);
 		if (error)
-			fault_system(f, error == E_STORE_FULL ? E_IO : error, path);
+			error = fault_system(f, error == E_STORE_FULL ? E_IO : error, path);
 	}
 	free(text);
 	return error;

@@ -77,8 +77,8 @@ enum work_mode {
 
 /*
  * Begin a verb: state directory, lock, trust, device key (made when there is none) and state. Always followed
- * by work_close. Errors are in m->fault too: E_INSECURE, E_CANNOT_CREATE, E_IO, E_STATE_LOCKED,
- * E_STATE_TAMPERED, E_DUPLICATE, E_KEY_INVALID, E_NO_MEMORY.
+ * by work_close. Errors are in m->fault too: E_INSECURE, E_CANNOT_CREATE, E_IO and what fault_system makes of
+ * them, E_STATE_LOCKED, E_CANCELLED, E_STATE_TAMPERED, E_DUPLICATE, E_KEY_INVALID, E_NO_MEMORY.
  */
 int work_open(struct work *, struct muster *, enum work_mode, struct deadline);
 void work_close(struct work *);

@@ -25,8 +25,8 @@ struct dialog {
 /*
  * Take over a connected non-blocking descriptor and do the handshake up to the host's answer, asking for the
  * certificates of n <= LIMIT_VENDORS vendors. Always followed by dialog_close, which closes the descriptor.
- * Errors: the host's clear refusal such as E_BUSY (dialog_retry_after), E_TIMEOUT, E_CLOSED, E_MALFORMED,
- * E_HANDSHAKE_FAILED, E_NO_MEMORY.
+ * Errors: the host's clear refusal such as E_BUSY (dialog_retry_after), E_TIMEOUT, E_CANCELLED, E_CLOSED,
+ * E_MALFORMED, E_HANDSHAKE_FAILED, E_NO_MEMORY.
  */
 int dialog_open(struct dialog *, int fd, const struct noise_pair *device, const uint8_t (*vendors)[PASERK_ID],
 		size_t n, struct deadline);

@@ -31,7 +31,8 @@ int fault_code(struct fault *f, int code)
 	return code;
 }
 
-/* What the system has run out of is no matter of the path. */
+/* What the system has run out of is no matter of the path, and who may not will not be let by trying again.
+ */
 static int code_of(int reason, int code)
 {
 	switch (reason) {
@@ -40,6 +41,9 @@ static int code_of(int reason, int code)
 		return E_TOO_MANY_FILES;
 	case ENOMEM:
 		return E_NO_MEMORY;
+	case EACCES:
+	case EPERM:
+		return E_ACCESS_DENIED;
 	default:
 		return code;
 	}

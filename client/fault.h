@@ -38,7 +38,8 @@ int fault_code(struct fault *, int code);
 
 /*
  * Set code and detail to a system error about a path, "PATH: No such file ...", or alone when path is NULL.
- * TOO_MANY_FILES and NO_MEMORY take the code's place where it was that. Returns it. Reads errno.
+ * TOO_MANY_FILES, NO_MEMORY and ACCESS_DENIED take the code's place where it was that. Returns it. Reads
+ * errno.
  */
 int fault_system(struct fault *, int code, const char *path);
 

@@ -461,12 +461,13 @@ static void give_up(struct flow *flow, size_t first_step)
 	else
 		f.detail[0] = 0;
 	list_steps(&w->m->steps, first_step, &f);
-	if (!f.detail[0])
+	if (!f.detail[0] && f.code == E_NO_HOST)
 		fault_add(&f, "%s",
 			  "no host and no domain is configured, and this machine is in no DNS domain");
 	while (flow->call.n) {
 		struct record *r = state_record(w->state, flow->call.wants[0].product);
-		if (marks(flow->call.kind, r))
+		/* What hosts said before is worth more than that this call was ended. */
+		if (f.code != E_CANCELLED && marks(flow->call.kind, r))
 			apply_failure(w, r, &f, flow->rank == RANK_ANSWERED);
 		finish_want(flow, flow->call.wants[0].product, &f);
 	}

@@ -91,12 +91,12 @@ int ongoing_start(struct muster *m, const struct verb *v, int deadline_ms)
 	o->deadline.waiter = &o->waiter;
 	if (m->epoll < 0)
 		m->epoll = epoll_create1(EPOLL_CLOEXEC);
-	int error = m->epoll < 0 ? E_IO : copy_texts(o, v);
-	if (!error)
-		error = fiber_new(run, o, &o->fiber);
+	int error = m->epoll < 0 ? fault_system(&m->fault, E_IO, NULL) : 0;
+	if (!error && (copy_texts(o, v) || fiber_new(run, o, &o->fiber)))
+		error = fault_code(&m->fault, E_NO_MEMORY);
 	if (error) {
 		ongoing_free(o);
-		return fault_code(&m->fault, error);
+		return error;
 	}
 	m->ongoing = o;
 	return ongoing_resume(m);

@@ -119,9 +119,10 @@ static int finish(ares_channel channel, struct question *q, struct deadline dead
 {
 	while (!q->done && deadline_left(deadline) > 0)
 		turn(channel, q, deadline);
+	bool cancelled = !q->done && deadline_cancelled(deadline);
 	/* Destroying the channel ends what is still under way: the callback runs, with an error. */
 	ares_destroy(channel);
-	return q->error;
+	return cancelled ? E_CANCELLED : q->error;
 }
 
 /* --- SRV --- */

@@ -259,7 +259,7 @@ static int take_entry(struct trust *t, int folder, const char *name, const struc
 	char *text = NULL;
 	size_t n = 0;
 	int error = read_entry(folder, name, kind->max, &text, &n, f);
-	if (kind->passed_over && (error == E_TOO_LARGE || error == E_IO)) {
+	if (kind->passed_over && (error == E_TOO_LARGE || error == E_IO || error == E_ACCESS_DENIED)) {
 		fault_clear(f);
 		pass_over(t, name, error);
 		return 0;

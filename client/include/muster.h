@@ -210,7 +210,8 @@ MUSTER_API int muster_generalize(struct muster *m);
 
 /*
  * Try each step of discovery as an activation would, up to proving each host's certificate, without telling
- * any host who asks. 0: at least one host can serve; otherwise NO_HOST. The steps are at muster_step_...
+ * any host who asks. 0: at least one host can serve. The steps are at muster_step_... Codes: NO_HOST,
+ * NO_PRODUCT_FILE, CANCELLED, and those of the folder of products.
  */
 MUSTER_API int muster_where(struct muster *m, int deadline_ms);
 

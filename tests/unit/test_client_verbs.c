@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public calls from end to end against in-process hosts: what users ask for, and which host is asked. */
 #include "client_machine.h"
-
-#include <sys/resource.h>
-
 #include "hardware.h"
 
 /* --- the usual --- */
@@ -545,64 +542,6 @@ static void all_busy(void **unused)
 	muster_free(m);
 }
 
-static void deadline_is_kept(void **unused)
-{
-	struct machine_dir dir = {0};
-	struct muster *m = machine(&dir, one, two);
-	(void)unused;
-	one->mode = two->mode = PEER_SILENT;
-	int64_t began = deadline_clock();
-	expect(m, muster_activate(m, "acme-cad", 600), E_NO_HOST);
-	assert_in_range(deadline_clock() - began, 500, 1000);
-	muster_free(m);
-}
-
-static void *cancel_soon(void *context)
-{
-	usleep(200000);
-	muster_cancel(context);
-	return NULL;
-}
-
-/* What the process has run out of is told as that, not as a fault of a file's. */
-static void too_many_files(void **unused)
-{
-	struct machine_dir dir = {0};
-	struct muster *m = machine(&dir, one, NULL);
-	struct rlimit before, none;
-	(void)unused;
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	int code = muster_activate(m, "acme-cad", 0);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	expect(m, code, E_TOO_MANY_FILES);
-	expect(m, muster_activate(m, "acme-cad", 0), 0);
-	muster_free(m);
-}
-
-static void can_be_cancelled(void **unused)
-{
-	struct machine_dir dir = {0};
-	struct muster *m = machine(&dir, one, NULL);
-	pthread_t thread;
-	(void)unused;
-	one->mode = PEER_SILENT;
-	int64_t began = deadline_clock();
-	assert_int_equal(pthread_create(&thread, NULL, cancel_soon, m), 0);
-	expect(m, muster_activate(m, "acme-cad", 60000), E_CANCELLED);
-	assert_in_range(deadline_clock() - began, 150, 800);
-	assert_string_equal(muster_step_result(m, 0), "CANCELLED");
-	assert_int_equal(muster_error_temporary(m), 1);
-	pthread_join(thread, NULL);
-	assert_int_equal(pthread_create(&thread, NULL, cancel_soon, m), 0);
-	expect(m, muster_where(m, 60000), E_CANCELLED);
-	pthread_join(thread, NULL);
-	one->mode = PEER_SERVE;
-	expect(m, muster_activate(m, "acme-cad", 0), 0);
-	muster_free(m);
-}
-
 /* --- new host, locks, where --- */
 
 static void new_host_is_asked_to_activate(void **unused)
@@ -764,9 +703,6 @@ int main(void)
 		TEST(rogues),
 		TEST(refusals),
 		TEST(all_busy),
-		TEST(deadline_is_kept),
-		TEST(can_be_cancelled),
-		TEST(too_many_files),
 		TEST(nothing_is_unlicensed),
 		TEST(null_is_empty),
 		TEST(new_host_is_asked_to_activate),

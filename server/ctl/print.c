@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "print.h"
 
+#include <errno.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,13 @@ static int add_rows(struct libscols_table *t, const struct column *const *column
 	return 0;
 }
 
+/* The library leaves a cell blank for which it has no memory, and says nothing; errno still does. */
+static int show(struct libscols_table *t)
+{
+	errno = 0;
+	return scols_print_table(t) || errno == ENOMEM ? E_NO_MEMORY : 0;
+}
+
 int print_table(struct table *shape, const struct column *columns, json_t *rows)
 {
 	const struct column *shown[PRINT_COLUMNS];
@@ -211,8 +219,8 @@ int print_table(struct table *shape, const struct column *columns, json_t *rows)
 	int error = add_columns(t, shape, shown, n);
 	if (!error)
 		error = add_rows(t, shown, n, rows);
-	if (!error && scols_print_table(t))
-		error = E_NO_MEMORY;
+	if (!error)
+		error = show(t);
 	for (size_t i = 0; i < n && !error; i++)
 		shape->widths[i] = scols_column_get_width(scols_table_get_column(t, i));
 	scols_unref_table(t);

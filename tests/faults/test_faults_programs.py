@@ -158,6 +158,21 @@ def test_asking_the_host(folder, fault, asked, command):
     host.healthy("THRESHOLD_NOT_MET")
 
 
+def test_a_table_is_whole_or_none(folder, fault, asked):
+    """The last calls, where it is printed: a cell that is left blank is no answer."""
+    def show():
+        return run(program("musterctl"), "--socket", asked.socket, "license", "list", env=fault.env, check=False)
+
+    fault.order(MEMORY, 0)
+    whole, calls, refused = show().stdout, fault.calls, 0
+    for at in range(max(calls - 250, 1), calls):
+        fault.order(MEMORY, at)
+        done = show()
+        refused += done.returncode != 0
+        assert done.returncode or done.stdout == whole, at
+    assert refused > 10
+
+
 # --- the host ---
 
 

@@ -425,8 +425,10 @@ static const char *judge(struct conn *c, const struct sockaddr *peer, int64_t no
 	}
 	source_leave(c->source, c->stranger);
 	source_close(c->source);
-	return pays ? crowded(net, &counters->refused_limit, "limit", now_ms)
-		    : crowded(net, &counters->refused_budget, "budget", now_ms);
+	if (!pays)
+		return crowded(net, &counters->refused_budget, "budget", now_ms);
+	log_event(EVENT_CONNECTION_FAILED, LOG_CODE(E_NO_MEMORY));
+	return crowded(net, &counters->refused_memory, "memory", now_ms);
 }
 
 static void on_refused_closed(uv_handle_t *handle)

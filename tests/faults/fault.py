@@ -14,6 +14,7 @@ MEMORY, DISK = 1, 2
 EXITS = {0, 2, 4, *(int(code) for code in re.findall(r"^ERR\(\d+, \w+, \w+, \d+, (\d+),", (ROOT / "protocol" / "errors.def").read_text(), re.M))}
 # So many places of each command; `make faults` tries many more.
 TRIES = int(os.environ.get("FAULT_TRIES", 6))
+FIRST = int(os.environ.get("FAULT_FIRST", 1))  # to go on where a run was broken off
 
 
 class Fault:
@@ -42,6 +43,10 @@ class Fault:
             run()
             calls = self.calls
             assert calls or (reads_only and kind == DISK), "nothing is counted"
+            print(f"kind {kind}: {calls} calls")
             for i in range(min(tries, calls)):
+                at = 1 + (i * calls + calls // 2) // min(tries, calls)
+                if at < FIRST:
+                    continue
                 for for_good in (False,) if COVERED else (False, True):  # gcov itself dies of it
-                    yield kind, 1 + (i * calls + calls // 2) // min(tries, calls), for_good
+                    yield kind, at, for_good

@@ -46,7 +46,7 @@ class Fault:
             print(f"kind {kind}: {calls} calls")
             for i in range(min(tries, calls)):
                 at = 1 + (i * calls + calls // 2) // min(tries, calls)
-                if at < FIRST:
+                if kind == MEMORY and at < FIRST:
                     continue
                 for for_good in (False,) if COVERED else (False, True):  # gcov itself dies of it
                     yield kind, at, for_good

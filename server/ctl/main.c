@@ -17,6 +17,7 @@
 #include "failure.h"
 #include "listing.h"
 #include "offer.h"
+#include "print.h"
 #include "request.h"
 #include "signed_text.h"
 #include "voice.h"
@@ -518,14 +519,16 @@ static void fill_standard_streams(void)
 		close(fd);
 }
 
-/* What was printed must have arrived: a full disk must not look like success. */
+/* What was printed must have arrived, and whole: neither a full disk nor too little memory must look like
+ * success. */
 static int close_output(int code)
 {
 	struct failure f = {0};
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	failure_set(&f, E_IO, "standard output: %s", strerror(errno));
-	return failure_tell(&f);
+	if (fflush(stdout) || ferror(stdout))
+		failure_set(&f, E_IO, "standard output: %s", strerror(errno));
+	else if (print_starved() && !code)
+		failure_set(&f, E_NO_MEMORY, "what was printed is not whole");
+	return f.code ? failure_tell(&f) : code;
 }
 
 int main(int argc, char **argv)

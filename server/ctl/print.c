@@ -12,6 +12,13 @@
 #include "error.h"
 #include "jsontext.h"
 
+static bool starved;
+
+bool print_starved(void)
+{
+	return starved;
+}
+
 /* --- text --- */
 
 void print_safe(FILE *to, const char *text)
@@ -43,6 +50,7 @@ static void append(char out[PRINT_TEXT], const char *text)
 static void append_compact(char out[PRINT_TEXT], const json_t *value)
 {
 	char *text = jsontext_write(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	starved |= !text;
 	append(out, text ? text : "-");
 	free(text);
 }

@@ -65,6 +65,9 @@ void print_json_line(const json_t *);
 /* A JSON string of text that may not be UTF-8: bytes that are not become '?'. NULL without memory. */
 json_t *print_json_string(const char *text);
 
+/* Memory ran out for something that was printed: it is not whole, and the program must not say that it is. */
+bool print_starved(void);
+
 /* A value as text: "-" for null and absent, lists joined by commas, objects in a list by their id. Returns
  * out. */
 const char *print_value(const json_t *, char out[PRINT_TEXT]);

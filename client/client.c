@@ -203,7 +203,8 @@ static int load_device(struct work *w, enum work_mode mode)
 }
 
 /* What other documents prove: leases carry the vendor's and the host's signatures and this device's id, so
- * the mark, the organisation and the serials can be had from them. */
+ * the mark, the organisation and the serials can be had from them. For a state that was lost, and for a
+ * record that was not written any more after its lease; of what was given back the record says so. */
 static void learn_from_leases(struct work *w)
 {
 	struct stored_lease *lease = malloc(sizeof(*lease));
@@ -211,6 +212,9 @@ static void learn_from_leases(struct work *w)
 	for (size_t i = 0; lease && i < w->trust.n_products; i++) {
 		const struct trust_product *p = &w->trust.products[i];
 		const char *id = p->file.product.id;
+		const struct record *known = state_record(w->state, id);
+		if (known && (known->serial || known->stored))
+			continue;
 		if (leasefile_read(w->folder, id, &p->vendor->roots, w->device->id, lease, &ignored))
 			continue;
 		struct record *r = state_need(w->state, id, p->vendor->pid);
@@ -237,12 +241,6 @@ static void heal(struct work *w)
 	w->damaged = false;
 }
 
-/* Nothing is known: a new machine, or one that has lost its state file. */
-static bool is_blank(const struct state *s)
-{
-	return s->n_records == 0 && s->n_ledgers == 0 && s->mark == 0;
-}
-
 /* Those of the device that this machine was a copy of. */
 static int drop_leases(struct work *w)
 {
@@ -259,7 +257,7 @@ static int load_state(struct work *w, enum work_mode mode)
 {
 	int error = w->device ? state_load(w->folder, w->device, w->m->wall(), w->state, &w->m->fault)
 			      : E_STATE_TAMPERED;
-	if (!error && !w->damaged && is_blank(w->state))
+	if (!error && !w->damaged)
 		learn_from_leases(w);
 	if (!error && !w->damaged)
 		return w->lock >= 0 && w->state->disowned ? drop_leases(w) : 0;

@@ -188,6 +188,38 @@ static void threshold(void **unused)
 	muster_free(m);
 }
 
+/* Killed between the lease and its record: it is renewed like any other. */
+static void a_lease_without_its_record(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, one, NULL);
+	struct muster_status *s;
+	char path[PATH_MAX];
+	char *before;
+	size_t n;
+	(void)unused;
+	one->mode = PEER_SILENT;
+	expect(m, muster_activate(m, "acme-cad", 300), E_NO_HOST);
+	expect(m, muster_release(m, "acme-cad", 0), E_NOT_ACTIVATED);
+	state_file(&dir, "state.json", path);
+	assert_int_equal(file_read(path, 1 << 20, &before, &n), 0);
+	one->mode = PEER_SERVE;
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	assert_int_equal(file_replace(path, before, n, 0600), 0);
+	free(before);
+	assert_string_equal(state_of(m, "acme-cad"), "licensed");
+	wall += 8 * 86400;
+	expect(m, muster_renew(m, NULL, 1, 0), 0);
+	assert_int_equal(muster_outcome_count(m), 1);
+	assert_int_equal(muster_status(m, &s), 0);
+	assert_true(muster_status_expires(s, muster_status_find(s, "acme-cad")) > wall + 170 * 86400);
+	muster_status_free(s);
+	expect(m, muster_release(m, "acme-cad", 0), 0);
+	expect(m, muster_renew(m, NULL, 1, 0), 0);
+	assert_int_equal(muster_outcome_count(m), 0);
+	muster_free(m);
+}
+
 static void renews(void **unused)
 {
 	struct machine_dir dir = {0};
@@ -691,6 +723,7 @@ int main(void)
 		TEST(refused_wishes),
 		TEST(threshold),
 		TEST(renews),
+		TEST(a_lease_without_its_record),
 		TEST(runs_out),
 		TEST(grace_ends),
 		TEST(releases),

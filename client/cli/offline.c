@@ -33,7 +33,9 @@ static char *bare(const char *text)
 	for (const char *line = text; out && *line;
 	     line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
 		size_t length = strcspn(line, "\n");
-		if (*line == '-')
+		/* A line of the token may begin with a hyphen, too; a blank is in its first and last line
+		 * only. */
+		if (memchr(line, ' ', length))
 			continue;
 		memcpy(out + n, line, length);
 		n += length;

@@ -257,10 +257,10 @@ static int load_state(struct work *w, enum work_mode mode)
 {
 	int error = w->device ? state_load(w->folder, w->device, w->m->wall(), w->state, &w->m->fault)
 			      : E_STATE_TAMPERED;
-	if (!error && !w->damaged)
+	if (!error && !w->damaged) {
 		learn_from_leases(w);
-	if (!error && !w->damaged)
 		return w->lock >= 0 && w->state->disowned ? drop_leases(w) : 0;
+	}
 	if (error && error != E_STATE_TAMPERED)
 		return error;
 	w->damaged = true;

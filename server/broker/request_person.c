@@ -22,7 +22,7 @@ static int answer_alone(struct work *w, int code, const struct numbers *numbers)
 static int judge_product(const struct line_facts *line)
 {
 	for (size_t i = 0; i < line->n_candidates; i++)
-		if (line->candidates[i].model == MODEL_USER || line->candidates[i].model == MODEL_SHARED)
+		if (model_of_users(line->candidates[i].model))
 			return 0;
 	if (line->n_candidates == CANDIDATES_MAX) /* there may be others */
 		return 0;

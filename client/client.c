@@ -368,10 +368,24 @@ int work_fork(struct work *w)
 	return drop_leases(w);
 }
 
-void work_raise(struct work *w, int64_t time)
+_Static_assert(STATE_PINS >= TRUST_KEYS, "no vendor's pin gives way to another's");
+
+static void set_mark(struct work *w, int64_t time)
 {
 	struct boot now = w->m->boot(w->m->root);
-	state_raise(w->state, time, &now);
+	state_mark(w->state, time, &now);
+}
+
+void work_raise(struct work *w, int64_t time)
+{
+	if (time > w->state->mark)
+		set_mark(w, time);
+}
+
+void work_told(struct work *w, int64_t time, const struct certificate *by)
+{
+	set_mark(w, machine_mark(w->state->mark, time, by->nbf, by->exp));
+	work_clock(w);
 }
 
 /* The first call for any product; 0: there was none. */

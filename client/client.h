@@ -99,9 +99,12 @@ int work_fork(struct work *);
  */
 struct record *work_record(struct work *, const struct trust_product *, bool *made);
 
-/* Raise the trusted mark to an authenticated time. Then, or after other changes, the time to judge by may
- * have moved. */
+/*
+ * Raise the trusted mark to an authenticated time; or let the time that a host of this certificate told move
+ * it (machine_mark). Then, or after other changes, the time to judge by may have moved.
+ */
 void work_raise(struct work *, int64_t time);
+void work_told(struct work *, int64_t time, const struct certificate *);
 void work_clock(struct work *);
 
 /*

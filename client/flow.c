@@ -12,7 +12,6 @@
 #include "request.h"
 #include "revoked.h"
 #include "revoked_fetch.h"
-#include "rfc3339.h"
 
 #define AGAIN_MAX 3 /* sessions with one host */
 
@@ -251,9 +250,7 @@ static int transfer(struct flow *flow, const struct ledger *l, struct fault *f)
 	}
 	if (error)
 		return fault_set(f, error, "%s", error_text(error));
-	if (flow->response.time > 0 && flow->response.time <= RFC3339_MAX)
-		work_raise(w, flow->response.time);
-	work_clock(w);
+	work_told(w, flow->response.time, &flow->visit.certificate);
 	return 0;
 }
 
@@ -394,10 +391,7 @@ static int visit_one(struct flow *flow, const struct candidate *c, struct deadli
 		consider(flow, f, RANK_ANSWERED);
 	if (error)
 		return error;
-	int64_t told = flow->visit.dialog.hello.time;
-	if (told > 0 && told <= RFC3339_MAX)
-		work_raise(w, told);
-	work_clock(w);
+	work_told(w, flow->visit.dialog.hello.time, &flow->visit.certificate);
 	error = check_ledger(flow, f);
 	if (!error)
 		error = converse(flow, f);

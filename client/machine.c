@@ -26,6 +26,12 @@ struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, in
 	return c;
 }
 
+int64_t machine_mark(int64_t mark, int64_t told, int64_t nbf, int64_t exp)
+{
+	bool believed = told >= nbf && told <= exp;
+	return believed && (told > mark || told < mark - BEHIND_MAX) ? told : mark;
+}
+
 int64_t machine_grace_end(const struct machine *m)
 {
 	return m->leased || m->tampered ? 0 : m->first_call + (int64_t)m->grace_days * DAY;

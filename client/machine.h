@@ -59,12 +59,20 @@ struct machine {
 };
 
 /*
- * Which clock to judge by. mark: the greatest authenticated time, 0 for none. floor: the latest date that a
+ * Which clock to judge by. mark: the authenticated time, 0 for none. floor: the latest date that a
  * vendor has signed, below which the clock cannot be, 0 for none. reached: the mark, or the first call where
  * there is none, and how long the machine was up since: by that time goes on while its clock cannot be
  * believed. 0: not known.
  */
 struct machine_clock machine_clock(int64_t wall, int64_t mark, int64_t floor, int64_t reached);
+
+/*
+ * The mark after a host has told the time in a session of its own, by a certificate of that term. It goes
+ * back, too, when it is more than a day ahead of what was told: then it came from a host whose clock was
+ * wrong, and if it stayed, the leases of those that are right would count as over. A time outside of the
+ * certificate's term is not believed, so that no mark is beyond the end of every certificate.
+ */
+int64_t machine_mark(int64_t mark, int64_t told, int64_t nbf, int64_t exp);
 
 enum machine_state machine_state(const struct machine *, const struct machine_clock *);
 

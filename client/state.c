@@ -102,9 +102,9 @@ void state_disown(struct state *s, const uint8_t device[DEVICE_ID], int64_t now)
 	s->disowned = true;
 }
 
-void state_raise(struct state *s, int64_t time, const struct boot *now)
+void state_mark(struct state *s, int64_t time, const struct boot *now)
 {
-	if (time <= s->mark)
+	if (time == s->mark)
 		return;
 	s->mark = time;
 	uptime_begin(&s->up, now);

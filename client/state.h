@@ -20,7 +20,7 @@
 #include "limit.h"
 #include "uptime.h"
 
-#define STATE_PINS 16
+#define STATE_PINS 32 /* as many vendors as there may be trusted keys */
 #define STATE_LEDGERS 16
 #define STATE_RECORDS LIMIT_PRODUCTS
 #define TOKEN_ID 16 /* bytes of a request token */
@@ -105,7 +105,7 @@ struct record {
 };
 
 struct state {
-	int64_t mark;                   /* greatest authenticated time; 0: none */
+	int64_t mark;                   /* authenticated time (machine_mark); 0: none */
 	struct uptime up;               /* since then; no mark: since the first call for a product */
 	int64_t tampered;               /* when a damaged state was replaced by this one; 0: never */
 	uint8_t device[DEVICE_ID];      /* whose it is */
@@ -146,8 +146,8 @@ struct ledger *state_ledger(struct state *, const uint8_t id[LEDGER_ID]);
 /* The state of a copy becomes that of its new device: what was wished for stays, what was held goes. */
 void state_disown(struct state *, const uint8_t device[DEVICE_ID], int64_t now);
 
-/* Raise the trusted mark to an authenticated time, while the machine is up so long. */
-void state_raise(struct state *, int64_t time, const struct boot *now);
+/* Move the trusted mark to an authenticated time, while the machine is up so long. */
+void state_mark(struct state *, int64_t time, const struct boot *now);
 
 /* Forget what a record holds and wishes; when it was first called for stays. */
 void record_clear(struct record *);

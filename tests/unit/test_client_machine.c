@@ -148,6 +148,31 @@ static void notices(void **unused)
 	}
 }
 
+static void marks(void **unused)
+{
+	(void)unused;
+	const int64_t nbf = T0 - 10 * DAY;
+	const int64_t exp = T0 + 400 * DAY;
+	const struct {
+		int64_t mark, told, now;
+	} rows[] = {
+		{0, T0, T0},
+		{T0, T0 + 1, T0 + 1},
+		{T0, T0 - DAY, T0},     /* hosts may differ a little */
+		{T0 + DAY + 1, T0, T0}, /* a host was wrong that is right now */
+		{T0 + 400 * DAY, T0, T0},
+		{T0, T0 + 400 * DAY, T0 + 400 * DAY},
+		{T0, T0 + 400 * DAY + 1, T0}, /* not beyond its certificate */
+		{T0, T0 - 10 * DAY, T0 - 10 * DAY},
+		{T0, T0 - 10 * DAY - 1, T0}, /* nor before it */
+		{T0, INT64_MAX, T0},
+		{T0, 0, T0}, /* it told nothing */
+		{T0, INT64_MIN, T0},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(machine_mark(rows[i].mark, rows[i].told, nbf, exp), rows[i].now);
+}
+
 static void clocks(void **unused)
 {
 	(void)unused;
@@ -283,6 +308,7 @@ int main(void)
 		cmocka_unit_test(grace_follows_the_product_file),
 		cmocka_unit_test(prompts),
 		cmocka_unit_test(notices),
+		cmocka_unit_test(marks),
 		cmocka_unit_test(clocks),
 		cmocka_unit_test(renewal_is_spread),
 		cmocka_unit_test(back_off),

@@ -380,6 +380,28 @@ static void clock_jumps(void **unused)
 	muster_free(m);
 }
 
+/* A host that was far ahead when it began has dated leases in the future, until somebody set its clock: its
+ * machines are right again with their next contact. */
+static void a_host_was_ahead(void **unused)
+{
+	struct machine_dir dir = {0};
+	struct muster *m = machine(&dir, one, NULL);
+	struct muster_status *s;
+	(void)unused;
+	wall = PEER_NOW;
+	one->now = PEER_NOW + 300 * PEER_DAY;
+	expect(m, muster_activate(m, "acme-cad", 0), 0);
+	assert_string_equal(state_of(m, "acme-cad"), "licensed"); /* by the host's time */
+	one->now = PEER_NOW;
+	expect(m, muster_renew(m, "acme-cad", 0, 0), 0);
+	assert_int_equal(muster_status(m, &s), 0);
+	assert_string_equal(muster_status_state(s, muster_status_find(s, "acme-cad")), "licensed");
+	assert_false(muster_status_clock_suspect(s));
+	muster_status_free(s);
+	assert_true(expires_of(m, "acme-cad") == PEER_NOW + 180 * PEER_DAY);
+	muster_free(m);
+}
+
 /* A machine that never had a right clock (no battery) is served: the product file says that it cannot be
  * 1970. */
 static void first_contact_with_a_dead_clock(void **unused)
@@ -412,6 +434,7 @@ int main(void)
 		TEST(damaged_key),
 		TEST(clock_jumps),
 		TEST(first_contact_with_a_dead_clock),
+		TEST(a_host_was_ahead),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

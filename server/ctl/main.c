@@ -129,7 +129,7 @@ static const struct command_option call_options[] = {
 	{"license", "LICENSE", "the one to be certified for, where there are several", 0},
 	{"key", "-|@FILE|KEY", "host key, the first time", 0},
 	{"vendor-key", "KEY", "the vendor's: k4.public... or a file with it; needed the first time", 0},
-	{"if-due", NULL, "only when less than 60 days of the certificate are left", 0},
+	{"if-due", NULL, "only for certificates of which less than 60 days are left", 0},
 	{NULL, NULL, NULL, 0}};
 
 static const struct command_option config_options[] = {

@@ -28,14 +28,15 @@ int standing_vendors(const struct invocation *inv, json_t **ret)
 	return get(inv, "/v1/vendors", "items", ret);
 }
 
-/* Asked for by its id: a list comes in pages. */
-static int read_serial(const struct invocation *inv, const char *license, json_int_t *ret)
+/* Asked for by its id: a list comes in pages. Another vendor's of that name is another license. */
+static int read_serial(const struct invocation *inv, json_t *certificate, json_int_t *ret)
 {
-	struct request req = {.path = "/v1/licenses", .id = license};
+	struct request req = {.path = "/v1/licenses", .id = text(certificate, "license")};
 	struct reply reply;
 	int error = request_exchange(inv, &req, &reply);
 	int code = error && error != E_NOT_FOUND ? failure_print(inv, &reply.failure) : 0;
-	*ret = error ? 0 : json_integer_value(json_object_get(reply.json, "serial"));
+	bool own = !error && strcmp(text(reply.json, "vendor"), text(certificate, "vendor")) == 0;
+	*ret = own ? json_integer_value(json_object_get(reply.json, "serial")) : 0;
 	reply_fini(&reply);
 	return code;
 }
@@ -50,7 +51,7 @@ int standing_read(const struct invocation *inv, json_t **ret)
 	json_array_foreach (certificates, i, row) {
 		json_int_t serial = 0;
 		if (!code)
-			code = read_serial(inv, text(row, "license"), &serial);
+			code = read_serial(inv, row, &serial);
 		json_array_append_new(*ret, json_pack("{s:s, s:s, s:s, s:s, s:I}", "license",
 						      text(row, "license"), "vendor", text(row, "vendor"),
 						      "vendor_key", text(row, "vendor_key"), "expires",

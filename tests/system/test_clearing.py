@@ -131,12 +131,48 @@ def test_a_key_for_one_more_license(vendor, clearing, hosts, folder):
     ask = ["--key", "-", "--vendor-key", vendor.dir / "vendor.pub"]
     host.ctl("vendor", "call", clearing.at, *ask, stdin=key_for(vendor, path))
     assert [row["serial"] for row in host.items("license", "list")] == [2]
-    second = folder / "second"
-    vendor("license", "issue", "--id", "second", "--org", "fjord", "--org-name", "Fjord AS", "--until", "2090-01-01", "--hosts", "2",
-           "--grant", GRANT.replace("cad-pool", "more"), "-o", second)
+    second = second_license(vendor, folder / "second")
     done = host.json("vendor", "call", clearing.at, *ask, stdin=key_for(vendor, second))
     assert [row["kind"] for row in done["installed"]] == ["certificate", "license"]
     assert {row["id"]: row["serial"] for row in host.items("license", "list")} == {"fjord-1": 2, "second": 1}
+
+
+def second_license(vendor, path):
+    vendor("license", "issue", "--id", "second", "--org", "fjord", "--org-name", "Fjord AS", "--until", "2090-01-01", "--hosts", "2",
+           "--grant", GRANT.replace("cad-pool", "more"), "-o", path)
+    return path
+
+
+def test_a_key_of_another_vendor(vendor, hosts, folder):
+    """Nobody is told of another's licenses, and everybody's list of revocations comes, whatever the other's number is."""
+    stranger = Vendor(folder, name="Other", product="other")
+    for one in (vendor, stranger):
+        one("signer", "create", "--no-passphrase")
+    grant = "id=theirs,product=other,model=volume,threshold=1"
+    for name in ("fjord-1", "gone"):
+        stranger("license", "issue", "--id", name, "--org", "fjord", "--org-name", "Fjord AS", "--until", "2090-01-01", "--hosts", "2",
+                 "--grant", grant, "-o", folder / f"their-{name}")
+    stranger("license", "revoke", "gone")
+    stranger("revocations", "-o", folder / "their-list")
+    host = hosts().start()
+    first = vendor.issue(folder / "l", GRANT)
+    vendor.renew(first, GRANT)
+    with House(vendor, folder) as house:
+        host.ctl("vendor", "call", house.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, first))
+    for number in (1, 2):
+        vendor.license(folder / f"gone-{number}", more=("--id", f"gone-{number}"))
+        vendor("license", "revoke", f"gone-{number}")
+        vendor("revocations", "-o", folder / f"list-{number}")
+        host.ctl("install", folder / f"list-{number}")
+    with House(stranger, folder) as house:
+        done = host.json("vendor", "call", house.at, "--key", "-", "--vendor-key", stranger.dir / "vendor.pub",
+                         stdin=key_for(stranger, folder / "their-fjord-1"))
+        assert [row["kind"] for row in done["installed"]] == ["certificate", "license", "revocations"]
+        # Which vendor's house it is must be said from now on, unless the license says it.
+        assert "several vendors" in host.refused("USAGE", "vendor", "call", house.at, "--if-due")["detail"]
+        theirs = ["--if-due", "--vendor-key", stranger.dir / "vendor.pub"]
+        assert host.json("vendor", "call", house.at, *theirs) == {"schema": 1, "due": False, "installed": []}
+    assert sorted(row["revocations"] for row in host.items("vendor", "list")) == [1, 2]
 
 
 def test_a_license_that_is_longer_than_an_answer(vendor, clearing, hosts, folder):
@@ -239,10 +275,19 @@ def test_sixty_days_before_the_end(vendor, hosts, clock, folder):
         host = hosts(env=clock.env).start()
         path = vendor.issue(folder / "l", GRANT)
         host.ctl("vendor", "call", house.at, "--key", "-", "--vendor-key", vendor.dir / "vendor.pub", stdin=key_for(vendor, path), env=clock.env)
+        second = second_license(vendor, folder / "second")
+        host.ctl("vendor", "call", house.at, "--key", "-", stdin=key_for(vendor, second), env=clock.env)
         before = certified(host)
         clock.set("+29d")
         assert host.json("vendor", "call", house.at, "--if-due", env=clock.env)["due"] is False
         clock.set("+31d")
         done = host.json("vendor", "call", house.at, "--if-due", env=clock.env)
-        assert done["due"] is True and done["installed"][0]["kind"] == "certificate"
-        assert certified(host)[0][2] > before[0][2]
+        assert done["due"] is True and [row["kind"] for row in done["installed"]] == ["certificate"] * 2
+        assert all(now[0] == then[0] and now[2] > then[2] for now, then in zip(certified(host), before, strict=True))
+        # One that the vendor will not renew does not keep the other from it.
+        clock.set("+70d")
+        before = certified(host)
+        vendor("license", "revoke", "fjord-1", env={**os.environ, **clock.env})
+        done = host.ctl("vendor", "call", house.at, "--if-due", env=clock.env, check=False)
+        assert done.returncode != 0 and "LICENSE_REVOKED" in done.stderr and "license second" in done.stdout
+        assert [now[2] > then[2] for now, then in zip(certified(host), before, strict=True)] == [False, True]

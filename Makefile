@@ -118,8 +118,9 @@ ISSUER_LIBS := $(call libs_of,sqlite3)
 CLIENT_LIBS := $(call libs_of,libcares)
 NANOPB_LIBRARY = $(shell $(CC) -print-file-name=libprotobuf-nanopb.a)
 
-# What musterctl has of libmuster, to call a clearing house.
-DIALOG := dialog deadline revoked_fetch
+# What musterctl has of libmuster, to call a clearing house, and of muster, to show answers.
+DIALOG := dialog deadline revoked_fetch cli/qr
+QRENCODE_LIBS := $(if $(QRENCODE),$(call libs_of,libqrencode))
 
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
@@ -192,7 +193,7 @@ $(O)/musterd: $(O)/obj/server/main.o $(O)/libserver.a $(O)/libprotocol.a
 
 # It calls a vendor's clearing house as machines call a host.
 $(O)/musterctl: $(call objects,server/ctl) $(DIALOG:%=$(O)/obj/client/%.o) $(O)/libprotocol.a
-	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERCTL_LIBS) $(PROTOCOL_LIBS)
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSTERCTL_LIBS) $(QRENCODE_LIBS) $(PROTOCOL_LIBS)
 
 $(O)/muster-issuer: $(call objects,server/issuer) $(O)/libprotocol.a
 	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(ISSUER_LIBS) $(PROTOCOL_LIBS)
@@ -223,8 +224,7 @@ $(GEN)/qrencode-%:
 	@rm -f $(GEN)/qrencode-* && touch $@
 
 $(O)/muster: $(call objects,client/cli) $(COMMAND_LINE:%=$(O)/obj/protocol/%.o) $(O)/libmuster.a
-	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(call libs_of,libsodium jansson) \
-		$(if $(QRENCODE),$(call libs_of,libqrencode))
+	$(call say,LINK,$@)$(CC) $(BASE_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(call libs_of,libsodium jansson) $(QRENCODE_LIBS)
 
 # --- tests ---
 

@@ -2,12 +2,15 @@
 #include "qr.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #ifdef WITH_QRENCODE
 #include <qrencode.h>
 
-#define MARGIN 4 /* light modules around it, as ISO/IEC 18004 wants them */
+#define MARGIN 4      /* light modules around it, as ISO/IEC 18004 wants them */
+#define PART_MAX 1000 /* bytes: 113 columns of a terminal, which telephones read well */
+#define PARTS_MAX 9
 
 bool qr_known(void)
 {
@@ -44,10 +47,46 @@ bool qr_print(const char *text)
 	return true;
 }
 
+/* The bytes of as many whole lines as fit into a code, with the last one's end; 0: the first is too long. */
+static size_t part_of(const char *text)
+{
+	size_t n = strlen(text);
+	if (n <= PART_MAX)
+		return n;
+	for (n = PART_MAX; n && text[n - 1] != '\n';)
+		n--;
+	return n;
+}
+
+bool qr_print_lines(const char *text)
+{
+	char part[PART_MAX + 1];
+	int parts = 0;
+	for (const char *at = text; *at; at += part_of(at))
+		if (++parts > PARTS_MAX || !part_of(at))
+			return false;
+	for (int i = 1; *text; i++) {
+		size_t n = part_of(text);
+		memcpy(part, text, n);
+		part[n - (part[n - 1] == '\n')] = 0;
+		printf("%d of %d\n", i, parts);
+		if (!qr_print(part))
+			return false;
+		text += n;
+	}
+	return true;
+}
+
 #else
 
 bool qr_known(void)
 {
+	return false;
+}
+
+bool qr_print_lines(const char *text)
+{
+	(void)text;
 	return false;
 }
 

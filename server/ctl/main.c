@@ -340,6 +340,7 @@ static const struct command_option dns_list_options[] = {
 
 static const struct command_option offline_answer_options[] = {
 	{"output", "FILE", "write the answer there, and show what came of each request", 'o'},
+	{"qr", NULL, "show the answer as QR codes", 0},
 	{"key", "-|@FILE|KEY", "pool or enrolment key, for machines that are not known yet", 0},
 	{NULL, NULL, NULL, 0}};
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bundle.h"
+#include "cli/qr.h"
 #include "commands.h"
 #include "failure.h"
 #include "file.h"
@@ -76,16 +77,26 @@ static int tell_refusals(json_t *items)
 	return json_array_size(items) > 1 && code ? SOME_REFUSED : code;
 }
 
+static int show_qr(const struct invocation *inv, const char *text)
+{
+	return qr_print_lines(text)
+		       ? 0
+		       : failure_say(inv, E_TOO_LARGE, "so many answers are no QR codes; use --output FILE");
+}
+
 static int show(const struct invocation *inv, json_t *reply)
 {
 	json_t *items = json_object_get(reply, "items");
 	const char *text = json_string_value(json_object_get(reply, "answer"));
 	const char *path = invocation_value(inv, "output");
 	bool json = invocation_has(inv, "json");
+	bool qr = invocation_has(inv, "qr");
 	struct table table = {0};
 	int code = 0;
-	if (text && (path || !json))
+	if (text && (path || (!json && !qr)))
 		code = write_text(inv, text);
+	if (text && qr && !code)
+		code = show_qr(inv, text);
 	if (code)
 		return code;
 	if (json)
@@ -127,6 +138,10 @@ int offline_answer_run(struct invocation *inv)
 	char key[KEYCODE_KEY + 1] = "";
 	char *text;
 	size_t n;
+	if (invocation_has(inv, "qr") && invocation_has(inv, "json"))
+		return command_usage(inv, "--qr and --json do not go together");
+	if (invocation_has(inv, "qr") && !qr_known())
+		return command_usage(inv, "this program was built without libqrencode: there is no --qr");
 	int code = input_read(inv, inv->args[0], LIMIT_BUNDLE_BYTES, &text, &n);
 	if (code)
 		return code;

@@ -372,6 +372,28 @@ def image_of(text):
     return b"P5 %d %d 255\n" % (width * 4, len(rows) * 4) + dots
 
 
+def scanned(folder, shown):
+    picture = folder / "code.pgm"
+    picture.write_bytes(image_of(shown))
+    return subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_qr_codes_hold_the_answer(host, folder, far):
+    machine = far("mine-1")
+    request = request_of(folder, machine)
+    before, *codes = re.split(r"^(\d) of (\d)\n", host.ctl("offline", "answer", request, "--qr", "-o", folder / "answer").stdout, flags=re.M)
+    numbers, of, shown = codes[::3], codes[1::3], codes[2::3]
+    assert not before and numbers == [str(i + 1) for i in range(len(shown))] and set(of) == {str(len(shown))} and len(shown) > 1
+    shown[-1] = shown[-1].partition("PRODUCT ")[0]  # --output tells besides what came of each
+    typed = "".join(scanned(folder, code) for code in shown)  # each with an Enter behind it
+    assert typed == (folder / "answer").read_text()
+    machine.done("import", "-", stdin=typed)
+    assert machine.status()["state"] == "licensed"
+    # Alone they stand on standard output without the text; and nobody scans a hundred.
+    assert "BEGIN" not in host.ctl("offline", "answer", request, "--qr").stdout
+    assert host.ctl("offline", "answer", request, "--qr", "--json", check=False).returncode == 64
+
+
 def test_a_qr_code_holds_the_request(host, folder, far):
     machine = far("mine-1")
     for _ in range(300):  # until a line of the token begins like the first and the last one of the block
@@ -380,9 +402,7 @@ def test_a_qr_code_holds_the_request(host, folder, far):
             break
     else:
         raise AssertionError("no such token")
-    picture = folder / "code.pgm"
-    picture.write_bytes(image_of(shown))
-    read = subprocess.run(["zbarimg", "--quiet", "--raw", picture], capture_output=True, text=True, check=True, timeout=60).stdout
+    read = scanned(folder, shown)
     assert read.strip() == dearmour((folder / "request").read_text(), "REQUEST")
     (folder / "scanned").write_text(read)  # what a scanner types is a request like any other
     machine.done("import", answered(host, folder, folder / "scanned"))

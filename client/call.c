@@ -64,6 +64,7 @@ struct trial {
 	struct spoken_trust by;
 	bool words;
 	char proof[SPOKEN_PROOF];
+	unsigned guesses; /* compared with what would be right */
 	const struct trust_product *product;
 	struct voice_grant grant;
 };
@@ -71,6 +72,7 @@ struct trial {
 static bool digits_hold(const char *bare, void *context)
 {
 	struct trial *t = context;
+	t->guesses++;
 	for (size_t i = 0; i < t->w->trust.n_products; i++) {
 		t->product = &t->w->trust.products[i];
 		if (spoken_digits_hold(&t->by, t->product, bare, &t->grant))
@@ -119,9 +121,11 @@ static int prove_digits(struct trial *t, struct calls *c, const char *typed)
 	}
 	digits_explain(&report, words);
 	bool whole = strlen(bare) == VOICE_CID_GROUPS * DIGITS_GROUP;
-	if (!whole || digits_mend(bare, VOICE_CID_GROUPS, digits_hold, t, &report))
-		return fault_set(&w->m->fault, E_DIGITS_WRONG, "%s",
-				 whole ? digits_explain(&report, words) : words);
+	bool mended = whole && digits_mend(bare, VOICE_CID_GROUPS, digits_hold, t, &report);
+	if (mended)
+		digits_explain(&report, words);
+	if (mended || !t->guesses)
+		return fault_set(&w->m->fault, E_DIGITS_WRONG, "%s", words);
 	return refuse(w, c, E_DIGITS_WRONG, words);
 }
 

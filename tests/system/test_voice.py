@@ -134,6 +134,10 @@ def test_every_wrong_digit_of_a_confirmation_is_named(site):
     groups = good.split("-")
     moved = [groups[1], groups[2], groups[0], *groups[3:]]
     assert "belongs into group" in machine.refused("DIGITS_WRONG", "import", "--voice", "-".join(moved))["detail"]
+    groups = good.split("-")
+    for _ in range(6):  # too much is wrong for it to be mended
+        said = "-".join([wrong(group, 2) for group in groups[:3]] + groups[3:])
+        assert "group 3" in machine.refused("DIGITS_WRONG", "import", "--voice", said)["detail"]
     assert "47 digits" in machine.refused("DIGITS_WRONG", "import", "--voice", good.replace("-", "")[:-1])["detail"]
     assert machine.status()["state"] != "licensed"
     machine.done("import", "--voice", good)  # none of that was a try

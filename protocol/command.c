@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "complete.h"
@@ -336,6 +337,8 @@ static void *take_memory(size_t n)
 int command_main(const struct program *program, int argc, char **argv, void *context)
 {
 	struct invocation inv = {.program = program, .context = context};
+	const struct rlimit no_core = {0, 0};
+	setrlimit(RLIMIT_CORE, &no_core);
 	json_set_alloc_funcs(take_memory, free);
 	/* Two that are for machines: the words behind them are no options of this line. */
 	if (argc > 1 && strcmp(argv[1], "--complete") == 0)

@@ -66,8 +66,9 @@ struct invocation {
 };
 
 /*
- * Parse and run: help and version are answered here; a wrong line gets one line on standard error and exit
- * code 64. Returns the exit code. argv is reordered.
+ * Parse and run, without ever leaving a core dump, as keys and codes are in memory: help and version are
+ * answered here; a wrong line gets one line on standard error and exit code 64. Returns the exit code. argv
+ * is reordered.
  */
 int command_main(const struct program *, int argc, char **argv, void *context);
 

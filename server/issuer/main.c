@@ -2,7 +2,6 @@
 /* muster-issuer: the vendor's program. Its command table is here; each noun has its own file of commands. */
 #include <sodium.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -187,14 +186,6 @@ static const struct program program = {
 	.commands = commands,
 };
 
-/* Keys are in memory: no core dumps; and what is made without a mode of its own is for the owner only. */
-static void keep_private(void)
-{
-	struct rlimit none = {0, 0};
-	setrlimit(RLIMIT_CORE, &none);
-	umask(077);
-}
-
 int main(int argc, char **argv)
 {
 	struct issuer issuer = {.now = time(NULL)};
@@ -202,7 +193,7 @@ int main(int argc, char **argv)
 		fputs("muster-issuer: libsodium cannot be started\n", stderr);
 		return 1;
 	}
-	keep_private();
+	umask(077); /* what is made without a mode of its own is for the owner only */
 	int code = command_main(&program, argc, argv, &issuer);
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("muster-issuer: standard output");

@@ -315,6 +315,7 @@ static int take_key(const struct invocation *inv, struct house *h, struct failur
 		failure_set(f, E_SIGNER_UNFIT, "the folder has no issuing key for clearing that is in force");
 		return failure_remedy(f, "Make one: 'muster-issuer signer create'.");
 	}
+	sodium_mlock(&h->fixed, sizeof(h->fixed));
 	clearing_key(vendor->secret, &h->fixed);
 	ledger_close(vendor->ledger);
 	vendor->ledger = NULL;
@@ -354,7 +355,7 @@ int serve_run(struct invocation *inv)
 		close(h->listener);
 	free(h->statement);
 	vendor_close(&h->clearing.vendor);
-	sodium_memzero(&h->fixed, sizeof(h->fixed));
+	sodium_munlock(&h->fixed, sizeof(h->fixed)); /* and wiped */
 	free(h);
 	return error ? failure_print(inv, &f) : 0;
 }

@@ -251,26 +251,6 @@ void check_unheard(const struct host *h, const struct job *job)
 		forget_same(h, job);
 }
 
-/* --- every answer that was heard --- */
-
-static bool takes_home(const struct job *job)
-{
-	return job->kind != JOB_RELEASE && job->kind != JOB_SIGN_OUT;
-}
-
-void check_told(struct host *h, const struct job *job)
-{
-	struct acked *a = check_device(job->device);
-	if (job->kind > JOB_REDEEM || job->code || !job->counter)
-		return;
-	a->hosts[h->number].counter = job->counter;
-	for (size_t i = 0; i < job->n_lines; i++)
-		for (size_t p = 0; p < 2; p++)
-			if (strcmp(job->lines[i].product, products[p]) == 0 && !job->lines[i].answer.code)
-				a->hosts[h->number].serial[p] =
-					takes_home(job) ? job->lines[i].answer.serial : 0;
-}
-
 /* --- what a host has on record --- */
 
 static void tell_finding(int code, const char *text, void *context)
@@ -324,6 +304,37 @@ static int check_grant(const struct row *row, void *context)
 	return 0;
 }
 
+static void check_grants(struct host *h)
+{
+	struct listing grants = {.kind = LIST_GRANT, .now = world.now};
+	if (store_page(h->shaky.inner, &grants, check_grant, h))
+		broken("host %zu cannot list its grants", h->number);
+}
+
+/* --- every answer that was heard --- */
+
+static bool takes_home(const struct job *job)
+{
+	return job->kind != JOB_RELEASE && job->kind != JOB_SIGN_OUT;
+}
+
+void check_told(struct host *h, const struct job *job)
+{
+	struct acked *a = check_device(job->device);
+	if (job->kind > JOB_REDEEM || job->code || !job->counter)
+		return;
+	a->hosts[h->number].counter = job->counter;
+	for (size_t i = 0; i < job->n_lines; i++)
+		for (size_t p = 0; p < 2; p++)
+			if (strcmp(job->lines[i].product, products[p]) == 0 && !job->lines[i].answer.code)
+				a->hosts[h->number].serial[p] =
+					takes_home(job) ? job->lines[i].answer.serial : 0;
+	if (!host_is_up(h))
+		return;
+	check_acked(h, a);
+	check_grants(h);
+}
+
 /* Its store is read whole, from the first row of its audit log on; what is wrong there stays wrong. */
 static void check_store(struct host *h)
 {
@@ -334,13 +345,11 @@ static void check_store(struct host *h)
 
 void check_host(struct host *h)
 {
-	struct listing grants = {.kind = LIST_GRANT, .now = world.now};
 	for (size_t i = 0; i < WORLD_DEVICES && world.acked[i].used; i++)
 		check_acked(h, &world.acked[i]);
 	if (world.now - h->checked >= STORE_DAYS * DAY)
 		check_store(h);
-	if (store_page(h->shaky.inner, &grants, check_grant, h))
-		broken("host %zu cannot list its grants", h->number);
+	check_grants(h);
 }
 
 /* --- the end: all is mended, so everybody must be served --- */

@@ -5,34 +5,46 @@ import re
 import shutil
 
 import yaml
-from harness import PRODUCT, ROOT, program, run
+from harness import BUILD, PRODUCT, ROOT, program, run
 
 DEPLOY = ROOT / "packaging" / "deploy"
+DOMAIN = "fjord.example"
 
 
 def test_playbook(folder, hosts, vendor):
-    """Against a real host, without its tasks about packages: twice, and the second time nothing changes."""
+    """Against a real host, without its tasks about packages and units: at first with nothing beside it; when nothing is new, nothing
+    changes."""
     host = hosts().start()
-    (folder / "files").mkdir()
+    settings = folder / "settings" / "musterd.conf"
+    settings.parent.mkdir()
     shutil.copy(DEPLOY / "playbook.yml", folder)
     (folder / "vars.yml").write_text(f"""
 muster_socket: {host.socket}
+muster_settings: {settings}
 muster_become: false
 muster_install: false
 muster_changes:
   - {{do: user.add, user: kari}}
 """)
 
-    def play():
-        done = run("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"@{folder}/vars.yml", "playbook.yml", cwd=folder,
-                   env={"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "HOME": str(folder)}, timeout=180)
+    def play(code=0):
+        done = run("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"@{folder}/vars.yml", "playbook.yml", cwd=folder, check=False,
+                   env={"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "HOME": str(folder),
+                        "PATH": f"{BUILD}:{os.environ['PATH']}"}, timeout=180)
+        assert done.returncode == code, done.stdout + done.stderr
         tasks = done.stdout.split("\nTASK [")[1:]
-        return [task.split("]")[0] for task in tasks if "\nchanged: " in task]
+        return [task.split("]")[0] for task in tasks if ("\nchanged: " if code == 0 else "\nfatal: ") in task]
 
-    assert play() == ["Its request is here"]
-    path = vendor.license(folder / "files" / "fjord.license")
-    vendor("host", "certify", folder / "host.request", "--license", path, "-o", folder / "files" / "host.certificate")
-    assert play() == ["What the vendor sent"]
+    assert play() == ["Its request is here"] and not settings.exists()
+    files = folder / "files"
+    files.mkdir()
+    (files / "musterd.conf").write_text("[server]\nlissten = 127.0.0.1:6878\n")
+    assert play(code=2) == ["Its settings"] and not settings.exists()
+    (files / "musterd.conf").write_text(f"[dns]\ndomains = {DOMAIN}\n")
+    path = vendor.license(files / "fjord.license")
+    vendor("host", "certify", folder / "host.request", "--license", path, "-o", files / "host.certificate")
+    assert play() == ["Its settings", "What the vendor sent"]
+    assert settings.read_text() == (files / "musterd.conf").read_text() and settings.stat().st_mode & 0o777 == 0o644
     assert host.status()["grants"][0]["grant"] == "cad-volume" and host.items("user", "list")[0]["user"] == "kari"
     assert play() == []
 

@@ -4,6 +4,7 @@ programs. Stand-ins are only for what would change this machine."""
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 import yaml
 from dnsmasq import Dnsmasq
-from harness import BUILD, PRODUCT, ROOT, needs_root, run, wait_for
+from harness import BUILD, FAKETIME, PRODUCT, ROOT, needs_faketime, needs_root, run, wait_for
 from test_muster import catches
 from tree import Tree
 
@@ -94,6 +95,81 @@ muster_changes:
     assert play() == []
 
 
+# --- cloud-init ---
+
+def cloud():
+    return yaml.safe_load((DEPLOY / "cloud-init.yaml").read_text())
+
+
+def first_start(tree, env, meanwhile=()):
+    """What cloud-init does for a new instance, and what the image does between; what was said."""
+    for file in cloud()["write_files"]:
+        tree.write(file["path"], file["content"], int(file.get("permissions", "0644"), 8))
+    if meanwhile:
+        tree(*meanwhile, env=env)
+    # It makes one script of all lines, in which the next one runs whatever became of the last.
+    lines = [line if isinstance(line, str) else shlex.join(line) for line in cloud()["runcmd"]]
+    said = tree("sh", "-c", "\n".join(lines), env=env)
+    unit = re.search(r"^enable --now (muster\S+)$", tree.path("/systemctl.log").read_text(), re.M)[1]
+    assert (ROOT / "packaging" / "systemd" / unit).exists()
+    return said.stdout + said.stderr
+
+
+@pytest.fixture
+def instances(folder, vendor):
+    """Make machines, each with its number in its machine-id, from nothing or from an image."""
+
+    def make(number, image=None):
+        tree = Tree(folder / f"instance-{number}")
+        tree.write("/etc/machine-id", f"{number:032x}\n")
+        tree.stand_in("systemctl", 'echo "$@" >> /systemctl.log')
+        shutil.copytree(vendor.products, tree.path("/etc/muster/products"))
+        if image:
+            shutil.copytree(image.path("/var/lib/muster"), tree.path("/var/lib/muster"))
+        return tree
+
+    return make
+
+
+@needs_root
+def test_cloud_init(host, dns, instances):
+    """A first start, another as for a new instance id, and that of an image which kept its identity, where the agent comes first."""
+    env = dns(host)
+    machine = instances(1)
+    for _ in range(2):
+        first_start(machine, env)
+        assert machine("muster", "status", PRODUCT, env=env) and host.count() == 1
+    copy = instances(2, image=machine)
+    first_start(copy, env, meanwhile=("muster", "agent", "--once"))
+    for one in (machine, copy):
+        one("muster", "renew", PRODUCT, env=env)
+    assert host.count() == 2 and len(host.items("device", "list")) == 2
+
+
+@needs_root
+@needs_faketime
+def test_cloud_init_before_its_host(host, dns, instances):
+    """The start goes on, and so does the agent, until there is a host."""
+    env = dns()
+    machine = instances(1)
+    assert "NO_HOST" in first_start(machine, env) and host.count() == 0
+    env = {**dns(host), "LD_PRELOAD": str(FAKETIME), "FAKETIME": "+1h"}
+    assert f"{PRODUCT}: activated" in machine("muster", "agent", "--once", env=env).stdout and host.count() == 1
+
+
+def test_cloud_init_is_well_formed():
+    assert (DEPLOY / "cloud-init.yaml").read_text().startswith("#cloud-config\n")
+    assert set(cloud()) == {"packages", "write_files", "runcmd"} and cloud()["packages"] == ["muster-client"]
+    if shutil.which("cloud-init"):
+        run("cloud-init", "schema", "--config-file", DEPLOY / "cloud-init.yaml")
+
+
+def test_dockerfile_is_well_formed():
+    instructions = re.findall(r"^([A-Z]+) ", (DEPLOY / "Dockerfile").read_text().replace("\\\n", " "), re.M)
+    assert instructions[0] == "FROM" and set(instructions) <= {"FROM", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
+    assert ":latest" not in (DEPLOY / "Dockerfile").read_text()
+
+
 # --- Kubernetes ---
 
 MADE = "..2026_11_28"  # what a node makes of a secret or a map: links to a folder that it changes as a whole
@@ -158,13 +234,3 @@ def test_kubernetes(folder, host, vendor, dns, background):
         for agent in agents:
             ended(agent)
         assert host.count() == 2 and len(host.items("device", "list")) == 2
-
-
-def test_deploy_files_are_well_formed():
-    for name in ("playbook.yml", "cloud-init.yaml", "kubernetes.yaml"):
-        assert all(yaml.safe_load_all((DEPLOY / name).read_text()))
-    cloud = yaml.safe_load((DEPLOY / "cloud-init.yaml").read_text())
-    assert (DEPLOY / "cloud-init.yaml").read_text().startswith("#cloud-config\n") and set(cloud) == {"packages", "write_files", "runcmd"}
-    instructions = re.findall(r"^([A-Z]+) ", (DEPLOY / "Dockerfile").read_text().replace("\\\n", " "), re.M)
-    assert instructions[0] == "FROM" and set(instructions) <= {"FROM", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
-    assert ":latest" not in (DEPLOY / "Dockerfile").read_text()

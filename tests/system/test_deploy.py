@@ -2,6 +2,7 @@
 """packaging/deploy, each example as who runs it would: its commands, users, folders and mounts are read out of it, and run with the real
 programs. Stand-ins are only for what would change this machine."""
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -164,10 +165,37 @@ def test_cloud_init_is_well_formed():
         run("cloud-init", "schema", "--config-file", DEPLOY / "cloud-init.yaml")
 
 
-def test_dockerfile_is_well_formed():
-    instructions = re.findall(r"^([A-Z]+) ", (DEPLOY / "Dockerfile").read_text().replace("\\\n", " "), re.M)
-    assert instructions[0] == "FROM" and set(instructions) <= {"FROM", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
-    assert ":latest" not in (DEPLOY / "Dockerfile").read_text()
+# --- Docker ---
+
+@needs_root
+def test_dockerfile(folder, background):
+    """The image is made by its RUN line, with a stand-in for what apt-get would do, and its container started, with the settings as they
+    are installed; volumes are as an engine makes them."""
+    text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
+    image = dict(line.split(maxsplit=1) for line in text.splitlines())
+    assert list(image) == ["FROM", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"] and ":latest" not in image["FROM"]
+    tree = Tree(folder / "image")
+    tree.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+    tree.write("/etc/group", "root:x:0:\n")
+    for name in ("tmp", "run", "var/lib"):
+        tree.path(name).mkdir(parents=True, exist_ok=True)
+    tree.write("/package/sysusers", (ROOT / "packaging/systemd/musterd.sysusers").read_text())
+    tree.write("/package/musterd.conf", (BUILD / "conf/musterd.conf").read_text())
+    tree.stand_in("apt-get", '[ "$1" != install ] || { systemd-sysusers /package/sysusers && install -D /package/musterd.conf -t /etc/muster; }')
+    tree("sh", "-c", image["RUN"])
+    tree.path(image["VOLUME"]).mkdir(exist_ok=True)  # root's, where the image has none
+
+    daemon = background("musterd", "unshare", "-n", *tree.command(*json.loads(image["ENTRYPOINT"]), user=image["USER"]), env=tree.env)
+    wait_for(lambda: " ready " in daemon.said() or daemon.poll() is not None, what="musterd")
+    assert f":{image['EXPOSE']}" in daemon.said(), daemon.said()
+    owner = tree.path(image["VOLUME"]).joinpath("muster.db").stat().st_uid
+    assert owner and re.search(rf"^{image['USER'].split(':')[0]}:[^:]*:{owner}:", tree.path("/etc/passwd").read_text(), re.M), owner
+    assert f"number {owner} in the Dockerfile" in (ROOT / "packaging/docs/deploying.md").read_text()
+    tree("sh", "-c", image["HEALTHCHECK"].removeprefix("CMD "), user=image["USER"])
+    assert tree("musterctl", "host", "request", user=image["USER"]).stdout.startswith("-----BEGIN ")
+    ended(daemon)
+    # Nothing there: not well.
+    assert tree("sh", "-c", image["HEALTHCHECK"].removeprefix("CMD "), user=image["USER"], check=False).returncode == 1
 
 
 # --- Kubernetes ---

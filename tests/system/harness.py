@@ -67,6 +67,12 @@ def no_reports(text):
     assert "Sanitizer" not in text and "runtime error:" not in text, text
 
 
+def catches(pid, number):
+    """Does the process handle the signal by now?"""
+    handled = re.search(r"SigCgt:\s+(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
+    return int(handled, 16) & 1 << number - 1
+
+
 def wait_for(condition, seconds=20, what="condition"):
     """Poll until it holds; its value. Fails after the time."""
     end = time.monotonic() + seconds

@@ -13,8 +13,7 @@ import subprocess
 import pytest
 import yaml
 from dnsmasq import Dnsmasq
-from harness import BUILD, FAKETIME, PRODUCT, ROOT, needs_faketime, needs_root, run, wait_for
-from test_muster import catches
+from harness import BUILD, FAKETIME, PRODUCT, ROOT, catches, needs_faketime, needs_root, run, wait_for
 from tree import Tree
 
 DEPLOY = ROOT / "packaging" / "deploy"

@@ -2,7 +2,6 @@
 """The command `muster` as people and units use it: settings, agent, release, explain."""
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from harness import FAKETIME, PRODUCT, Machine, needs_faketime, program, run, wait_for
+from harness import FAKETIME, PRODUCT, Machine, catches, needs_faketime, program, run, wait_for
 
 
 def later(offset):
@@ -114,11 +113,6 @@ def test_states_of_a_machine_over_its_life(machine, host):
             for days in (1, 10, 20, 170, 181)}
     assert (seen[1], seen[170], seen[181]) == ("licensed", "overdue", "expired")
     assert machine("status", env=later("+181d")).returncode == 4
-
-
-def catches(pid, number):
-    handled = re.search(r"SigCgt:\s+(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
-    return int(handled, 16) & 1 << number - 1
 
 
 @needs_faketime

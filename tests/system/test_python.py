@@ -372,6 +372,15 @@ def test_the_readme_s_example(folder, host, vendor):
     assert done.stdout.startswith("NO_HOST: ") and "\nremedy: " in done.stdout and "\ngrace until " in done.stdout
 
 
+def test_the_readme_s_commands(folder):
+    """In the top folder of the sources."""
+    block, = re.findall(r"^```sh\n(.*?)^```$", (PACKAGE / "README.md").read_text(), re.M | re.S)
+    (folder / "client").symlink_to(ROOT / "client")
+    (folder / "build").symlink_to(BUILD)
+    done = run("sh", "-euc", block, cwd=folder, env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.stdout.strip() == muster.version()
+
+
 def test_it_builds(folder):
     """With Debian's setuptools alone and no network, as a packager does."""
     if subprocess.run([sys.executable, "-c", "import setuptools"], capture_output=True, check=False).returncode:

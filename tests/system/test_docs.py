@@ -6,9 +6,14 @@ import shutil
 
 import pytest
 from harness import BUILD, INSTRUMENTED, PRODUCT, ROOT, program, run
+from mentions import codes, dead_links, unknown_commands, unknown_settings
 
 DOCS = ROOT / "packaging" / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
+# Who follows the blocks marked sh of each document that has any.
+FOLLOWED = {"README.md": "test_walkthrough.py", "client/python/README.md": "test_python.py", "server/API.md": "test_api_md.py",
+            "server/DNS.md": "test_dns_doc.py",
+            **{f"packaging/docs/{name}.md": "test_docs.py" for name in ("developer", "runbook", "upgrading", "vendor")}}
 
 
 def blocks(page):
@@ -72,15 +77,24 @@ def test_administrator(page, host, machines, folder):
     assert list(folder.glob("*.backup"))
 
 
+def test_every_document_with_commands_is_followed():
+    tops = ("client", "packaging", "protocol", "server", "tests")
+    documents = [ROOT / "README.md", *(path for top in tops for path in (ROOT / top).rglob("*.md"))]
+    with_commands = {str(path.relative_to(ROOT)) for path in documents if re.search(r"^```sh$", path.read_text(), re.M)}
+    assert with_commands == set(FOLLOWED)
+    for document, test in FOLLOWED.items():
+        assert f'{document.rpartition("/")[2]}"' in (ROOT / "tests" / "system" / test).read_text(), document
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_names_exists(page):
     """Links, codes, settings, metrics and commands."""
     text = page.read_text()
-    for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert link.startswith("https://") or (page.parent / link).exists(), link
-    codes = set(re.findall(r"^ERR\(\d+, (\w+),", (ROOT / "protocol/errors.def").read_text(), re.M))
+    assert dead_links(page) == []
     for code in re.findall(r"(?<![/\w$])[A-Z]+(?:_[A-Z]+)+\b", text):
-        assert code in codes or code.startswith(("MUSTER", "STATUS")), code
+        assert code in codes() or code.startswith(("MUSTER", "STATUS")), code
+    quoted = "\n".join(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)))
+    assert unknown_commands(quoted) == [] and unknown_settings(quoted) == []
     known = (ROOT / "packaging/monitoring/METRICS.md").read_text()
     for metric in re.findall(r"`(muster_[a-z_]+_(?:total|length|seconds|bytes))`", text):
         assert f"`{metric}`" in known, metric

@@ -72,6 +72,7 @@ coverage cmd:gcovr gcovr
 pid1 cmd:mmdebstrap mmdebstrap
 pid1 cmd:systemd-nspawn systemd-container
 pid1 cmd:ip iproute2
+pid1 cmd:faketime faketime
 deb cmd:dh debhelper
 deb pc:libqrencode libqrencode-dev
 deb cmd:dpkg-buildpackage dpkg-dev

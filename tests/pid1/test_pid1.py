@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The installed units under a real systemd as PID 1: a minimal tree in build/pid1. Nothing of it is kept but the tree."""
+import json
 import pathlib
 import re
 import shutil
@@ -9,7 +10,8 @@ import time
 
 import pytest
 from box import PORT, ROOT, Box, make_tree, needs_boxes
-from harness import BUILD, PRODUCT, Vendor, run, wait_for
+from guide import block
+from harness import BUILD, FAKETIME, PRODUCT, Vendor, needs_faketime, run, wait_for
 
 TREE = BUILD / "pid1" / "tree"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "libuv1", "libsqlite3-0", "libsodium23", "libmicrohttpd12", "libinih1", "libldns3",
@@ -162,6 +164,55 @@ def test_the_management_sockets_outlive_the_daemon(host):
     assert host(*nobody, "status", check=False).returncode == 77
 
 
+def test_systemd_holds_what_the_daemon_listens_on(host):
+    sockets = [f"musterd{what}.socket" for what in ("", "-admin", "-status")]
+    host("sh", "-euc", block("sockets", "musterd.8"))
+    assert [host.active(unit) for unit in ("musterd.service", *sockets)] == ["active"] * 4
+    assert host("systemctl", "is-enabled", *sockets).stdout.split() == ["enabled"] * 3
+    host("systemctl", "disable", *sockets)
+
+
+def test_who_may_administer(host):
+    host("useradd", "kim")
+    host("sh", "-euc", block("roles", "muster.7"))
+    kim = ("setpriv", "--reuid=kim", "--regid=kim", "--init-groups", "musterctl")
+    host(*kim, "device", "list")
+    assert host(*kim, "user", "add", "ola", check=False).returncode == 77
+
+
+def test_the_journal_has_what_a_machine_was_told(host, vendor):
+    machine = ("muster", "--state", "/root/machine", "--products", "/mnt/products", "--host", f"127.0.0.1:{PORT}")
+    host(*machine, "activate", PRODUCT)
+    device = json.loads(host(*machine, "status", "--json").stdout)["device"]
+    host.ctl("device", "block", device)
+    told = host(*machine, "renew", PRODUCT, check=False).stderr
+    reference = re.search(r"^reference: (\S+)$", told, re.M)[1]
+    look = lambda text: host("sh", "-euc", text, env={"REFERENCE": reference, "ID": device}).stdout.count("DEVICE_BLOCKED")
+    wait_for(lambda: look(block("journal", "muster.7")) == 1, what="the refusal")
+    assert look(block("journal", "musterd.8")) == 2  # by the device, and by the reference
+
+
+@needs_faketime
+def test_the_vendor_s_timer_renews_a_certificate(host, vendor):
+    """One that was signed 20 days ago, since a clearing house certifies nobody twice within a minute."""
+    vendor("signer", "create", "--no-passphrase")
+    vendor("host", "certify", host.folder / "host.request", "--license", host.folder / "fjord.license", "--days", "60",
+           "-o", host.folder / "short.certificate", env={"LD_PRELOAD": str(FAKETIME), "FAKETIME": "-20d"})
+    host.ctl("host", "install", "/mnt/short.certificate")
+    expires = lambda: [row["expires"] for row in host.json("host", "show")["certificates"]]
+    before = expires()
+    host("systemd-run", "-q", "--unit=house", "muster-issuer", "serve", "--dir", f"/mnt/{vendor.dir.name}", "--listen", "127.0.0.1:6879")
+    wait_for(lambda: "clearing house of" in host("journalctl", "-u", "house").stdout, what="the clearing house")
+    host("sh", "-c", "echo SERVER=127.0.0.1:6879 > /etc/muster/vendor-call.env")
+    host("sh", "-euc", block("vendor timer", "muster.7"))
+    assert host.active("musterd-vendor.timer") == "active"
+    host("systemctl", "start", "musterd-vendor.service")
+    assert host.property("Result", "musterd-vendor.service") == "success"
+    assert expires() > before
+    host("systemctl", "disable", "--now", "musterd-vendor.timer")
+    host("systemctl", "stop", "house")
+
+
 def test_a_timer_or_an_agent_but_not_both(host):
     agent, timer = "muster-agent.service", "muster-renew.timer"
     host("systemctl", "start", agent)
@@ -173,4 +224,9 @@ def test_a_timer_or_an_agent_but_not_both(host):
     host("systemctl", "start", agent)
     wait_for(lambda: host.active(timer) == "inactive", what="the timer's end")
     assert host.active(agent) == "active"
-    host("systemctl", "stop", agent)
+    host("sh", "-euc", block("timer", "muster.1"))
+    assert (host.active(agent), host.active(timer)) == ("inactive", "active")
+    assert host("systemctl", "is-enabled", timer).stdout == "enabled\n"
+    # Each machine has its own minute, and keeps it.
+    assert (host.property("FixedRandomDelay", timer), host.property("RandomizedDelayUSec", timer)) == ("yes", "2h")
+    host("systemctl", "disable", "--now", timer)

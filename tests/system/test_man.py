@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
-from harness import BUILD, ROOT, program, run
+from guide import PAGES as SOURCES, block
+from harness import BUILD, INSTRUMENTED, ROOT, program, run
+from mentions import COMMANDS, codes, settings, unknown_commands, unknown_settings
 
-SOURCES = sorted((ROOT / "packaging" / "man").glob("*.scd"))
 PAGES = [BUILD / "man" / source.stem for source in SOURCES]
 
 
@@ -44,18 +45,24 @@ def test_the_library_has_a_page_for_each_function():
     assert all(re.search(rf"\b{name}\b", overview) for name in functions)
 
 
-def test_the_library_s_example_is_a_program(folder):
-    """The first one of muster.3."""
-    example = re.findall(r"^```\n(#include.*?)^```", (ROOT / "packaging/man/muster.3.scd").read_text(), re.M | re.S)
-    program_text = next(text for text in example if "int main" in text)
-    (folder / "x.c").write_text(program_text)
-    run("gcc", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "client" / "include", folder / "x.c", "-o", folder / "x", "-L", BUILD, "-lmuster",
-        f"-Wl,-rpath,{BUILD}")
-    done = run("unshare", "-r", "-n", folder / "x", check=False)
-    assert done.stdout in ("unknown\n", "") and done.returncode in (0, 1)
+@pytest.mark.skipif(INSTRUMENTED, reason="an outsider's program is not instrumented")
+def test_the_library_s_examples_are_programs(installed, folder):
+    """Built by the line of the page's own synopsis; the second one stands within a program that it is part of."""
+    _, env = installed
+    include, _, compile_line = block("synopsis", "muster.3").strip().partition("\n\n")
+    program_text = block("program", "muster.3")
+    assert program_text.startswith(include)
+    part = block("activate", "muster.3")
+    for text, said in ((program_text, ("unknown\n", "")),
+                       (program_text.replace("\tint i =", f"\t{part}\tint i ="), ("NO_PRODUCT_FILE: ",))):
+        (folder / "program.c").write_text(text)
+        run("sh", "-euc", f"{compile_line} -Wall -Wextra -Werror -o program", cwd=folder, env=env)
+        done = run("unshare", "-r", "-n", folder / "program", check=False, env=env)
+        assert done.returncode in (0, 1) and (done.stdout in said or done.stderr.startswith(said)), done
+    assert part in text
 
 
-@pytest.mark.parametrize("name", ("musterctl", "muster", "muster-issuer"))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_there(name):
     """As the program's own help has them, which is made from the same table."""
     page = plain(BUILD / "man" / f"{name}.1")
@@ -70,16 +77,15 @@ def test_every_command_and_option_is_there(name):
 
 
 def test_every_setting_and_code_is_there():
-    settings = re.findall(r'^OPT\(\w+, "(\w+)", "(\w+)", \w+, ".*?", .*"(.*?)"\)$', (ROOT / "server/config.def").read_text(), re.M)
     page = plain(BUILD / "man" / "musterd.conf.5")
-    assert len(settings) > 30
-    for section, key, prose in settings:
+    assert len(settings()) > 30
+    for (section, key), prose in settings().items():
         part = page[page.index(f"[{section.upper()}]"):]
         assert re.search(rf"^ +{key}\b", part, re.M) and prose in re.sub(r"\s+", " ", part), (section, key)
-    codes = re.findall(r'^ERR\((\d+), (\w+),.*"(.*?)", "(.*?)"\)$', (ROOT / "protocol/errors.def").read_text(), re.M)
+    rows = re.findall(r'^ERR\((\d+), (\w+),.*"(.*?)", "(.*?)"\)$', (ROOT / "protocol/errors.def").read_text(), re.M)
     page = re.sub(r"\s+", " ", plain(BUILD / "man" / "muster-codes.7"))
-    assert len(codes) > 100
-    for number, name, what, remedy in codes:
+    assert len(rows) > 100
+    for number, name, what, remedy in rows:
         assert f" {name} ({number}) {what[0].upper()}{what[1:]}. {remedy} " in page, name
 
 
@@ -94,16 +100,12 @@ def test_musterd_has_the_options_that_it_takes():
 def test_pages_name_only_what_exists():
     """Other pages, codes, commands and settings: in every page, wherever they are mentioned."""
     names = {page.name for page in PAGES}
-    codes = set(re.findall(r"^ERR\(\d+, (\w+),", (ROOT / "protocol/errors.def").read_text(), re.M))
-    commands = {name: set(re.findall(r"^\*([a-z -]+)\*", run(program(name), "--help-man").stdout, re.M))
-                for name in ("musterctl", "muster", "muster-issuer")}
     for source in SOURCES:
         words = source.read_text()
         assert re.search(r"^# SEE ALSO$", words, re.M)
         for page, section in re.findall(r"\*([a-z.-]+)\*\((\d)\)", words):
             assert f"{page}.{section}" in names, (source.name, page)
         for code in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", re.sub(r"\*[A-Z_]*\*|_[A-Z-]+_", "", words)):
-            assert code in codes or code.startswith("MUSTER"), (source.name, code)
-        for name, rest in re.findall(r"(?:^|\*)(musterctl|muster-issuer|muster) ((?:[a-z][a-z-]* ?){1,3})", words, re.M):
-            rest = rest.split()
-            assert any(" ".join(rest[:n]) in commands[name] for n in (1, 2, 3)), (source.name, name, rest)
+            assert code in codes() or code.startswith("MUSTER"), (source.name, code)
+        assert unknown_commands(re.sub(r"\*(?=muster)", "\n", words)) == [], source.name
+        assert unknown_settings(words.replace("*", "")) == [], source.name

@@ -159,8 +159,8 @@ $(O)/conf/muster.conf: client/cli/settings.c packaging/conf.sh $(O)/muster
 # Man pages; their tables come out of the programs and .def files.
 man: $(MAN:%=$(O)/man/%) $(O)/man/pages3.made
 
-$(O)/man/%: packaging/man/%.scd packaging/man.sh packaging/man3.sh server/config.def protocol/errors.def client/include/muster.h \
-	$(O)/musterctl $(O)/muster $(O)/muster-issuer
+$(O)/man/%: packaging/man/%.scd packaging/man.sh packaging/man3.sh packaging/conf.sh server/config.def client/cli/settings.c \
+	protocol/errors.def client/include/muster.h $(O)/musterctl $(O)/muster $(O)/muster-issuer
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)sh packaging/man.sh $(O) $< > $@.new && mv $@.new $@
 

@@ -39,7 +39,7 @@ host() {
 # The default of an option stands in brackets at the end of its prose; one without is shown by what it takes.
 machine() {
 	cat <<-'END'
-	# Settings of this machine for `muster` and its agent; muster(1) tells more. The command line and the environment go before.
+	# Settings of this machine for `muster` and its agent; muster.conf(5) tells more. The command line and the environment go before.
 	END
 	"$1/muster" --help | awk '
 	FNR == NR {

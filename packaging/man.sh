@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # One man page: man.sh BUILD-FOLDER PAGE.scd > PAGE. What the tables of commands, settings and codes know is put in where the page
-# has a line "@commands PROGRAM@", "@settings@" or "@codes@", and what the library's header says where one has "@overview@" or
-# "@functions@", so that it is written down once.
+# has a line "@commands PROGRAM@", "@settings@", "@machine-settings@" or "@codes@", and what the library's header says where one has
+# "@overview@" or "@functions@", so that it is written down once.
 set -eu
 build=$1
 page=$2
@@ -28,6 +28,18 @@ settings() {
 		for (i = 1; i <= n; i++) printf "# [%s]\n\n%s", toupper(order[i]), rows[order[i]]
 	}
 	' server/config.def
+}
+
+# As the sample has them: what a key is for, and below it the key with its default, or with what it takes, in capitals.
+machine_settings() {
+	sample=$(sh packaging/conf.sh muster "$build")
+	printf '%s\n' "$sample" | awk "$plain"'
+	/^# / { text = substr($0, 3) }
+	/^#[a-z]/ {
+		value = "_" plain($3) "_"
+		printf "*%s* %s\n\t%s\n\n", substr($1, 2), $3 ~ /[A-Z]/ ? value : "(" value ")", plain(text)
+	}
+	'
 }
 
 # Before the quotes number, name, retry, HTTP status and exit status; between them text and remedy.
@@ -60,6 +72,7 @@ expand() {
 			"$build/${program%@}" --help-man
 			;;
 		@settings@) settings ;;
+		@machine-settings@) machine_settings ;;
 		@codes@) codes ;;
 		@overview@ | @functions@) mode=${line#@} && sh packaging/man3.sh "${mode%@}" client/include/muster.h ;;
 		*) printf '%s\n' "$line" ;;

@@ -12,7 +12,7 @@ static const struct command_option globals[] = {
 	{"host", "HOST[:PORT]", "activation host, may be repeated", 0},
 	{"domain", "DOMAIN", "DNS domain to find hosts in, may be repeated", 0},
 	{"dns", "ADDRESS:PORT", "resolver to ask instead of the system's", 0},
-	{"timeout", "SECONDS", "longest time to wait for an answer (10)", 0},
+	{"timeout", "SECONDS", "longest time to wait for an answer, in seconds (10)", 0},
 	{"org", "ORG", "the only organisation whose hosts are accepted", 0},
 	{"identity", "FILE", "32 random bytes from which this machine's keys derive", 0},
 	{"site-key", "FILE", "the site's keys, for activation by telephone", 0},

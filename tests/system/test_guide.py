@@ -245,9 +245,13 @@ def test_a_vendor_s_examples(hosts, folder):
             assert house.wait(timeout=SECONDS) == 0, (folder / "house.log").read_text()
 
 
-def test_the_settings_example(folder):
+def test_the_settings_examples(folder):
     (folder / "musterd.conf").write_text(block("settings", "musterd.conf.5").replace("/var/lib/musterd", str(folder)))
     run(program("musterd"), "--config", folder / "musterd.conf", "--check-config")
+    (folder / "muster.conf").write_text(block("settings", "muster.conf.5"))
+    (folder / "products").mkdir()
+    done = run(program("muster"), "--config", folder / "muster.conf", "--state", folder / "state", "status", check=False)
+    assert (done.returncode, done.stderr) == (3, "")  # nothing is activated
 
 
 # --- all of them ---

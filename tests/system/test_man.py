@@ -7,7 +7,7 @@ import pytest
 
 from guide import PAGES as SOURCES, block
 from harness import BUILD, INSTRUMENTED, ROOT, program, run
-from mentions import COMMANDS, codes, settings, unknown_commands, unknown_settings
+from mentions import COMMANDS, codes, machine_settings, settings, unknown_commands, unknown_settings
 
 PAGES = [BUILD / "man" / source.stem for source in SOURCES]
 
@@ -87,6 +87,20 @@ def test_every_setting_and_code_is_there():
     assert len(rows) > 100
     for number, name, what, remedy in rows:
         assert f" {name} ({number}) {what[0].upper()}{what[1:]}. {remedy} " in page, name
+
+
+def test_every_setting_of_a_machine_is_there():
+    """With what the option of this name says of it, and its default; and it is found in the environment as the page says."""
+    page = plain(BUILD / "man" / "muster.conf.5")
+    options = dict(re.findall(r"^  --([a-z-]+) \S+ +(.*)$", run(program("muster"), "--help").stdout, re.M))
+    assert len(machine_settings()) >= 9
+    for name in machine_settings():
+        prose, _, default = options[name].partition(" (")
+        row = re.search(rf"^ +{name} (\S+)\n +(.*)$", page, re.M)
+        assert row and row[2] == prose and (row[1] == f"({default}" if default else row[1].isupper()), name
+    variables = re.findall(r'\.name = "(.*?)", \.variable = "(.*?)"', (ROOT / "client/cli/settings.c").read_text())
+    assert len(variables) == len(machine_settings())
+    assert all(variable == "MUSTER_" + name.upper().replace("-", "_") for name, variable in variables)
 
 
 def test_musterd_has_the_options_that_it_takes():

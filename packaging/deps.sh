@@ -55,6 +55,7 @@ test cmd:bash bash
 test cmd:zsh zsh
 test cmd:fish fish
 test cmd:mandoc mandoc
+test cmd:groff groff-base
 test cmd:journalctl systemd
 test cmd:strace strace
 test cmd:abidiff abigail-tools

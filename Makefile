@@ -17,12 +17,15 @@ OBJCOPY ?= objcopy
 
 PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
-bindir ?= $(prefix)/bin
-sbindir ?= $(prefix)/sbin
-libdir ?= $(prefix)/lib
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+sbindir ?= $(exec_prefix)/sbin
+libdir ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
-datadir ?= $(prefix)/share
-mandir ?= $(datadir)/man
+datarootdir ?= $(prefix)/share
+datadir ?= $(datarootdir)
+mandir ?= $(datarootdir)/man
+docdir ?= $(datarootdir)/doc/muster
 pkgconfigdir ?= $(libdir)/pkgconfig
 unitdir ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
@@ -438,11 +441,13 @@ deps:
 # --- installation ---
 
 MONITORING := packaging/monitoring/musterd.rules.yml packaging/monitoring/muster-dashboard.json
+# Packages share them out by themselves: DOCUMENTS=
+DOCUMENTS ?= CHANGELOG.md LICENSE protocol/PROTOCOL.md $(wildcard packaging/docs/*.md)
 COMPLETED := musterctl muster muster-issuer
 UNITS := $(foreach kind,service socket timer,$(notdir $(wildcard packaging/systemd/*.$(kind))))
 MAN_SECTIONS := $(sort $(subst .,,$(suffix $(MAN))))
 # Its folders, besides those that everybody installs into.
-OWN_FOLDERS := $(monitoringdir) $(datadir)/muster $(configdir)
+OWN_FOLDERS := $(monitoringdir) $(datadir)/muster $(docdir) $(configdir)
 
 # Settings that are there stay as they are.
 install: all
@@ -474,6 +479,8 @@ install: all
 	for page in $(O)/man/muster_*.3; do if [ -h $$page ]; then cp -P $$page $(DESTDIR)$(mandir)/man3; \
 		else $(INSTALL) -m 644 $$page $(DESTDIR)$(mandir)/man3; fi || exit 1; done
 	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(monitoringdir)
+	umask 022 && for f in $(DOCUMENTS); do mkdir -p $(DESTDIR)$(docdir) && \
+		sed -E -f packaging/plain-links.sed $$f > $(DESTDIR)$(docdir)/$${f##*/} || exit 1; done
 	for f in $(CONFIGS); do test -e $(DESTDIR)$(configdir)/$$f || \
 		$(INSTALL) -m 644 $(O)/conf/$$f $(DESTDIR)$(configdir)/$$f || exit 1; done
 
@@ -487,7 +494,7 @@ uninstall: $(CONFIGS:%=$(O)/conf/%)
 		$(DESTDIR)$(sysusersdir)/musterd.conf $(DESTDIR)$(tmpfilesdir)/musterd.conf $(DESTDIR)$(catalogdir)/muster.catalog \
 		$(DESTDIR)$(firewallddir)/muster.xml $(DESTDIR)$(ufwdir)/musterd \
 		$(DESTDIR)$(mandir)/man3/muster_*.3 $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(page)) \
-		$(addprefix $(DESTDIR)$(monitoringdir)/,$(notdir $(MONITORING)))
+		$(addprefix $(DESTDIR)$(monitoringdir)/,$(notdir $(MONITORING))) $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOCUMENTS)))
 	for f in $(CONFIGS); do ! cmp -s $(O)/conf/$$f $(DESTDIR)$(configdir)/$$f || rm $(DESTDIR)$(configdir)/$$f; done
 	for d in $(OWN_FOLDERS:%=$(DESTDIR)%); do rmdir $$d 2>/dev/null || :; done
 

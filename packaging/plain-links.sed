@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 # Documents in packages: links to what is not installed there, or elsewhere, become their text (sed -E).
-s/\[([^]]*)\]\([^):]*\/[^)]*\)/\1/g
+s/\[([^]]*)\]\([^):]*(\/[^)]*|\.(proto|def))\)/\1/g

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from harness import BUILD, INSTRUMENTED, ROOT, install, make, program, run
-from mentions import machine_settings
+from mentions import dead_links, machine_settings
 
 PROGRAM = """
 #include <muster.h>
@@ -41,6 +41,28 @@ def test_install_use_and_uninstall(folder):
     make("uninstall", f"DESTDIR={folder / 'root'}", f"PREFIX={folder / 'usr'}")
     assert [f for _, _, files in os.walk(folder / "root") for f in files] == []
     assert [d for _, folders, _ in os.walk(folder / "root") for d in folders if d == "muster"] == []
+
+
+def test_every_folder_may_be_elsewhere(folder):
+    """Each variable moves what it names and nothing else; and what is moved goes away again."""
+    text = (ROOT / "Makefile").read_text()
+    variables = re.findall(r"^(\w+dir) \?= (.*)$", text, re.M)
+    leaves = [name for name, _ in variables if not any(f"$({name})" in value for _, value in variables)]
+    assert len(leaves) > 15
+    places = [f"DESTDIR={folder / 'root'}", *(f"{name}=/moved/{name}" for name in leaves), "libdir=/moved/libdir"]
+    make("install", *places)
+    files = [os.path.join(top, file).removeprefix(str(folder / "root")) for top, _, names in os.walk(folder / "root") for file in names]
+    assert {file.split("/")[2] for file in files} == {*leaves, "libdir"} and all(file.startswith("/moved/") for file in files)
+    documents = folder / "root/moved/docdir"
+    assert all((documents / name).exists() for name in ("CHANGELOG.md", "LICENSE", "PROTOCOL.md", "runbook.md"))
+    assert [link for page in documents.glob("*.md") for link in dead_links(page)] == []
+    make("uninstall", *places)
+    assert [file for _, _, names in os.walk(folder / "root") for file in names] == []
+    # And GNU's order between them.
+    shown = run("make", "-n", "-C", ROOT, "install", f"O={BUILD}", "V=1", "exec_prefix=/e", "datarootdir=/d", "prefix=/p").stdout
+    shown = set(re.findall(r"(?<=\s)/[edp]/\S+", shown.split("install -m")[0]))
+    assert {"/e/bin", "/e/sbin", "/e/lib", "/p/include", "/d/man/man1", "/d/muster/monitoring"} <= shown
+    assert not any(path.startswith(("/p/share", "/p/bin", "/p/sbin")) for path in shown)
 
 
 def test_settings_that_are_there_stay(folder):

@@ -515,7 +515,7 @@ $(TARBALL): FORCE
 distcheck: $(TARBALL)
 	+sh packaging/distcheck.sh $(TARBALL) $(abspath $(O))/distcheck $(JOBS)
 
-# The five Debian packages, into $(O)/deb.
+# The Debian packages, into $(O)/deb.
 deb:
 	sh packaging/deps.sh install deb
 	sh packaging/deb.sh $(abspath $(O))/deb $(VERSION)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian packages: what they are made of, that they are the same wherever they are made, and how they live in a fresh Debian under
 a real systemd: installed, asked from the network, upgraded under load, removed and purged. The tests go on from each other, in order."""
+import gzip
 import hashlib
 import json
 import pathlib
@@ -15,9 +16,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "pid1"))
 from box import Box, make_tree, needs_boxes  # noqa: E402
 from harness import BUILD, PRODUCT, run, wait_for  # noqa: E402
+from mentions import dead_links  # noqa: E402
 
 PLACE = BUILD / "packages"
-NAMES = ["libmuster-dev", "libmuster0", "muster-client", "muster-issuer", "musterd"]
+NAMES = ["libmuster-dev", "libmuster0", "muster-client", "muster-doc", "muster-issuer", "musterd"]
+DOCUMENTS = {"libmuster-dev": ["CHANGELOG.md", "PROTOCOL.md", "developer.md"], "muster-client": ["CHANGELOG.md"],
+             "muster-issuer": ["CHANGELOG.md", "vendor.md"],
+             "musterd": ["CHANGELOG.md", "SECURITY.md", "deploying.md", "runbook.md", "upgrading.md"]}
 VERSION = re.search(r"^VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
 OLD = "0.0.9"
 HOST, MACHINE = "10.77.0.1", "10.77.0.2"
@@ -47,8 +52,23 @@ def old_debs():
 
 # --- how they are built ---
 
-def test_there_are_five(debs):
+def test_which_there_are(debs):
     assert sorted(debs) == NAMES
+
+
+def test_documents(debs):
+    """Each package has those of its reader, and what they refer to; and who refers to the pages of muster-doc recommends it."""
+    tree = PLACE / "documents"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir()
+    for name, path in debs.items():
+        run("dpkg-deb", "-x", path, tree / name)
+        documents = tree / name / "usr/share/doc" / name
+        assert sorted(file.name for file in documents.glob("*.md*")) == DOCUMENTS.get(name, [])
+        assert [link for page in documents.glob("*.md") for link in dead_links(page)] == []
+        pages = "".join(gzip.open(page, "rt").read() for page in (tree / name / "usr/share/man").rglob("*.gz"))
+        recommends = run("dpkg-deb", "-f", path, "Recommends").stdout.split()
+        assert ("muster-doc" in recommends) == (name != "muster-doc" and re.search(r"muster\\?-codes", pages) is not None), name
 
 
 def test_lintian_finds_no_error_and_no_warning(debs):

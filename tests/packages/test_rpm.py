@@ -6,10 +6,11 @@ import re
 import shutil
 
 import pytest
-from test_packages import PLACE, ROOT, VERSION
+from test_packages import DOCUMENTS, PLACE, ROOT, VERSION
 from harness import run
+from mentions import dead_links
 
-NAMES = ["muster-client", "muster-devel", "muster-issuer", "muster-libs", "musterd"]
+NAMES = ["muster-client", "muster-devel", "muster-doc", "muster-issuer", "muster-libs", "musterd"]
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +34,28 @@ def asked(rpm, *what):
     return run("rpm", "-qp", *what, rpm).stdout.splitlines()
 
 
-def test_there_are_five(rpms):
+def test_which_there_are(rpms):
     assert sorted(rpms) == NAMES
 
 
 def test_each_file_is_in_one_package(rpms):
     homes = collections.Counter(file for path in rpms.values() for file in asked(path, "-l") if "/.build-id" not in file)
     assert {file for file, n in homes.items() if n > 1} == {"/etc/muster"}
-    for name, files in {"musterd": ("/usr/sbin/musterd", "/usr/bin/musterctl", "/usr/share/man/man7/muster.7"),
+    for name, files in {"musterd": ("/usr/sbin/musterd", "/usr/bin/musterctl"), "muster-doc": ("/usr/share/man/man7/muster.7",),
                         "muster-client": ("/usr/bin/muster", "/etc/muster/products", "/usr/lib/systemd/system/muster-renew.timer"),
                         "muster-libs": ("/usr/lib64/libmuster.so.0",), "muster-issuer": ("/usr/bin/muster-issuer",),
                         "muster-devel": ("/usr/include/muster.h", "/usr/share/man/man3/muster_activate.3")}.items():
         assert set(files) <= set(asked(rpms[name], "-l")), name
     assert not [file for file in homes if "ufw" in file]
+
+
+def test_documents(rpms, unpacked):
+    """As in Debian's."""
+    for name, path in rpms.items():
+        pages = sorted((unpacked / "usr/share/doc").glob(f"{name}*/*.md"))  # with the version, in some places
+        assert [page.name for page in pages] == DOCUMENTS.get({"muster-devel": "libmuster-dev"}.get(name, name), [])
+        assert [link for page in pages for link in dead_links(page)] == []
+        assert ("muster-doc" in asked(path, "--recommends")) == (name not in ("muster-doc", "muster-libs"))
 
 
 def test_settings_are_not_overwritten(rpms):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The RPM packages, as far as a Debian can tell: that the spec builds them, and what is in them."""
+"""The RPM packages, as far as a Debian can tell: that the spec builds them, what is in them, and what their scripts do in a root of its
+own, without the macros for units that only Fedora's relatives have."""
 import collections
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 
 import pytest
 from test_packages import DOCUMENTS, PLACE, ROOT, VERSION
+from box import make_tree, needs_boxes
 from harness import run
 from mentions import dead_links
 
@@ -82,3 +84,25 @@ def test_what_is_in_them_runs(unpacked):
     unit = (unpacked / "usr/lib/systemd/system/musterd.service").read_text()
     assert "ExecStart=/usr/sbin/musterd" in unit
     assert os.readlink(unpacked / "usr/lib64/libmuster.so") == "libmuster.so.0"
+
+
+class TestScripts:
+    pytestmark = needs_boxes
+
+    def test_what_they_make(self, rpms):
+        root = PLACE / "rpm" / "root"
+        make_tree(PLACE / "rpm-tree", ["systemd"])
+        run("cp", "-a", PLACE / "rpm-tree", root)
+        rpm = ["unshare", "-m", "-p", "-f", f"--mount-proc={root}/proc", "rpm", "--root", root, "--dbpath", "/var/lib/rpm", "--nodeps", "--force-debian"]
+        done = run(*rpm, "-i", *rpms.values())
+        assert "scriptlet failed" not in done.stderr, done.stderr
+        number = int(re.search(r"^_musterd:[^:]*:(\d+):.*:/var/lib/musterd:", (root / "etc/passwd").read_text(), re.M)[1])
+        groups = re.findall(r"^(muster[a-z-]*):", (root / "etc/group").read_text(), re.M)
+        assert sorted(groups) == ["muster", *(f"muster-{role}" for role in ("assigner", "helpdesk", "owner", "viewer"))]
+        assert (root / "run/muster").stat().st_uid == number
+        assert "Subject: Muster: " in run("chroot", root, "journalctl", "--dump-catalog").stdout
+        (root / "etc/muster/musterd.conf").write_text("[log]\nlevel = debug\n")
+        done = run(*rpm, "-e", *NAMES)
+        assert "scriptlet failed" not in done.stderr, done.stderr
+        left = [path for top in ("etc", "usr") for path in (root / top).rglob("*muster*") if path.is_file()]
+        assert left == [root / "etc/muster/musterd.conf.rpmsave"]

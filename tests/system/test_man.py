@@ -25,6 +25,7 @@ def test_no_warnings(page):
     for tool in (["mandoc", "-T", "lint", "-W", "warning"], ["groff", "-man", "-Tutf8", "-ww", "-z"]):
         done = run(*tool, page, check=False)
         assert done.returncode == 0 and not done.stdout and not done.stderr, done.stdout + done.stderr
+    assert "__" not in plain(page)  # marks that scdoc did not take for any
 
 
 def test_the_library_has_a_page_for_each_function():

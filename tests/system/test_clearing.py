@@ -3,47 +3,11 @@
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
 
 import pytest
-from harness import PRODUCT, SECONDS, Vendor, needs_faketime, no_reports, program, run, wait_for
-
-GRANT = f"id=cad-pool,product={PRODUCT},model=pool,quantity=10,quantity_max=15,enrol=open"
-
-
-class House:
-    """It says where it listens; leaving it ends it, and it must have come to nothing else before."""
-
-    def __init__(self, vendor, folder, *options, env=None):
-        self.said, self.log = folder / "clearing.out", folder / "clearing.log"
-        with open(self.said, "wb") as said, open(self.log, "ab") as log:
-            self.process = subprocess.Popen([program("muster-issuer"), "serve", "--dir", str(vendor.dir), "--listen", "127.0.0.1:0",
-                                             *options], stdout=said, stderr=log, env=env, cwd=folder)
-        try:
-            wait_for(lambda: self.process.poll() is not None or "\n" in self.said.read_text(), what="the clearing house's first line")
-            found = re.match(r"clearing house of k4\.pid\..* at (\S+)\n", self.said.read_text())
-            assert found, self.said.read_text() + self.log.read_text()
-        except AssertionError:
-            self.process.kill()
-            self.process.wait(timeout=SECONDS)
-            raise
-        self.at = found.group(1)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        try:
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(timeout=SECONDS) == 0, self.log.read_text()
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(timeout=SECONDS)
-        no_reports(self.log.read_text())
+from clearing import GRANT, House, key_for
+from harness import SECONDS, Vendor, needs_faketime, program, run
 
 
 @pytest.fixture
@@ -53,10 +17,6 @@ def clearing(vendor, folder):
     (vendor.dir / "vendor.key").rename(folder / "safe.key")
     with House(vendor, folder) as house:
         yield house
-
-
-def key_for(vendor, path):
-    return vendor("host", "key", "--license", path).stdout.strip()
 
 
 def certified(host):

@@ -9,10 +9,10 @@ import subprocess
 
 import pytest
 
+from clearing import GRANT, House, key_for
 from dnsmasq import Dnsmasq
 from guide import BLOCK, PAGES, Site, asked_for, block
 from harness import PRODUCT, ROOT, SECONDS, program, run, wait_for
-from test_clearing import GRANT, House, key_for
 
 DOMAIN = "fjord.example"
 # They need systemd or the library as it is installed; the tests that run them stand in these files.

@@ -11,6 +11,7 @@
 #include "broker.h"
 #include "log.h"
 #include "store.h"
+#include "timekeeper.h"
 
 /* --- a store that fails when told to --- */
 
@@ -214,6 +215,39 @@ static inline int teardown(void **state)
 static inline void run(struct job *job)
 {
 	broker_run(&broker, &job, 1, now);
+}
+
+/* --- a clock that jumps --- */
+
+static int64_t jump; /* by so many seconds, behind the back of the monotonic clock */
+
+static inline int64_t jumping_wall(void *context)
+{
+	(void)context;
+	return now + jump;
+}
+
+static inline int64_t steady_mono(void *context)
+{
+	(void)context;
+	return (now - NOW) * 1000;
+}
+
+/* From now on the broker asks whether the clock can be believed, which it is as it stands. */
+static inline void watch_clock(void)
+{
+	static const struct clock hands = {jumping_wall, steady_mono, NULL};
+	jump = 0;
+	struct timekeeper *time = timekeeper_new(&hands);
+	assert_non_null(time);
+	broker_keep_time(&broker, time);
+	assert_int_equal(timekeeper_look(time).trust, TIME_GOOD);
+}
+
+static inline void unwatch_clock(void)
+{
+	timekeeper_free(broker.time);
+	broker.time = NULL;
 }
 
 /* --- installing --- */

@@ -509,6 +509,22 @@ static void test_tries_are_limited(void **state)
 	free_ahead(&a);
 }
 
+/* What is shown while the clock cannot be believed is not adopted, and is no try. */
+static void test_an_unsafe_clock_adopts_nothing(void **state)
+{
+	struct ahead a = make_ahead();
+	(void)state;
+	watch_clock();
+	for (int i = 0; i < 300; i++) {
+		jump = (i % 2 ? 180 : -180) * (int64_t)DAY;
+		refuse_show(&a, E_CLOCK_UNSAFE, NULL, NULL);
+	}
+	jump = 0;
+	assert_int_equal(show(&a.c, a.c.lease[0], a.c.certificate[0]), 0);
+	unwatch_clock();
+	free_ahead(&a);
+}
+
 /* A user who signed in after the backup is bound and holds what the lease says; one whom the ledger does not
  * know any more is not made up. */
 static void test_users_leases(void **state)
@@ -645,6 +661,7 @@ int main(void)
 		BOTH(test_what_is_not_adopted),
 		BOTH(test_a_forgotten_device_is_a_new_one),
 		BOTH(test_tries_are_limited),
+		BOTH(test_an_unsafe_clock_adopts_nothing),
 		BOTH(test_users_leases),
 		BOTH(test_another_key_needs_a_certificate_of_its_own),
 		BOTH(test_a_retired_host_serves_nobody),

@@ -520,6 +520,34 @@ static void test_calls_that_are_for_nothing(void **state)
 	assert_int_equal(devices(), 0);
 }
 
+/* Neither a file nor a call is answered while the clock cannot be believed, and nothing is counted. */
+static void test_an_unsafe_clock_answers_nobody(void **state)
+{
+	static const int64_t jumps[] = {-180 * (int64_t)DAY, 180 * (int64_t)DAY};
+	struct voice_grant g;
+	(void)state;
+	open_voice(1);
+	watch_clock();
+	assert_int_equal(ask_by_file(part(1, 1), NULL), 0);
+	int64_t rows = audits(NULL);
+	for (size_t i = 0; i < 4; i++) {
+		struct job *p = i % 2 ? call(2) : part(2, 1);
+		struct job *job = file_of(1, &p);
+		jump = jumps[i / 2];
+		run(job);
+		assert_int_equal(job->code, E_CLOCK_UNSAFE);
+		assert_null(p->answer);
+		assert_string_equal(p->voice.text, "");
+		job_free(job);
+	}
+	assert_int_equal(audits(NULL), rows);
+	assert_int_equal(devices(), 1);
+	jump = 0;
+	assert_int_equal(ask_by_file(part(2, 1), NULL), 0);
+	assert_int_equal(ask_by_voice(2, &g), 0);
+	unwatch_clock();
+}
+
 /* Words are signed, so that they need no site key; they may hold as long as any lease, and end the row of
  * digits. */
 static void test_words_instead_of_digits(void **state)
@@ -618,6 +646,7 @@ int main(void)
 		BOTH(test_a_call_is_counted_once),
 		BOTH(test_no_lease_is_longer_than_the_grant),
 		BOTH(test_calls_that_are_for_nothing),
+		BOTH(test_an_unsafe_clock_answers_nobody),
 		BOTH(test_words_instead_of_digits),
 		BOTH(test_a_machine_that_called_is_itself_again),
 		BOTH(test_what_was_never_confirmed_is_told),

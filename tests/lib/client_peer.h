@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A small activation host for the tests of client/: a thread on loopback that speaks the real protocol with
- * real signatures and remembers one device, and that can be told to misbehave. Knobs are turned only while no
- * call is under way.
+ * real signatures and remembers one device, and that can be told to misbehave. Other knobs than its mode are
+ * turned only while no call is under way.
  */
 #ifndef TESTS_CLIENT_PEER_H
 #define TESTS_CLIENT_PEER_H
@@ -72,15 +72,15 @@ struct peer {
 	int fd;
 	uint16_t port;
 	pthread_t thread;
-	volatile bool stopping;
+	_Atomic bool stopping;
 	/* how it behaves */
-	enum peer_mode mode;
-	int code;             /* of a clear refusal */
-	int call_code;        /* refuses the whole call with this error */
-	const char *refuse;   /* refuses this product, or every one when "*" */
-	pb_size_t refuse_tag; /* but only in this call; 0: in each */
-	int product_code;     /* with this error */
-	const char *detail;   /* of each result */
+	_Atomic(enum peer_mode) mode; /* may be turned while a call is under way, too */
+	int code;                     /* of a clear refusal */
+	int call_code;                /* refuses the whole call with this error */
+	const char *refuse;           /* refuses this product, or every one when "*" */
+	pb_size_t refuse_tag;         /* but only in this call; 0: in each */
+	int product_code;             /* with this error */
+	const char *detail;           /* of each result */
 	int64_t have, need;
 	int64_t used, quantity;
 	void (*hook)(struct peer *); /* called when a request came in (last), before it is answered */

@@ -336,15 +336,19 @@ faults: all test-programs
 sanitize:
 	$(MAKE) test O=$(O)/sanitize SANITIZE=$(SANITIZERS)
 
-# The real programs under ThreadSanitizer, in a build folder of its own: no race may be reported by any of them.
+# The real programs, and the unit programs that have threads, under ThreadSanitizer, in a build folder of its own: no race may be
+# reported by any of them.
 TSAN_TESTS ?= tests/system
+TSAN_UNITS ?= unit/test_client_threads unit/test_client_cancel unit/test_server_crew unit/test_server_lane contract/test_store
 tsan:
 	sh packaging/deps.sh install test
 	$(MAKE) $(JOBS) all test-programs O=$(O)/tsan SANITIZE=thread
 	rm -rf $(O)/tsan/reports && mkdir -m 1777 $(O)/tsan/reports
-	TSAN_OPTIONS=log_path=$(abspath $(O))/tsan/reports/race MUSTER_BUILD=$(abspath $(O))/tsan \
-		$(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider $(TSAN_TESTS)
-	@cat $(O)/tsan/reports/* 2>/dev/null && exit 1 || echo 'no races'
+	@export TSAN_OPTIONS=log_path=$(abspath $(O))/tsan/reports/race MUSTER_BUILD=$(abspath $(O))/tsan; failed=0; \
+	for unit in $(TSAN_UNITS); do timeout 600 $(O)/tsan/tests/$$unit || failed=1; done; \
+	$(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider $(TSAN_TESTS) || failed=1; \
+	cat $(O)/tsan/reports/* 2>/dev/null && exit 1; \
+	echo 'no races'; exit $$failed
 
 # Which lines and branches the tests reach, in a build folder of its own. Branches that no program can take (those of
 # the compiler's own making) do not count. What a killed process has reached is lost.
@@ -552,7 +556,7 @@ help:
 	@echo 'soak     a host at work for long, with restarts and strangers (SOAK_SECONDS=3600)'
 	@echo 'powercut cut the power of a real file system under load (CUTS=120; root)'
 	@echo 'sanitize the tests under ASan and UBSan'
-	@echo 'tsan     the system tests under ThreadSanitizer (TSAN_TESTS=tests/system/test_x.py)'
+	@echo 'tsan     the system tests, and unit tests with threads, under ThreadSanitizer (TSAN_TESTS=tests/system/test_x.py)'
 	@echo 'coverage lines and branches that the tests reach; fails below 95 % (protocol) and 85 % (all)'
 	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
 	@echo 'bench    measure; writes $(O)/bench.json'

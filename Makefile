@@ -363,7 +363,7 @@ coverage:
 COVERAGE_SEEDS ?= 20
 
 # Fuzz every parser for FUZZ_SECONDS each; new inputs join the corpus.
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 fuzz:
 	sh packaging/deps.sh install fuzz
 	$(MAKE) $(JOBS) $(FUZZ:%=$(O)/fuzz/tests/fuzz/%) O=$(O)/fuzz CC=$(CLANG) FUZZER=1
@@ -558,7 +558,7 @@ help:
 	@echo 'sanitize the tests under ASan and UBSan'
 	@echo 'tsan     the system tests, and unit tests with threads, under ThreadSanitizer (TSAN_TESTS=tests/system/test_x.py)'
 	@echo 'coverage lines and branches that the tests reach; fails below 95 % (protocol) and 85 % (all)'
-	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=60 each)'
+	@echo 'fuzz     fuzz every parser (FUZZ_SECONDS=600 each, hours in all)'
 	@echo 'bench    measure; writes $(O)/bench.json'
 	@echo 'bench-models  only users, groups and seats; writes $(O)/bench-models.json'
 	@echo 'bench-instructions  of an activation and a renewal, by callgrind'

@@ -128,7 +128,7 @@ QRENCODE_LIBS := $(if $(QRENCODE),$(call libs_of,libqrencode))
 SERVER_MODULES := server/base server/domain server/store server/broker server/backup server/session server/dns server/admin server/net
 
 .DEFAULT_GOAL := all
-.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults pid1 packages powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall dist distcheck deb rpm sbom clean help FORCE
+.PHONY: all man deps deps-check test-programs replay-programs run test coverage tsan sim faults kills pid1 packages powercut flood soak check abi abi-check bench bench-models bench-listing bench-peers bench-storm bench-scale bench-instructions fuzz sanitize lint unit install uninstall dist distcheck deb rpm sbom clean help FORCE
 
 all: deps-check $(PROGRAMS:%=$(O)/%) $(LIBRARIES:%=$(O)/%) $(CATALOG) $(CONFIGS:%=$(O)/conf/%) man
 
@@ -369,6 +369,13 @@ fuzz:
 	$(MAKE) $(JOBS) $(FUZZ:%=$(O)/fuzz/tests/fuzz/%) O=$(O)/fuzz CC=$(CLANG) FUZZER=1
 	sh tests/fuzz/fuzz.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# A host is killed under load, so many times: what it acknowledged is there. (make pid1 KILLS=100: with systemd, which starts it anew.)
+KILLS ?= 100
+kills: all
+	sh packaging/deps.sh install test
+	MUSTER_BUILD=$(abspath $(O)) KILLS=$(KILLS) $(PYTHON) -m pytest -q -s -rs --tb=short -p no:cacheprovider \
+		tests/system/test_durability.py -k kills
+
 # The installed units under a real systemd as PID 1, in a container of its own; makes its tree once. Needs root.
 pid1: all
 	sh packaging/deps.sh install pid1
@@ -550,6 +557,7 @@ help:
 	@echo 'abi      declare a change of what libmuster promises to programs (client/libmuster.abi)'
 	@echo 'sim      the simulation (SEEDS=10000 DAYS=500 FIRST=1); a seed that breaks a rule says how to see it again'
 	@echo 'faults   every allocation and call of the disk fails in turn, once and for good (FAULT_STRIDE=1)'
+	@echo 'kills    a host is killed under load, and nothing that it acknowledged is lost (KILLS=100)'
 	@echo 'pid1     the installed units under a real systemd, in a container (root)'
 	@echo 'packages the Debian packages: lintian, reproducible, installed, upgraded and purged in a container (root)'
 	@echo 'flood    strangers crowd the door of a real host (FLOOD_SECONDS=300)'

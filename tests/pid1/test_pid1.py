@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The installed units under a real systemd as PID 1: a minimal tree in build/pid1. Nothing of it is kept but the tree."""
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -16,7 +17,7 @@ from harness import BUILD, FAKETIME, PRODUCT, Vendor, needs_faketime, run, wait_
 TREE = BUILD / "pid1" / "tree"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "libuv1", "libsqlite3-0", "libsodium23", "libmicrohttpd12", "libinih1", "libldns3",
             "libjansson4", "libcurl4", "libsmartcols1", "libc-ares2", "libqrencode4", "iproute2", "procps")
-KILLS = 10
+KILLS = int(os.environ.get("KILLS", 10))
 
 pytestmark = needs_boxes
 

@@ -11,11 +11,12 @@ from loads import stored_devices, vendor_key
 from wire import Client, Device
 
 CLIENTS = 6
-KILLS = 10
+KILLS = int(os.environ.get("KILLS", 10))
 
 
-def test_ten_kills_under_load(host, vendor):
-    """kill -9 shows a crash of the process; a power cut is shown by the fault tests of the Trust work."""
+def test_kills_under_load(host, vendor):
+    """kill -9 shows a crash of the process; power cuts are shown by tests/faults/test_faults_store and `make powercut`. KILLS=100 for
+    many (make kills)."""
     key = vendor_key(vendor)
     acknowledged = set()
     for _ in range(KILLS):

@@ -2,14 +2,17 @@
 """The daemon as a process: where its secrets lie, what it inherits, and what its unit takes away from it."""
 import base64
 import hashlib
+import json
 import os
+import pwd
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 
 import pytest
-from harness import BUILD, INSTRUMENTED, PRODUCT, ROOT, needs_root, program, run, wait_for
+from harness import BUILD, INSTRUMENTED, PRODUCT, ROOT, SANITIZER, Machine, needs_root, program, run, wait_for
 
 UNITS = ROOT / "packaging" / "systemd"
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
@@ -31,6 +34,14 @@ def secrets_of(key_file):
             "text of the signing key": sign[:40].encode(), "text of the static key": static[:40].encode()}
 
 
+def secret_of(database):
+    """What ratchets and sign-in codes are made with."""
+    with sqlite3.connect(database) as db:
+        (secret,), = db.execute("SELECT value FROM meta WHERE key = 'ledger-secret'").fetchall()
+    assert len(secret) >= 16
+    return secret
+
+
 def mappings(pid):
     """Begin, end and flags of each mapping."""
     begin = end = None
@@ -42,7 +53,8 @@ def mappings(pid):
 
 
 def where(pid, secrets):
-    """(name, flags of its mapping) for each place in the process's memory where one of them lies."""
+    """(name, flags of its mapping) for each place in the process's memory where one of them lies, but for pages of the database that
+    SQLite has read: there the ledger's secret stands in the clear, behind its key, as it does in the file."""
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for begin, end, flags in mappings(pid):
             if "rd" not in flags:
@@ -55,22 +67,30 @@ def where(pid, secrets):
             for name, secret in secrets.items():
                 at = content.find(secret)
                 while at >= 0:
-                    yield name, flags
+                    if not content.endswith(b"ledger-secret", 0, at):
+                        yield name, flags
                     at = content.find(secret, at + 1)
 
 
 @needs_root
 @pytest.mark.skipif(INSTRUMENTED, reason="sanitizers keep freed memory aside, and lazy binding saves registers on the stack")
 def test_secrets_lie_in_locked_memory_alone(hosts, vendor, machines, folder):
-    host = hosts().start().serve(vendor, f"id=cad-volume,product={PRODUCT},model=volume")
+    site_key = folder / "site.key"
+    site_key.write_bytes(os.urandom(32))
+    site_key.chmod(0o600)
+    host = hosts(f"[offline]\nsite_key_file = {site_key}\n").start().serve(vendor, f"id=cad-volume,product={PRODUCT},model=volume")
     for machine in machines(host, "one", "two", "three"):
         machine.done("activate", PRODUCT)
         machine.done("renew", PRODUCT)
+    host.ctl("offline", "site-key", "-o", folder / "machines.key")
+    caller = Machine(folder, "far", vendor.products, "--site-key", folder / "machines.key", "--host", "127.0.0.1:1")
+    host.ctl("offline", "confirm", json.loads(caller.done("request", PRODUCT, "--voice", "--json"))["installation"])
     (folder / "passphrase").write_text("correct horse\n")
     host.ctl("backup", folder / "backup.db", "--with-key", "--passphrase", f"@{folder / 'passphrase'}")
-    secrets = {**secrets_of(host.state / "host.key"), "passphrase": b"correct horse"}
+    secrets = {**secrets_of(host.state / "host.key"), "passphrase": b"correct horse", "site key": site_key.read_bytes(),
+               "ledger": secret_of(host.state / "muster.db")}
     found = list(where(host.process.pid, secrets))
-    assert {"seed", "static"} <= {name for name, _ in found}  # it can be found at all
+    assert {"seed", "static", "site key", "ledger"} <= {name for name, _ in found}  # it can be found at all
     loose = {name for name, flags in found if "lo" not in flags or "dd" not in flags}
     assert not loose, loose
 
@@ -79,6 +99,30 @@ def test_it_dumps_no_core(hosts):
     host = hosts().start()
     limits = open(f"/proc/{host.process.pid}/limits").read()
     assert re.search(r"Max core file size +0 +0 ", limits)
+
+
+@needs_root
+@pytest.mark.skipif(SANITIZER == "asan", reason="its leak check traces the process, so that it stays open to its own user")
+def test_its_user_cannot_look_inside(hosts, folder):
+    """Nor does a pipe in core_pattern get its memory, which no limit of core files keeps from it: the process is not dumpable, so that its
+    files in /proc are root's."""
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    shutil.copy(BUILD / "musterd", folder)
+    become = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    host = hosts()
+    host.wrapper = ["sh", "-c", f'shift; exec {" ".join(become)} {folder}/musterd "$@"', "sh"]
+    host.start()
+    other = subprocess.Popen([*become, "sleep", "60"])
+    try:
+        # Who may look into a program of the same user that hides nothing.
+        wait_for(lambda: os.stat(f"/proc/{other.pid}/mem").st_uid == nobody.pw_uid, what="another program of its user")
+        status = open(f"/proc/{host.process.pid}/status").read()
+        assert re.search(rf"^Uid:\s+{nobody.pw_uid}\s", status, re.M)
+        assert os.stat(f"/proc/{host.process.pid}/mem").st_uid == 0
+    finally:
+        other.kill()
+        other.wait()
 
 
 # --- what a service manager gives it ---

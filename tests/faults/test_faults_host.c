@@ -623,12 +623,10 @@ static long last; /* allocation that was looked at */
 
 static void every_allocation(bool for_good)
 {
-	const char *wish = getenv("FAULT_STRIDE");
-	const char *first = getenv("FAULT_FIRST");
-	long stride = wish ? atol(wish) : STRIDE;
-	long at = first ? atol(first) : 1;
+	long stride = fail_stride(STRIDE);
+	long at = fail_first();
 	round_at(0, false); /* what libraries keep for ever is there then */
-	for (; at < MOST && (last = at, round_at(at, for_good)); at += stride > 0 ? stride : 1)
+	for (; at < MOST && (last = at, round_at(at, for_good)); at += stride)
 		;
 	last = 0;
 	print_message("%ld allocations, each %ldth\n", at, stride);

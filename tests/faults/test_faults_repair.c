@@ -162,8 +162,7 @@ static bool round_at(enum fail_kind kind, long at, bool for_good, int error)
 
 static void every_call(enum fail_kind kind, long stride, bool for_good, int error)
 {
-	const char *first = getenv("FAULT_FIRST");
-	long at = first ? atol(first) : 1;
+	long at = fail_first();
 	fixture_write(bad_db, bytes, n_bytes);
 	assert_int_equal(repair(), 0); /* what libraries keep for ever is there then */
 	while (at < MOST && round_at(kind, at, for_good, error))
@@ -172,35 +171,29 @@ static void every_call(enum fail_kind kind, long stride, bool for_good, int erro
 	assert_true(at > 100 && at < MOST);
 }
 
-static long stride(long otherwise)
-{
-	const char *wish = getenv("FAULT_STRIDE");
-	return wish && atol(wish) > 0 ? atol(wish) : otherwise;
-}
-
 static void test_an_allocation_that_fails_once(void **state)
 {
 	(void)state;
-	every_call(FAIL_MEMORY, stride(STRIDE), false, 0);
+	every_call(FAIL_MEMORY, fail_stride(STRIDE), false, 0);
 }
 
 static void test_allocations_that_fail_from_then_on(void **state)
 {
 	(void)state;
-	every_call(FAIL_MEMORY, stride(3 * STRIDE), true, 0);
+	every_call(FAIL_MEMORY, fail_stride(3 * STRIDE), true, 0);
 }
 
 static void test_a_disk_that_fails(void **state)
 {
 	(void)state;
-	every_call(FAIL_DISK, stride(13), false, EIO);
-	every_call(FAIL_DISK, stride(23), true, EIO);
+	every_call(FAIL_DISK, fail_stride(13), false, EIO);
+	every_call(FAIL_DISK, fail_stride(23), true, EIO);
 }
 
 static void test_a_disk_that_is_full(void **state)
 {
 	(void)state;
-	every_call(FAIL_DISK, stride(23), true, ENOSPC);
+	every_call(FAIL_DISK, fail_stride(23), true, ENOSPC);
 }
 
 int main(void)

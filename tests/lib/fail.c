@@ -39,6 +39,22 @@ PUBLIC void fail_order(enum fail_kind kind, long at, bool for_good, int error)
 {
 	fail->kind = (int)kind;
 	fail->error = error;
+static long wish(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+	return text && atol(text) > 0 ? atol(text) : otherwise;
+}
+
+PUBLIC long fail_stride(long otherwise)
+{
+	return wish("FAULT_STRIDE", otherwise);
+}
+
+PUBLIC long fail_first(void)
+{
+	return wish("FAULT_FIRST", 1);
+}
+
 	fail->for_good = for_good;
 	fail->at = at;
 	fail->calls = 0;

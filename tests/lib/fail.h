@@ -34,6 +34,11 @@ extern struct fail *fail;
 void fail_on(void);
 void fail_off(void);
 
+/* Which places a test looks at: every one of so many, unless FAULT_STRIDE says which; and the first of them,
+ * which FAULT_FIRST says, to go on where a run was broken off. */
+long fail_stride(long otherwise);
+long fail_first(void);
+
 /* Order a fault, and begin to count. */
 void fail_order(enum fail_kind, long at, bool for_good, int error);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real daemon when the system fails its calls: strace answers in the disk's place. What a simulated disk shows call by call
-(tests/contract/test_store_disk) is shown here of the whole program, its threads, its exit and its restart."""
+(tests/faults/test_faults_store) is shown here of the whole program, its threads, its exit and its restart."""
 import os
 import re
 import sqlite3

@@ -2,13 +2,17 @@
 /* The calls that fail.h makes fail. Built without sanitizers: it runs before they do. */
 #include "fail.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,10 +39,6 @@ PUBLIC void fail_off(void)
 	on = false;
 }
 
-PUBLIC void fail_order(enum fail_kind kind, long at, bool for_good, int error)
-{
-	fail->kind = (int)kind;
-	fail->error = error;
 static long wish(const char *name, long otherwise)
 {
 	const char *text = getenv(name);
@@ -55,6 +55,10 @@ PUBLIC long fail_first(void)
 	return wish("FAULT_FIRST", 1);
 }
 
+PUBLIC void fail_order(enum fail_kind kind, long at, bool for_good, int error)
+{
+	fail->kind = (int)kind;
+	fail->error = error;
 	fail->for_good = for_good;
 	fail->at = at;
 	fail->calls = 0;
@@ -153,11 +157,19 @@ PUBLIC void *aligned_alloc(size_t alignment, size_t n)
 
 /* libsodium's, without its header: a program that is preloaded may have none of it. */
 PUBLIC void *sodium_malloc(size_t n);
+PUBLIC void sodium_free(void *p);
 BEHIND(sodium_malloc);
+BEHIND(sodium_free);
 
 PUBLIC void *sodium_malloc(size_t n)
 {
-	return fails(FAIL_MEMORY) ? none() : REAL(sodium_malloc)(n);
+	return fails(FAIL_MEMORY) ? none() : counted(REAL(sodium_malloc)(n));
+}
+
+PUBLIC void sodium_free(void *p)
+{
+	blocks -= p != NULL;
+	REAL(sodium_free)(p);
 }
 
 BEHIND(pthread_create);
@@ -168,6 +180,8 @@ PUBLIC int pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*st
 }
 
 /* --- disk --- */
+
+BEHIND(fstat);
 
 static bool path_fails(void)
 {
@@ -184,9 +198,14 @@ static bool fd_fails(int fd)
 	if (fail->kind != FAIL_DISK || (!on && !always))
 		return false;
 	int before = errno;
-	bool disk = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+	bool disk = REAL(fstat)(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 	errno = before;
 	return disk && path_fails();
+}
+
+static bool stream_fails(FILE *stream)
+{
+	return stream && fd_fails(fileno(stream));
 }
 
 #define OPEN(name)                                                                                           \
@@ -245,7 +264,81 @@ CALL(int, -1, ftruncate, fd_fails(fd), (int fd, off_t n), (fd, n))
 CALL(int, -1, ftruncate64, fd_fails(fd), (int fd, off64_t n), (fd, n))
 CALL(int, -1, rename, path_fails(), (const char *from, const char *to), (from, to))
 CALL(int, -1, link, path_fails(), (const char *from, const char *to), (from, to))
+CALL(int, -1, renameat2, path_fails(),
+     (int from_in, const char *from, int to_in, const char *to, unsigned flags),
+     (from_in, from, to_in, to, flags))
 CALL(int, -1, mkdir, path_fails(), (const char *path, mode_t mode), (path, mode))
+CALL(int, -1, rmdir, path_fails(), (const char *path), (path))
+CALL(int, -1, unlink, path_fails(), (const char *path), (path))
+CALL(int, -1, unlinkat, path_fails(), (int folder, const char *path, int flags), (folder, path, flags))
+CALL(int, -1, access, path_fails(), (const char *path, int how), (path, how))
+CALL(int, -1, stat, path_fails(), (const char *path, struct stat *ret), (path, ret))
+CALL(int, -1, stat64, path_fails(), (const char *path, struct stat64 *ret), (path, ret))
+CALL(int, -1, lstat, path_fails(), (const char *path, struct stat *ret), (path, ret))
+CALL(int, -1, lstat64, path_fails(), (const char *path, struct stat64 *ret), (path, ret))
+CALL(int, -1, fstat, fd_fails(fd), (int fd, struct stat *ret), (fd, ret))
+CALL(int, -1, fstat64, fd_fails(fd), (int fd, struct stat64 *ret), (fd, ret))
+CALL(int, -1, chmod, path_fails(), (const char *path, mode_t mode), (path, mode))
+CALL(int, -1, fchmod, fd_fails(fd), (int fd, mode_t mode), (fd, mode))
+CALL(int, -1, flock, fd_fails(fd), (int fd, int how), (fd, how))
+CALL(DIR *, NULL, opendir, path_fails(), (const char *path), (path))
+CALL(struct dirent *, NULL, readdir, fd_fails(dirfd(folder)), (DIR * folder), (folder))
+CALL(struct dirent64 *, NULL, readdir64, fd_fails(dirfd(folder)), (DIR * folder), (folder))
+/* What libc writes by itself comes to no other call of these. */
+CALL(int, EOF, fflush, stream_fails(stream), (FILE * stream), (stream))
+
+/* As on Linux: what could not be closed in order is closed all the same. */
+BEHIND(close);
+
+PUBLIC int close(int fd)
+{
+	bool failing = fd_fails(fd);
+	int ret = REAL(close)(fd);
+	if (!failing)
+		return ret;
+	errno = fail->error;
+	return -1;
+}
+
+/* Of nothing it is memory. */
+#define MMAP(name, offset)                                                                                   \
+	BEHIND(name);                                                                                        \
+	PUBLIC void *name(void *at, size_t n, int protection, int flags, int fd, offset from)                \
+	{                                                                                                    \
+		if ((flags & MAP_ANONYMOUS) && fails(FAIL_MEMORY)) {                                         \
+			errno = ENOMEM;                                                                      \
+			return MAP_FAILED;                                                                   \
+		}                                                                                            \
+		if (!(flags & MAP_ANONYMOUS) && fd_fails(fd))                                                \
+			return MAP_FAILED;                                                                   \
+		return REAL(name)(at, n, protection, flags, fd, from);                                       \
+	}
+
+MMAP(mmap, off_t)
+MMAP(mmap64, off64_t)
+
+/* --- where it crashed --- */
+
+#define FRAMES 40
+
+/* The functions that led there, or their modules, innermost first; then it ends as it would have. */
+static void tell_place(int number)
+{
+	void *frames[FRAMES];
+	always = false;
+	backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDERR_FILENO);
+	raise(number);
+}
+
+static void watch_crashes(void)
+{
+	void *frame;
+	struct sigaction crash = {.sa_handler = tell_place, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+	backtrace(&frame, 1); /* takes its memory now */
+	sigaction(SIGSEGV, &crash, NULL);
+	sigaction(SIGBUS, &crash, NULL);
+	sigaction(SIGABRT, &crash, NULL);
+}
 
 /* --- begin --- */
 
@@ -267,5 +360,6 @@ __attribute__((constructor)) static void begin(void)
 	if (shared == MAP_FAILED)
 		return;
 	fail = shared;
+	watch_crashes();
 	always = true;
 }

@@ -13,7 +13,7 @@
 
 enum fail_kind {
 	FAIL_NOTHING,
-	FAIL_MEMORY, /* malloc and its kin, of every library; sodium_malloc; new threads */
+	FAIL_MEMORY, /* malloc and its kin, of every library; sodium_malloc, mmap; new threads */
 	FAIL_DISK,   /* calls on plain files and folders */
 };
 

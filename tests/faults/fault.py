@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import re
+import shutil
 import struct
 
 from harness import BUILD, COVERED, ROOT
@@ -15,6 +16,29 @@ EXITS = {0, 2, 4, *(int(code) for code in re.findall(r"^ERR\(\d+, \w+, \w+, \d+,
 # So many places of each command; `make faults` tries many more.
 TRIES = int(os.environ.get("FAULT_TRIES", 6))
 FIRST = int(os.environ.get("FAULT_FIRST", 1))  # to go on where a run was broken off
+
+
+class Files:
+    """What a host's administrator installs, anew each time: the next serial of its license, another certificate. To be made right after
+    host.install()."""
+
+    def __init__(self, host, vendor):
+        license, = host.items("license", "list")
+        self.vendor, self.id, self.serial = vendor, license["id"], license["serial"]
+        self.request, self.license, self.certificate = (host.dir / f"of-{host.state.name}.{kind}" for kind in ("request", "license", "certificate"))
+        shutil.copy(host.dir / "host.request", self.request)
+        shutil.copy(host.dir / "fjord.license", self.license)
+
+    def fresh(self, command):
+        """The file that this command installs; None: it installs none."""
+        if command.startswith("license install"):
+            self.vendor("license", "renew", self.id, "-o", self.license)
+            self.serial += 1
+            return self.license
+        if command.startswith("host install"):
+            self.vendor("host", "certify", self.request, "--license", self.license, "-o", self.certificate)
+            return self.certificate
+        return None
 
 
 class Fault:

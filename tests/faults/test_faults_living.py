@@ -7,7 +7,7 @@ import itertools
 import re
 
 import pytest
-from fault import DISK, EXITS, MEMORY, TRIES
+from fault import DISK, EXITS, MEMORY, TRIES, Files
 from harness import PRODUCT, SANITIZED, Host, Machine, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's allocator comes first; it sees the faults that are linked in")
@@ -16,7 +16,7 @@ COMMANDS = ["status", "vendor list", "vendor show-request", "license list", "lic
             "device list", "device list --csv", "device show -- {id}", "product show acme-cad", "subscription list", "activation list",
             "seat list", "report usage", "report expiring", "report compliance", "report denials",
             "report clones", "audit list", "audit verify", "audit export -o {n}.jsonl", "backup {n}.db", "doctor", "dns show",
-            "why -- {id} acme-cad",
+            "why -- {id} acme-cad", "wait --timeout 0", "host install {file}", "license install {file}",
             # What makes the lists longer comes last: every place of a list of thousands takes for ever.
             "device mark-shared -- {id}", "device group add d-{n}", "user add u-{n}", "user signin-code kari", "group add g-{n}"]
 
@@ -25,6 +25,7 @@ COMMANDS = ["status", "vendor list", "vendor show-request", "license list", "lic
 def host(folder, fault, vendor):
     host = Host(folder, env=fault.env, config="[log]\nlevel = debug\n").start()
     host.install(vendor)
+    host.files = Files(host, vendor)
     host.ctl("user", "add", "kari")
     yield host
     fault.order(MEMORY, 0)
@@ -58,13 +59,13 @@ def test_an_administrator_hears_why(folder, fault, host, machine, command):
     def ask():
         for old in folder.glob("backup-*.db"):  # thousands of them fill a disk
             old.unlink()
-        words = command.format(n=f"{command.split()[0]}-{next(numbers)}", id=machine.id, license=license).split()
+        words = command.format(n=f"{command.split()[0]}-{next(numbers)}", id=machine.id, license=host.files.id,
+                               file=host.files.fresh(command)).split()
         return host.ctl(*words, check=False, cwd=folder)
 
     fault.order(MEMORY, 0)
     if host.process.poll() is not None:
         host.start()  # what ended it is another test's
-    license = host.items("license", "list")[0]["id"]
     unharmed = ask()
     assert unharmed.returncode in (0, 2), unharmed.stderr  # 2: health or compliance is not good
     for kind, at, for_good in fault.places(ask, max(TRIES // 3, 2), reads_only=True):

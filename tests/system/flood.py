@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Strangers who crowd the door, from many loopback addresses, until the time is over; then one line with what they did.
+"""Strangers who crowd the door, from many loopback addresses, until they are told to end (SIGTERM), or the time is
+over. One line when they begin, and one of JSON with what they did.
 
 Usage: flood.py slow|garbage|hello PORT SECONDS VENDOR_KEY"""
 import collections
 import errno
+import json
 import os
 import random
+import resource
 import select
+import signal
 import socket
 import struct
 import sys
@@ -15,15 +19,30 @@ import time
 from wire import PREAMBLE, pb, vendor_id
 
 SLOW = 3000
+ROUND = 0.2  # seconds: so often each slow one sends a byte
 kind, port, seconds, key = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
 end = time.monotonic() + seconds
 done = collections.Counter()
 os.nice(19)  # the machine is the host's: a flooder in the network would not take its processor
+resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)
+
+
+def stop(*_):
+    global end
+    end = 0
+
+
+signal.signal(signal.SIGTERM, stop)
 
 
 def stranger():
-    """A connection on its way, from one of some thousand addresses in some hundred networks."""
-    s = socket.socket()
+    """A connection on its way, from one of some thousand addresses in some hundred networks. None: it came to nothing, which is
+    counted by its reason."""
+    try:
+        s = socket.socket()
+    except OSError as fault:
+        done[errno.errorcode.get(fault.errno, "?")] += 1
+        return None
     s.setblocking(False)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -40,27 +59,26 @@ def stranger():
 
 
 def slow():
-    """Very many connections that each send a byte now and then."""
+    """Very many connections that each send a byte now and then; one that the host has closed makes room for another."""
     held = {}
-    turn = 0
     while time.monotonic() < end:
-        while len(held) < SLOW and time.monotonic() < end and turn % 50 != 49:
-            turn += 1
+        began = time.monotonic()
+        while len(held) < SLOW and time.monotonic() < min(end, began + ROUND):
             if s := stranger():
                 held[s] = 0
-        turn += 1
         for s in list(held):
             try:
                 s.send(PREAMBLE[held[s] % 5:held[s] % 5 + 1])
                 held[s] += 1
+                done["sent"] += 1
             except BlockingIOError:
                 pass
             except OSError:
                 done["closed"] += 1
-                held.pop(s).bit_length()
+                del held[s]
                 s.close()
         done["most"] = max(done["most"], len(held))
-        time.sleep(0.2)
+        time.sleep(max(0, began + ROUND - time.monotonic()))
     for s in held:
         s.close()
 
@@ -88,5 +106,6 @@ def hello():
     return PREAMBLE + struct.pack(">H", len(first)) + first
 
 
+print("flooding", flush=True)
 {"slow": slow, "garbage": lambda: burst(lambda: os.urandom(64)), "hello": lambda: burst(hello)}[kind]()
-print(dict(done))
+print(json.dumps(done))

@@ -233,7 +233,7 @@ def look(host, workers):
 def test_a_host_at_work(hosts, vendor):
     host = hosts(config=CONFIG).start().serve(vendor, GRANT)
     host.listen = f"127.0.0.1:{host.port}"
-    key, told, rests = vendor_key(vendor), [], []
+    key, floods, rests = vendor_key(vendor), [], []
     callers = [kind(host, key, seed) for seed, kind in enumerate((Fleet, Fleet, Fleet, Crowd))]
     workers = [*callers, Administrator(host, 0)]
     for worker in workers:
@@ -247,13 +247,15 @@ def test_a_host_at_work(hosts, vendor):
                 ENDINGS[phase % len(ENDINGS)](host)
                 look(host, workers)
                 continue
-            with flood(host.port, vendor.dir / "vendor.pub", SECONDS / PHASES, told) if phase % 4 == 3 else contextlib.nullcontext():
+            with flood(host.port, vendor.dir / "vendor.pub", SECONDS_MOST) if phase % 4 == 3 else contextlib.nullcontext() as did:
                 time.sleep(SECONDS / PHASES)
+            floods += [did] if did else []
             look(host, workers)
             rests.append((anonymous_mib(host), descriptors(host)))
     finally:
         for worker in workers:
             worker.stop()
-    print([(type(worker).__name__, worker.turns) for worker in workers], "MiB and descriptors at rest:", rests, told)
+    print([(type(worker).__name__, worker.turns) for worker in workers], "MiB and descriptors at rest:", rests, floods)
     assert all(worker.turns for worker in workers)
+    assert floods and all(did[kind]["sent"] for did in floods for kind in did)
     nothing_grows(host, rests)

@@ -137,10 +137,18 @@ PUBLIC void *realloc(void *p, size_t n)
 	return ret;
 }
 
+/* Looking it up frees the message of a name that was not found before, as sanitizers look for some: that one
+ * is let go. */
 PUBLIC void free(void *p)
 {
+	static THREAD bool looking;
+	if (!behind_free && looking)
+		return;
+	looking = true;
+	void (*behind)(void *) = REAL(free);
+	looking = false;
 	blocks -= p != NULL;
-	REAL(free)(p);
+	behind(p);
 }
 
 PUBLIC int posix_memalign(void **ret, size_t alignment, size_t n)

@@ -87,7 +87,7 @@ const char *muster_option(int index, int *ret_repeatable)
 void muster_cancel(struct muster *m)
 {
 	if (m)
-		m->cancelled = 1;
+		m->cancelled = true;
 }
 
 int muster_begin(struct muster *m)
@@ -97,7 +97,7 @@ int muster_begin(struct muster *m)
 	fault_clear(&m->fault);
 	m->steps.n = 0;
 	m->n_outcomes = 0;
-	m->cancelled = 0;
+	m->cancelled = false;
 	return 0;
 }
 
@@ -441,6 +441,22 @@ static void take_lease(struct machine *m, const struct lease *lease)
 	m->on_expiry = lease->on_expiry;
 }
 
+/* Is it being given back? Its lease goes before the record says so. */
+static bool gives_back(const struct state *s, const struct record *r)
+{
+	for (size_t i = 0; i < s->n_ledgers; i++) {
+		const struct ledger *l = &s->ledgers[i];
+		bool back = l->pending && (l->call.kind == CALL_RELEASE || l->call.kind == CALL_SIGN_OUT);
+		for (size_t j = 0; back && j < l->call.n; j++) {
+			const struct want *want = &l->call.wants[j];
+			if (want->product[0] ? strcmp(want->product, r->product) == 0
+					     : strcmp(want->user, r->user) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Does the lease on disk hold, and is it the one that the state knows? 0, E_NOT_FOUND, or what is wrong. */
 static int read_lease(struct work *w, const struct record *r, const struct trust_product *p,
 		      struct stored_lease *lease, struct fault *f)
@@ -453,8 +469,8 @@ static int read_lease(struct work *w, const struct record *r, const struct trust
 	if (!r->serial && r->stored)
 		return E_NOT_FOUND;
 	int error = leasefile_read(w->folder, r->product, &p->vendor->roots, w->device->id, lease, f);
-	if (error == E_NOT_FOUND)
-		return r->serial ? fault_set(f, E_STATE_TAMPERED, "the lease file is gone") : error;
+	if (error == E_NOT_FOUND && r->serial && !gives_back(w->state, r))
+		return fault_set(f, E_STATE_TAMPERED, "the lease file is gone");
 	if (!error && lease->lease.serial < r->serial)
 		return fault_set(f, E_STATE_TAMPERED, "the lease file is older than the state");
 	if (!error && w->state->tampered && r->stored < w->state->tampered)

@@ -4,7 +4,7 @@
 #define CLIENT_CLIENT_H
 
 #include <limits.h>
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "device.h"
 #include "discover.h"
@@ -46,8 +46,8 @@ struct muster {
 	char *text;              /* that the last verb gave; owned */
 	struct ongoing *ongoing; /* the verb that goes on in the caller's event loop; NULL: none */
 	int epoll;               /* what it waits for; -1: none was begun yet */
-	volatile sig_atomic_t cancelled;
-	int64_t (*wall)(void); /* this machine's clock; tests turn it */
+	atomic_bool cancelled;   /* set by other threads and signal handlers */
+	int64_t (*wall)(void);   /* this machine's clock; tests turn it */
 	struct boot (*boot)(const char *root);
 	const char *root; /* below which this machine shows its parts; tests have another */
 	srv_draw *draw;

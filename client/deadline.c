@@ -16,7 +16,7 @@ int64_t deadline_clock(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-struct deadline deadline_in(int ms, const volatile sig_atomic_t *cancelled)
+struct deadline deadline_in(int ms, const atomic_bool *cancelled)
 {
 	return (struct deadline){.at = deadline_clock() + ms, .cancelled = cancelled};
 }

@@ -5,7 +5,7 @@
 #define CLIENT_DEADLINE_H
 
 #include <poll.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,16 +17,16 @@ struct waiter {
 };
 
 struct deadline {
-	int64_t at;                             /* milliseconds of the monotonic clock */
-	const volatile sig_atomic_t *cancelled; /* may be NULL; not zero: stop waiting */
-	struct waiter *waiter;                  /* NULL: poll */
+	int64_t at;                   /* milliseconds of the monotonic clock */
+	const atomic_bool *cancelled; /* may be NULL; set: stop waiting */
+	struct waiter *waiter;        /* NULL: poll */
 };
 
 /* Milliseconds of the monotonic clock. */
 int64_t deadline_clock(void);
 
 /* The point `ms` milliseconds from now. */
-struct deadline deadline_in(int ms, const volatile sig_atomic_t *cancelled);
+struct deadline deadline_in(int ms, const atomic_bool *cancelled);
 
 /* The sooner of the deadline and `ms` milliseconds from now. */
 struct deadline deadline_within(struct deadline, int ms);

@@ -70,10 +70,15 @@ int folder_lock(const char *path, struct deadline deadline, int *ret_fd, struct 
 	if (fd < 0)
 		return fault_system(f, E_CANNOT_CREATE, name);
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || deadline_left(deadline) == 0) {
+		int error = 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			error = fault_system(f, E_IO, name);
+		else if (deadline_left(deadline) == 0)
+			error = fault_set(f, deadline_cancelled(deadline) ? E_CANCELLED : E_STATE_LOCKED,
+					  "%s", path);
+		if (error) {
 			close(fd);
-			return fault_set(f, deadline_cancelled(deadline) ? E_CANCELLED : E_STATE_LOCKED, "%s",
-					 path);
+			return error;
 		}
 		deadline_poll(deadline_within(deadline, LOCK_POLL_MS), NULL, 0);
 	}

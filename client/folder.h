@@ -20,7 +20,7 @@ int folder_make(const char *path, struct fault *);
 
 /*
  * Take the lock file of a directory for this handle alone, waiting up to the deadline. *ret_fd: give it to
- * folder_unlock. E_STATE_LOCKED, E_CANCELLED; E_CANNOT_CREATE and what fault_system makes of it.
+ * folder_unlock. E_STATE_LOCKED, E_CANCELLED; E_CANNOT_CREATE, E_IO and what fault_system makes of them.
  */
 int folder_lock(const char *path, struct deadline, int *ret_fd, struct fault *);
 void folder_unlock(int fd);

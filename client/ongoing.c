@@ -115,7 +115,7 @@ int ongoing_resume(struct muster *m)
 
 void ongoing_end(struct muster *m)
 {
-	m->cancelled = 1; /* it waits no more */
+	m->cancelled = true; /* it waits no more */
 	while (m->ongoing)
 		ongoing_resume(m);
 	if (m->epoll >= 0)

@@ -270,12 +270,16 @@ static int take_entry(struct trust *t, int folder, const char *name, const struc
 	return error;
 }
 
-static int each_file(struct trust *t, DIR *dir, const struct kind *kind, struct fault *f)
+static int each_file(struct trust *t, DIR *dir, const char *path, const struct kind *kind, struct fault *f)
 {
 	struct dirent *entry;
 	int error = 0;
 	rewinddir(dir);
-	for (int i = 0; i < ENTRIES_MAX && !error && (entry = readdir(dir)) != NULL; i++) {
+	for (int i = 0; i < ENTRIES_MAX && !error; i++) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return errno ? fault_system(f, E_IO, path) : 0;
 		if (ends_with(entry->d_name, kind->end))
 			error = take_entry(t, dirfd(dir), entry->d_name, kind, f);
 	}
@@ -298,7 +302,7 @@ static int read_folder(struct trust *t, DIR *dir, const char *path, struct fault
 		return fault_set(f, E_INSECURE, "%s: others may write it, or own it", path);
 	int error = 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !error; i++)
-		error = each_file(t, dir, &kinds[i], f);
+		error = each_file(t, dir, path, &kinds[i], f);
 	if (!error && t->n_products)
 		qsort(t->products, t->n_products, sizeof(t->products[0]), by_id);
 	return error;

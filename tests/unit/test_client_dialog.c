@@ -154,7 +154,7 @@ static void clear_refusals(void **unused)
 /* A cancelled call ends soon, although its deadline is far. */
 static void cancelled(void **unused)
 {
-	volatile sig_atomic_t flag = 1;
+	atomic_bool flag = true;
 	struct pollfd none = {.fd = -1};
 	(void)unused;
 	int64_t began = deadline_clock();

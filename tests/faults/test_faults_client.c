@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "armour.h"
-#include "fail.h"
+#include "fail_walk.h"
 #include "offline_answer.h"
 
 #define STRIDE 331
@@ -32,13 +32,6 @@ static char offline[256];
 static char identity[256];
 static char *answer;
 static struct promise told[WISHES];
-
-#define UNDER_FAULT(statement)                                                                               \
-	do {                                                                                                 \
-		fail_on();                                                                                   \
-		statement;                                                                                   \
-		fail_off();                                                                                  \
-	} while (0)
 
 /* --- a machine --- */
 
@@ -230,46 +223,27 @@ static void begin_anew(void)
 	memset(one->serials, 0, sizeof(one->serials));
 }
 
-/* Returns whether there was such a call. */
-static bool round_at(enum fail_kind kind, long at, bool for_good, int error)
+static void live(void)
 {
-	begin_anew();
-	long blocks = fail_blocks();
-	fail_order(kind, at, for_good, error);
 	live_online();
 	live_offline();
-	bool met = fail->failures > 0;
-	fail_order(FAIL_NOTHING, 0, false, 0);
-	if (fail_blocks() != blocks)
-		print_error("call %ld: %ld blocks were lost\n", at, fail_blocks() - blocks);
-	assert_int_equal(fail_blocks(), blocks);
+}
+
+/* Returns whether there was such a call. */
+static bool round_at(const struct failing *f, long at)
+{
+	begin_anew();
+	bool met = fail_during(f, at, live);
 	look();
 	return met;
 }
 
-static long last; /* place that was looked at */
-
-static void every_call(enum fail_kind kind, long otherwise, bool for_good, int error)
+static void every_call(enum fail_kind kind, long stride, bool for_good, int error)
 {
-	long stride = fail_stride(otherwise);
-	long at = fail_first();
-	round_at(FAIL_NOTHING, 0, false, 0); /* what libraries keep for ever is there then */
-	for (; at < MOST && (last = at, round_at(kind, at, for_good, error)); at += stride)
-		;
-	last = 0;
-	print_message("%ld calls, each %ldth\n", at, stride);
-	assert_true(at > 100 && at < MOST);
-}
-
-/* How to see it again. */
-static int say_last(void **unused)
-{
-	(void)unused;
-	fail_off();
-	if (last)
-		print_error("FAULT_FIRST=%ld\n", last);
-	last = 0;
-	return 0;
+	const struct failing nothing = {FAIL_NOTHING, false, 0};
+	const struct failing f = {kind, for_good, error};
+	round_at(&nothing, 0); /* what libraries keep for ever is there then */
+	fail_everywhere(&f, round_at, fail_stride(stride), 100, MOST);
 }
 
 static void an_allocation_fails_once(void **unused)
@@ -359,10 +333,10 @@ static int end(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(an_allocation_fails_once, say_last),
-		cmocka_unit_test_teardown(allocations_fail_from_then_on, say_last),
-		cmocka_unit_test_teardown(a_disk_fails, say_last),
-		cmocka_unit_test_teardown(a_disk_is_full, say_last),
+		cmocka_unit_test_teardown(an_allocation_fails_once, fail_say),
+		cmocka_unit_test_teardown(allocations_fail_from_then_on, fail_say),
+		cmocka_unit_test_teardown(a_disk_fails, fail_say),
+		cmocka_unit_test_teardown(a_disk_is_full, fail_say),
 	};
 	return cmocka_run_group_tests_name("faults: client", tests, begin, end);
 }

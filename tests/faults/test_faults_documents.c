@@ -178,7 +178,7 @@ static void every(const char *name, int (*remake)(const char *, char **), const 
 {
 	fails_at(name, remake, text, 0, false); /* what is kept for ever is there then */
 	for (int for_good = 0; for_good < 2; for_good++) {
-		long at = getenv("FAULT_FIRST") ? atol(getenv("FAULT_FIRST")) : 1;
+		long at = fail_first();
 		while (at < MOST && fails_at(name, remake, text, at, for_good))
 			at++;
 		assert_true(at > 5 && at < MOST);

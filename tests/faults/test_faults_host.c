@@ -11,7 +11,7 @@
 
 #include "backup.h"
 #include "channel.h"
-#include "fail.h"
+#include "fail_walk.h"
 #include "message.h"
 #include "rpc.h"
 #include "session.h"
@@ -196,13 +196,6 @@ static int start(void **state)
 }
 
 /* --- the walk --- */
-
-#define UNDER_FAULT(statement)                                                                               \
-	do {                                                                                                 \
-		fail_on();                                                                                   \
-		statement;                                                                                   \
-		fail_off();                                                                                  \
-	} while (0)
 
 static bool gives_lease(const struct job *job)
 {
@@ -556,25 +549,11 @@ static void walk(void)
 
 /* --- and what is left --- */
 
-static int take_serial(const struct row *row, void *context)
-{
-	int64_t *serial = context;
-	if (row->u.activation.holding.serial > *serial)
-		*serial = row->u.activation.holding.serial;
-	return 0;
-}
-
 static void nothing_is_forgotten(void)
 {
 	for (size_t i = 0; i < MACHINES; i++) {
-		struct asker asker = {.hostname = "", .os = "", .agent = "", .user = ""};
 		struct device_facts facts;
-		int64_t serial = 0;
-		memcpy(asker.id, machines[i].id, DEVICE_ID);
-		assert_int_equal(store_facts(store, &asker, now, &facts, NULL, 0), 0);
-		struct listing held = {.kind = LIST_ACTIVATION, .device = facts.device, .now = now};
-		if (facts.known)
-			assert_int_equal(store_page(store, &held, take_serial, &serial), 0);
+		int64_t serial = held_serial(store, &machines[i], &facts);
 		assert_true(facts.ratchet.counter >= told[i].counter);
 		assert_true(told[i].doubtful || serial >= told[i].serial);
 	}
@@ -604,44 +583,19 @@ static void begin_anew(bool crashed)
 }
 
 /* Returns whether there was such an allocation. */
-static bool round_at(long at, bool for_good)
+static bool round_at(const struct failing *f, long at)
 {
 	begin_anew(at % 2 == 0);
-	long blocks = fail_blocks();
-	fail_order(FAIL_MEMORY, at, for_good, 0);
-	walk();
-	bool met = fail->failures > 0;
-	fail_order(FAIL_NOTHING, 0, false, 0);
-	if (fail_blocks() != blocks)
-		print_error("allocation %ld: %ld blocks were lost\n", at, fail_blocks() - blocks);
-	assert_int_equal(fail_blocks(), blocks);
+	bool met = fail_during(f, at, walk);
 	look();
 	return met;
 }
 
-static long last; /* allocation that was looked at */
-
 static void every_allocation(bool for_good)
 {
-	long stride = fail_stride(STRIDE);
-	long at = fail_first();
-	round_at(0, false); /* what libraries keep for ever is there then */
-	for (; at < MOST && (last = at, round_at(at, for_good)); at += stride)
-		;
-	last = 0;
-	print_message("%ld allocations, each %ldth\n", at, stride);
-	assert_true(at > 1000 && at < MOST);
-}
-
-/* How to see it again. */
-static int say_last(void **state)
-{
-	(void)state;
-	fail_off();
-	if (last)
-		print_error("FAULT_FIRST=%ld\n", last);
-	last = 0;
-	return 0;
+	const struct failing f = {FAIL_MEMORY, for_good, 0};
+	round_at(&f, 0); /* what libraries keep for ever is there then */
+	fail_everywhere(&f, round_at, fail_stride(STRIDE), 1000, MOST);
 }
 
 static void test_an_allocation_that_fails_once(void **state)
@@ -681,18 +635,18 @@ static bool answer_at(long at)
 static void test_each_allocation_of_an_answer(void **state)
 {
 	(void)state;
-	for (last = 1; last < 2000 && answer_at(last); last++)
+	for (fail_last = 1; fail_last < 2000 && answer_at(fail_last); fail_last++)
 		;
-	assert_in_range(last, 20, 1999);
-	last = 0;
+	assert_in_range(fail_last, 20, 1999);
+	fail_last = 0;
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_each_allocation_of_an_answer, say_last),
-		cmocka_unit_test_teardown(test_an_allocation_that_fails_once, say_last),
-		cmocka_unit_test_teardown(test_allocations_that_fail_from_then_on, say_last),
+		cmocka_unit_test_teardown(test_each_allocation_of_an_answer, fail_say),
+		cmocka_unit_test_teardown(test_an_allocation_that_fails_once, fail_say),
+		cmocka_unit_test_teardown(test_allocations_that_fail_from_then_on, fail_say),
 	};
 	return cmocka_run_group_tests_name("faults: host", tests, start, group_teardown);
 }

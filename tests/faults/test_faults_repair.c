@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include "fail.h"
+#include "fail_walk.h"
 #include "log.h"
 #include "repair.h"
 #include "store.h"
@@ -136,20 +136,20 @@ static void expect_repaired(void)
 	assert_in_range(denials, ROWS / 3, ROWS - 1);
 }
 
+static int result; /* of the repair that a call failed of */
+
+static void try_repair(void)
+{
+	result = repair();
+}
+
 /* Returns whether there was such a call. */
-static bool round_at(enum fail_kind kind, long at, bool for_good, int error)
+static bool round_at(const struct failing *f, long at)
 {
 	char file[300];
 	remove_all();
 	fixture_write(bad_db, bytes, n_bytes);
-	long blocks = fail_blocks();
-	fail_order(kind, at, for_good, error);
-	int result = repair();
-	bool met = fail->failures > 0;
-	fail_order(FAIL_NOTHING, 0, false, 0);
-	if (fail_blocks() != blocks)
-		print_error("call %ld: %ld blocks were lost\n", at, fail_blocks() - blocks);
-	assert_int_equal(fail_blocks(), blocks);
+	bool met = fail_during(f, at, try_repair);
 	if (result) /* the old one is in place still, or the new one's turn has come */
 		assert_int_equal(repair(), 0);
 	snprintf(file, sizeof(file), "%s.ready", bad_db);
@@ -162,47 +162,44 @@ static bool round_at(enum fail_kind kind, long at, bool for_good, int error)
 
 static void every_call(enum fail_kind kind, long stride, bool for_good, int error)
 {
-	long at = fail_first();
+	const struct failing f = {kind, for_good, error};
 	fixture_write(bad_db, bytes, n_bytes);
 	assert_int_equal(repair(), 0); /* what libraries keep for ever is there then */
-	while (at < MOST && round_at(kind, at, for_good, error))
-		at += stride;
-	print_message("%ld calls, each %ldth\n", at, stride);
-	assert_true(at > 100 && at < MOST);
+	fail_everywhere(&f, round_at, fail_stride(stride), 100, MOST);
 }
 
 static void test_an_allocation_that_fails_once(void **state)
 {
 	(void)state;
-	every_call(FAIL_MEMORY, fail_stride(STRIDE), false, 0);
+	every_call(FAIL_MEMORY, STRIDE, false, 0);
 }
 
 static void test_allocations_that_fail_from_then_on(void **state)
 {
 	(void)state;
-	every_call(FAIL_MEMORY, fail_stride(3 * STRIDE), true, 0);
+	every_call(FAIL_MEMORY, 3 * STRIDE, true, 0);
 }
 
 static void test_a_disk_that_fails(void **state)
 {
 	(void)state;
-	every_call(FAIL_DISK, fail_stride(13), false, EIO);
-	every_call(FAIL_DISK, fail_stride(23), true, EIO);
+	every_call(FAIL_DISK, 13, false, EIO);
+	every_call(FAIL_DISK, 23, true, EIO);
 }
 
 static void test_a_disk_that_is_full(void **state)
 {
 	(void)state;
-	every_call(FAIL_DISK, fail_stride(23), true, ENOSPC);
+	every_call(FAIL_DISK, 23, true, ENOSPC);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_an_allocation_that_fails_once),
-		cmocka_unit_test(test_allocations_that_fail_from_then_on),
-		cmocka_unit_test(test_a_disk_that_fails),
-		cmocka_unit_test(test_a_disk_that_is_full),
+		cmocka_unit_test_teardown(test_an_allocation_that_fails_once, fail_say),
+		cmocka_unit_test_teardown(test_allocations_that_fail_from_then_on, fail_say),
+		cmocka_unit_test_teardown(test_a_disk_that_fails, fail_say),
+		cmocka_unit_test_teardown(test_a_disk_that_is_full, fail_say),
 	};
 	return cmocka_run_group_tests_name("faults: repair", tests, start, NULL);
 }

@@ -113,25 +113,13 @@ static void refuse(int code, const char *text, void *context)
 	++*findings;
 }
 
-static int take_serial(const struct row *row, void *context)
-{
-	*(int64_t *)context = row->u.activation.holding.serial;
-	return 0;
-}
-
 /* How many acknowledged answers the store has forgotten. */
 static int forgotten(void)
 {
 	int n = 0;
 	for (size_t i = 0; i < MACHINES; i++) {
-		struct asker asker = {.hostname = "", .os = "", .agent = "", .user = ""};
 		struct device_facts facts;
-		int64_t serial = 0;
-		memcpy(asker.id, machines[i].id, DEVICE_ID);
-		assert_int_equal(store_facts(store, &asker, now, &facts, NULL, 0), 0);
-		struct listing held = {.kind = LIST_ACTIVATION, .device = facts.device, .now = now};
-		if (facts.known)
-			assert_int_equal(store_page(store, &held, take_serial, &serial), 0);
+		int64_t serial = held_serial(store, &machines[i], &facts);
 		n += facts.ratchet.counter < counters_told[i] || (!doubtful[i] && serial < serials[i]);
 	}
 	return n;

@@ -415,6 +415,28 @@ static inline void assert_sound(void)
 	assert_int_equal(store_check(flaky.inner, now, refuse_finding, NULL), 0);
 }
 
+static inline int take_serial(const struct row *row, void *context)
+{
+	int64_t *serial = context;
+	if (row->u.activation.holding.serial > *serial)
+		*serial = row->u.activation.holding.serial;
+	return 0;
+}
+
+/* The highest serial of what a store says that the machine holds, 0: nothing; and what else it knows of it.
+ */
+static inline int64_t held_serial(struct store *store, const struct machine *m, struct device_facts *ret)
+{
+	struct asker asker = {.hostname = "", .os = "", .agent = "", .user = ""};
+	int64_t serial = 0;
+	memcpy(asker.id, m->id, DEVICE_ID);
+	assert_int_equal(store_facts(store, &asker, now, ret, NULL, 0), 0);
+	struct listing held = {.kind = LIST_ACTIVATION, .device = ret->device, .now = now};
+	if (ret->known)
+		assert_int_equal(store_page(store, &held, take_serial, &serial), 0);
+	return serial;
+}
+
 static inline int64_t devices(void)
 {
 	int64_t n;

@@ -370,16 +370,18 @@ int work_fork(struct work *w)
 
 _Static_assert(STATE_PINS >= TRUST_KEYS, "no vendor's pin gives way to another's");
 
+/* Nothing is asked of the machine when it stays as it was. */
 static void set_mark(struct work *w, int64_t time)
 {
+	if (time == w->state->mark)
+		return;
 	struct boot now = w->m->boot(w->m->root);
 	state_mark(w->state, time, &now);
 }
 
 void work_raise(struct work *w, int64_t time)
 {
-	if (time > w->state->mark)
-		set_mark(w, time);
+	set_mark(w, time > w->state->mark ? time : w->state->mark);
 }
 
 void work_told(struct work *w, int64_t time, const struct certificate *by)
@@ -446,13 +448,10 @@ static bool gives_back(const struct state *s, const struct record *r)
 {
 	for (size_t i = 0; i < s->n_ledgers; i++) {
 		const struct ledger *l = &s->ledgers[i];
-		bool back = l->pending && (l->call.kind == CALL_RELEASE || l->call.kind == CALL_SIGN_OUT);
-		for (size_t j = 0; back && j < l->call.n; j++) {
-			const struct want *want = &l->call.wants[j];
-			if (want->product[0] ? strcmp(want->product, r->product) == 0
-					     : strcmp(want->user, r->user) == 0)
-				return true;
-		}
+		const struct want *all = call_want(&l->call, ""); /* products of this user */
+		if (l->pending && (l->call.kind == CALL_RELEASE || l->call.kind == CALL_SIGN_OUT) &&
+		    (call_want(&l->call, r->product) || (all && strcmp(all->user, r->user) == 0)))
+			return true;
 	}
 	return false;
 }

@@ -104,8 +104,6 @@ void state_disown(struct state *s, const uint8_t device[DEVICE_ID], int64_t now)
 
 void state_mark(struct state *s, int64_t time, const struct boot *now)
 {
-	if (time == s->mark)
-		return;
 	s->mark = time;
 	uptime_begin(&s->up, now);
 }

@@ -96,10 +96,9 @@ static int check_options(const struct cli *cli, const struct invocation *inv)
 	const char *version = invocation_value(inv, "product-version");
 	if (invocation_has(inv, "append") && !invocation_value(inv, "output"))
 		return command_usage(inv, "--append needs --output FILE");
-	if (invocation_has(inv, "qr") && cli->json)
-		return command_usage(inv, "--qr and --json do not go together");
-	if (invocation_has(inv, "qr") && !qr_known())
-		return command_usage(inv, "this program was built without libqrencode: there is no --qr");
+	int code = qr_check(inv);
+	if (code)
+		return code;
 	if (plans && muster_set(cli->m, "plans", plans))
 		return command_usage(inv, "--plans cannot be '%s'", plans);
 	if (version && muster_set(cli->m, "product_version", version))

@@ -12,10 +12,7 @@
 #define PART_MAX 1000 /* bytes: 113 columns of a terminal, which telephones read well */
 #define PARTS_MAX 9
 
-bool qr_known(void)
-{
-	return true;
-}
+static const bool known = true;
 
 static bool is_light(const QRcode *code, int x, int y)
 {
@@ -79,10 +76,7 @@ bool qr_print_lines(const char *text)
 
 #else
 
-bool qr_known(void)
-{
-	return false;
-}
+static const bool known = false;
 
 bool qr_print_lines(const char *text)
 {
@@ -97,3 +91,12 @@ bool qr_print(const char *text)
 }
 
 #endif
+
+int qr_check(const struct invocation *inv)
+{
+	if (!invocation_has(inv, "qr"))
+		return 0;
+	if (invocation_has(inv, "json"))
+		return command_usage(inv, "--qr and --json do not go together");
+	return known ? 0 : command_usage(inv, "this program was built without libqrencode: there is no --qr");
+}

@@ -5,8 +5,10 @@
 
 #include <stdbool.h>
 
-/* Was the program built with it? */
-bool qr_known(void);
+#include "command.h"
+
+/* Can --qr be done, where it was asked for? 0, or the exit code of a wrong line, after telling it. */
+int qr_check(const struct invocation *);
 
 /* Print it with block characters, two rows of modules in a line; light ones are drawn. False: the text is too
  * long, or there is no memory. */

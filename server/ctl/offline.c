@@ -138,10 +138,9 @@ int offline_answer_run(struct invocation *inv)
 	char key[KEYCODE_KEY + 1] = "";
 	char *text;
 	size_t n;
-	if (invocation_has(inv, "qr") && invocation_has(inv, "json"))
-		return command_usage(inv, "--qr and --json do not go together");
-	if (invocation_has(inv, "qr") && !qr_known())
-		return command_usage(inv, "this program was built without libqrencode: there is no --qr");
+	int wrong = qr_check(inv);
+	if (wrong)
+		return wrong;
 	int code = input_read(inv, inv->args[0], LIMIT_BUNDLE_BYTES, &text, &n);
 	if (code)
 		return code;

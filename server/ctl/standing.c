@@ -5,7 +5,7 @@
 
 #include "request.h"
 
-static const char *text(json_t *object, const char *key)
+const char *standing_text(json_t *object, const char *key)
 {
 	const char *found = json_string_value(json_object_get(object, key));
 	return found ? found : "";
@@ -31,11 +31,12 @@ int standing_vendors(const struct invocation *inv, json_t **ret)
 /* Asked for by its id: a list comes in pages. Another vendor's of that name is another license. */
 static int read_serial(const struct invocation *inv, json_t *certificate, json_int_t *ret)
 {
-	struct request req = {.path = "/v1/licenses", .id = text(certificate, "license")};
+	struct request req = {.path = "/v1/licenses", .id = standing_text(certificate, "license")};
 	struct reply reply;
 	int error = request_exchange(inv, &req, &reply);
 	int code = error && error != E_NOT_FOUND ? failure_print(inv, &reply.failure) : 0;
-	bool own = !error && strcmp(text(reply.json, "vendor"), text(certificate, "vendor")) == 0;
+	bool own = !error &&
+		   strcmp(standing_text(reply.json, "vendor"), standing_text(certificate, "vendor")) == 0;
 	*ret = own ? json_integer_value(json_object_get(reply.json, "serial")) : 0;
 	reply_fini(&reply);
 	return code;
@@ -53,9 +54,10 @@ int standing_read(const struct invocation *inv, json_t **ret)
 		if (!code)
 			code = read_serial(inv, row, &serial);
 		json_array_append_new(*ret, json_pack("{s:s, s:s, s:s, s:s, s:I}", "license",
-						      text(row, "license"), "vendor", text(row, "vendor"),
-						      "vendor_key", text(row, "vendor_key"), "expires",
-						      text(row, "expires"), "serial", serial));
+						      standing_text(row, "license"), "vendor",
+						      standing_text(row, "vendor"), "vendor_key",
+						      standing_text(row, "vendor_key"), "expires",
+						      standing_text(row, "expires"), "serial", serial));
 	}
 	json_decref(certificates);
 	if (code) {

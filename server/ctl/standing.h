@@ -8,6 +8,9 @@
 
 #include "command.h"
 
+/* A member of such an object, or of a vendor; "" when there is none. Borrowed. */
+const char *standing_text(json_t *object, const char *key);
+
 /*
  * An object for each certificate of this host: license, vendor, vendor_key, expires, serial (of the license
  * that is installed; 0: none). *ret: the caller's array. Returns 0, or the exit code after telling the

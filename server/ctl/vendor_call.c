@@ -34,12 +34,6 @@ struct errand {
 
 /* --- what is known here --- */
 
-static const char *text(json_t *object, const char *key)
-{
-	const char *found = json_string_value(json_object_get(object, key));
-	return found ? found : "";
-}
-
 /* Append the certificates of a license and of a vendor to an array (may be NULL); "" is any. How many? */
 static size_t select_certificates(const struct errand *e, const char *license, const char *vendor, json_t *to)
 {
@@ -47,8 +41,8 @@ static size_t select_certificates(const struct errand *e, const char *license, c
 	size_t i;
 	size_t found = 0;
 	json_array_foreach (e->standing, i, row) {
-		if ((*license && strcmp(license, text(row, "license")) != 0) ||
-		    (*vendor && strcmp(vendor, text(row, "vendor")) != 0))
+		if ((*license && strcmp(license, standing_text(row, "license")) != 0) ||
+		    (*vendor && strcmp(vendor, standing_text(row, "vendor")) != 0))
 			continue;
 		found++;
 		json_array_append(to, row);
@@ -71,8 +65,8 @@ static int find_pinned(struct errand *e, json_t *vendors)
 	size_t i;
 	size_t found = 0;
 	json_array_foreach (vendors, i, row) {
-		const char *keys = text(row, "vendor_key");
-		if ((known && !select_certificates(e, license, text(row, "vendor"), NULL)) ||
+		const char *keys = standing_text(row, "vendor_key");
+		if ((known && !select_certificates(e, license, standing_text(row, "vendor"), NULL)) ||
 		    roots_read(keys, strlen(keys), &e->roots))
 			continue;
 		found++;
@@ -100,7 +94,7 @@ static int find_vendor(struct errand *e)
 	if (!code)
 		paserk_pid_write(e->roots.keys[0], e->vendor);
 	json_array_foreach (vendors, i, row)
-		if (strcmp(e->vendor, text(row, "vendor")) == 0)
+		if (strcmp(e->vendor, standing_text(row, "vendor")) == 0)
 			e->revocations = json_integer_value(json_object_get(row, "revocations"));
 	json_decref(vendors);
 	return code;
@@ -151,7 +145,7 @@ static int own_request(const struct invocation *inv, char *out, size_t room)
 static int fill(struct errand *e, json_t *certificate)
 {
 	const char *key = invocation_value(e->inv, "key");
-	const char *license = certificate ? text(certificate, "license") : license_named(e);
+	const char *license = certificate ? standing_text(certificate, "license") : license_named(e);
 	memset(e->q, 0, sizeof(*e->q));
 	if (e->inv->n_args > 1) {
 		muster_v1_RequestMore *q = &e->q->call.request_more;
@@ -247,7 +241,7 @@ static int call_once(struct errand *e, json_t *certificate)
 static bool is_due(json_t *certificate)
 {
 	int64_t end;
-	return rfc3339_read(text(certificate, "expires"), &end) || end - time(NULL) < DUE_SECONDS;
+	return rfc3339_read(standing_text(certificate, "expires"), &end) || end - time(NULL) < DUE_SECONDS;
 }
 
 /* Each that is due, whatever becomes of the others; in JSON, with room for one failure, up to the first. */
@@ -261,7 +255,7 @@ static int call_if_due(struct errand *e, bool *ret_due)
 	if (*ret_due)
 		return call_once(e, NULL);
 	json_array_foreach (e->mine, i, row) {
-		const char *end = text(row, "expires");
+		const char *end = standing_text(row, "expires");
 		if (is_due(row) && !(code && invocation_has(e->inv, "json"))) {
 			int now = call_once(e, row);
 			code = code ? code : now;

@@ -14,7 +14,11 @@
 #include "notes.h"
 #include "replay.h"
 #include "store.h"
+#include "syncer.h"
 #include "timekeeper.h"
+
+/* From so many jobs on it is worth while to wake a thread that waits for the disk, and to sign meanwhile. */
+#define BESIDE 16
 
 /* --- open and close --- */
 
@@ -141,6 +145,7 @@ int broker_open(struct broker *b, struct store *store, const struct host_key *ke
 	b->store = store;
 	b->key = key;
 	b->counters = counters;
+	b->beside = BESIDE;
 	credentials_board_init(&b->board);
 	b->secret = sodium_malloc(RATCHET_SECRET);
 	b->turned = calloc(TURNED_MAX, sizeof(*b->turned));
@@ -412,18 +417,11 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 	return job->replay ? run_once(b, job, now) : run_kind(b, job, now);
 }
 
-/* One transaction over the jobs; an error means that nothing of it happened. */
+/* One transaction over the jobs, not durable yet; an error means that nothing of it happened. */
 static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_t now)
 {
-	int64_t begin = clock_us();
 	b->n_tallies = b->n_told_now = 0;
-	int error = b->catalog_stale ? load_catalog(b)
-				     : 0; /* it could not be loaded after the batch that changed it */
-	if (!error)
-		error = store_begin(b->store);
-	if (error)
-		return error;
-	error = seal_make(b, now);
+	int error = seal_make(b, now);
 	if (!error)
 		error = peaks_begin(b, now);
 	for (size_t i = 0; i < n && !error; i++)
@@ -433,17 +431,9 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 	if (!error)
 		error = flush_tallies(b, now);
 	if (!error)
-		error = store_commit(b->store);
+		error = store_commit_early(b->store);
 	else
 		store_rollback(b->store);
-	seal_end(b, now, !error);
-	notes_transaction(b->counters, jobs, n, begin);
-	if (error) {
-		b->catalog_stale = b->replays_counted = false; /* nothing was changed */
-		b->peaks.day = b->pruned_day = 0;
-	}
-	for (size_t i = 0; error && i < b->n_told_now; i++)
-		b->told[b->told_now[i]].day = 0; /* nor told */
 	return error;
 }
 
@@ -451,6 +441,7 @@ static int run_transaction(struct broker *b, struct job **jobs, size_t n, int64_
 struct batch {
 	struct job **jobs;
 	size_t n;
+	size_t n_signed; /* while the disk was busy with it */
 	int64_t now;
 	take_function *take;
 	void *context;
@@ -465,9 +456,34 @@ static void fail(struct broker *b, const struct batch *all, int error)
 		atomic_store(&b->fatal, error);
 	for (size_t i = 0; i < all->n; i++) {
 		all->jobs[i]->code = error;
+		job_unsign(all->jobs[i]);
 		notes_job(b, all->jobs[i]);
 		all->take(all->jobs[i], all->context);
 	}
+}
+
+/* Make durable what was committed. Jobs are signed while the disk is busy, but nobody gets them before. */
+static int make_durable(struct broker *b, struct batch *all)
+{
+	if (!b->syncer || all->n < b->beside)
+		return store_sync(b->store);
+	syncer_begin(b->syncer);
+	while (all->n_signed < all->n && !syncer_is_done(b->syncer))
+		signer_sign(b, all->jobs[all->n_signed++]);
+	return syncer_wait(b->syncer);
+}
+
+/* It is known now whether the batch has happened. */
+static void settle(struct broker *b, const struct batch *all, int64_t started, int error)
+{
+	seal_end(b, all->now, !error);
+	notes_transaction(b->counters, all->jobs, all->n, started);
+	if (!error)
+		return;
+	b->catalog_stale = b->replays_counted = false; /* nothing was changed */
+	b->peaks.day = b->pruned_day = 0;
+	for (size_t i = 0; i < b->n_told_now; i++)
+		b->told[b->told_now[i]].day = 0; /* nor told */
 }
 
 static void finish(struct broker *b, const struct batch *all)
@@ -482,7 +498,8 @@ static void finish(struct broker *b, const struct batch *all)
 	for (size_t i = 0; i < all->n; i++) {
 		struct job *job = all->jobs[i];
 		job->batch = number;
-		signer_sign(b, job);
+		if (i >= all->n_signed)
+			signer_sign(b, job);
 		notes_job(b, job);
 		if (job->kind == JOB_HOST)
 			host_event_done(b, job);
@@ -505,9 +522,29 @@ static bool worth_singling(int error)
 	       error != E_STORE_UNKNOWN && error != E_STORE_BUSY;
 }
 
-static void run(struct broker *b, const struct batch *all)
+/* The catalog may be old yet: when it could not be loaded after the batch that changed it. */
+static int begin(struct broker *b)
 {
-	int error = run_transaction(b, all->jobs, all->n, all->now);
+	int error = b->catalog_stale ? load_catalog(b) : 0;
+	return error ? error : store_begin(b->store);
+}
+
+static int run_batch(struct broker *b, struct batch *all)
+{
+	int64_t started = clock_us();
+	int error = begin(b);
+	if (error)
+		return error;
+	error = run_transaction(b, all->jobs, all->n, all->now);
+	if (!error)
+		error = make_durable(b, all);
+	settle(b, all, started, error);
+	return error;
+}
+
+static void run(struct broker *b, struct batch *all)
+{
+	int error = run_batch(b, all);
 	if (!error) {
 		finish(b, all);
 		return;
@@ -517,14 +554,14 @@ static void run(struct broker *b, const struct batch *all)
 		return;
 	}
 	struct batch one = *all;
-	for (one.n = 1; one.jobs < all->jobs + all->n; one.jobs++)
+	for (one.n = 1; one.jobs < all->jobs + all->n; one.jobs++, one.n_signed = 0)
 		run(b, &one);
 }
 
 void broker_serve(struct broker *b, struct job **jobs, size_t n, int64_t now, take_function *take,
 		  void *context)
 {
-	run(b, &(struct batch){jobs, n, now, take, context});
+	run(b, &(struct batch){jobs, n, 0, now, take, context});
 }
 
 static void leave(struct job *job, void *context)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The only place where decide and remember meet, and the only user of the signing key: a batch of jobs
- * becomes one durable transaction, and only then are leases signed. Belongs to the lane's thread, but for the
- * board and the atomics.
+ * becomes one transaction, and what is signed of it leaves only when that is durable. Belongs to the lane's
+ * thread, but for the board and the atomics.
  */
 #ifndef SERVER_BROKER_H
 #define SERVER_BROKER_H
@@ -20,6 +20,7 @@
 
 struct row;
 struct store;
+struct syncer;
 
 #define TALLIES_MAX 64
 
@@ -91,6 +92,8 @@ struct timekeeper;
 
 struct broker {
 	struct store *store;
+	struct syncer *syncer; /* the lane's; NULL: the broker waits for the disk itself, */
+	size_t beside;         /* as it does for a batch of fewer jobs than these */
 	struct {
 		const uint8_t *key; /* of the site: VOICE_KEY bytes; borrowed; NULL: no digits by telephone */
 		unsigned index;     /* of the keys that are made of it */
@@ -276,7 +279,7 @@ int broker_release(struct broker *, int64_t now, const char *actor, const char *
 /* Forget the parts of a machine that gave a pool's place back, so that it is found by them no more. */
 int broker_drop_hardware(struct broker *, int64_t device, int64_t grant);
 
-/* Sign the leases of a job whose batch is durable. */
+/* Sign the leases of a job whose batch is committed. They are nobody's before it is durable, too. */
 void signer_sign(struct broker *, struct job *);
 
 #endif

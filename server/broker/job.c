@@ -58,19 +58,30 @@ bool job_granted(const struct job *job)
 	return false;
 }
 
+void job_unsign(struct job *job)
+{
+	for (size_t i = 0; i < job->n_lines; i++) {
+		free(job->lines[i].lease);
+		free(job->lines[i].certificate);
+		job->lines[i].lease = job->lines[i].certificate = NULL;
+	}
+	for (size_t i = 0; i < job->n_parts; i++)
+		job_unsign(job->parts[i]);
+	free(job->answer);
+	job->answer = NULL;
+	job->voice.text[0] = 0;
+}
+
 void job_free(struct job *job)
 {
 	if (!job)
 		return;
-	for (size_t i = 0; i < job->n_lines; i++) {
-		free(job->lines[i].lease);
-		free(job->lines[i].certificate);
+	job_unsign(job);
+	for (size_t i = 0; i < job->n_lines; i++)
 		sodium_memzero(job->lines[i].key, sizeof(job->lines[i].key));
-	}
 	for (size_t i = 0; i < job->n_parts; i++)
 		job_free(job->parts[i]);
 	free(job->parts);
-	free(job->answer);
 	orders_free(job->orders);
 	free(job->why);
 	sodium_memzero(job->signin_code, sizeof(job->signin_code));

@@ -79,7 +79,7 @@ struct job {
 	/* how long it takes, on the clock of clock_us */
 	int64_t queued_us;
 	int64_t begun_us;  /* its transaction */
-	int64_t stored_us; /* it is durable */
+	int64_t stored_us; /* it is durable; some are signed by then */
 
 	/* what is asked */
 	uint8_t device[DEVICE_ID];
@@ -156,6 +156,9 @@ bool job_guessed_wrong(const struct job *);
 
 /* Was anything granted? */
 bool job_granted(const struct job *);
+
+/* Drop what was signed of it, which nobody has seen. */
+void job_unsign(struct job *);
 
 /* Free it and all it owns; NULL is allowed. Any thread. */
 void job_free(struct job *);

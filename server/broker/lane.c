@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "syncer.h"
 
 /* Jobs handed back behind which it is worth while to wake who waits: there are more to be signed. */
 #define WAKE_AFTER 16
@@ -70,6 +71,15 @@ static void *lane_main(void *context)
 	return NULL;
 }
 
+static void end(struct lane *lane)
+{
+	syncer_stop(lane->broker->syncer);
+	lane->broker->syncer = NULL;
+	pthread_mutex_destroy(&lane->lock);
+	pthread_cond_destroy(&lane->wake);
+	free(lane);
+}
+
 int lane_start(struct broker *broker, const struct clock *clock, void (*some_done)(void *), void *context,
 	       struct lane **ret)
 {
@@ -83,12 +93,14 @@ int lane_start(struct broker *broker, const struct clock *clock, void (*some_don
 	lane->clock = *clock;
 	lane->some_done = some_done;
 	lane->context = context;
-	if (pthread_create(&lane->thread, NULL, lane_main, lane)) {
-		free(lane);
-		return E_INTERNAL;
-	}
-	*ret = lane;
-	return 0;
+	int error = syncer_start(broker->store, &broker->syncer);
+	if (!error && pthread_create(&lane->thread, NULL, lane_main, lane))
+		error = E_INTERNAL;
+	if (error)
+		end(lane);
+	else
+		*ret = lane;
+	return error;
 }
 
 int lane_submit(struct lane *lane, struct job *job)
@@ -143,7 +155,5 @@ void lane_stop(struct lane *lane)
 	pthread_cond_signal(&lane->wake);
 	pthread_mutex_unlock(&lane->lock);
 	pthread_join(lane->thread, NULL);
-	pthread_mutex_destroy(&lane->lock);
-	pthread_cond_destroy(&lane->wake);
-	free(lane);
+	end(lane);
 }

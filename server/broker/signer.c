@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leases are made here and nowhere else, from what the batch has made durable. */
+/* Leases are made here and nowhere else, from what the batch has committed. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

@@ -27,6 +27,7 @@ struct record_finder {
 struct sqlite_store {
 	struct store store;
 	sqlite3 *db;
+	sqlite3_file *log; /* of the writer: the write-ahead log; SQLite's */
 	char *path;
 	bool writer;
 	bool in_transaction;

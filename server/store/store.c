@@ -33,7 +33,18 @@ int store_begin(struct store *store)
 
 int store_commit(struct store *store)
 {
+	int error = store_commit_early(store);
+	return error ? error : store_sync(store);
+}
+
+int store_commit_early(struct store *store)
+{
 	return store->ops->commit(store);
+}
+
+int store_sync(struct store *store)
+{
+	return store->ops->sync ? store->ops->sync(store) : 0;
 }
 
 void store_rollback(struct store *store)

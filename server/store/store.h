@@ -8,8 +8,8 @@
  * read.
  *
  * Errors of every call: E_STORE_FULL (disk full: nothing changed, goes on by itself), E_STORE_IO,
- * E_STORE_CORRUPT, E_STORE_BUSY, E_NO_MEMORY, E_INTERNAL; of commit also E_STORE_UNKNOWN: it may or may not
- * be durable, and the handle must not be used for writing again.
+ * E_STORE_CORRUPT, E_STORE_BUSY, E_NO_MEMORY, E_INTERNAL; of commit and sync also E_STORE_UNKNOWN: it may or
+ * may not be durable, and the handle must not be used for writing again.
  */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
@@ -205,7 +205,7 @@ struct store {
 };
 
 struct store_ops {
-	unsigned version; /* of this table: 3 */
+	unsigned version; /* of this table: 4 */
 	const char *name;
 	int (*reader)(struct store *, struct store **ret);
 	void (*close)(struct store *);
@@ -214,6 +214,7 @@ struct store_ops {
 		     struct line_facts *lines, size_t n);
 	int (*apply)(struct store *, const struct effect *);
 	int (*commit)(struct store *);
+	int (*sync)(struct store *); /* may be NULL: there is no disk to wait for */
 	void (*rollback)(struct store *);
 	int (*mark)(struct store *);
 	int (*keep)(struct store *);
@@ -241,10 +242,19 @@ int store_reader(struct store *, struct store **ret);
 /* Close; NULL is allowed. An open transaction is rolled back. */
 void store_close(struct store *);
 
-/* One transaction. apply after a failed apply is not allowed: roll back. */
+/* One transaction, durable when the commit has returned 0. apply after a failed apply is not allowed: roll
+ * back. */
 int store_begin(struct store *);
 int store_commit(struct store *);
 void store_rollback(struct store *);
+
+/*
+ * store_commit in two halves. After the first the transaction is over and other handles see it, but a power
+ * cut may take it back until the second has returned 0: nobody may be told before that. The second may run on
+ * another thread while the handle rests.
+ */
+int store_commit_early(struct store *);
+int store_sync(struct store *);
 
 /*
  * A part of the transaction that may be taken back by itself, and parts within parts: everything since the

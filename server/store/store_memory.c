@@ -292,7 +292,7 @@ static void memory_close(struct store *store)
 }
 
 static const struct store_ops memory_ops = {
-	.version = 3,
+	.version = 4,
 	.name = "memory",
 	.reader = memory_reader,
 	.close = memory_close,

@@ -90,8 +90,9 @@ int sqlite_number(struct sqlite_store *s, sqlite3_stmt *stmt, int64_t *ret)
 static int set_up(struct sqlite_store *s)
 {
 	static const char shared[] = "PRAGMA busy_timeout = 2000; PRAGMA mmap_size = 0;";
+	/* NORMAL: all syncs but that of the log at each commit, which is sqlite_sync's. */
 	static const char writer[] =
-		"PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		"PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		"PRAGMA wal_autocheckpoint = 8000; PRAGMA foreign_keys = ON;"
 		"PRAGMA cache_size = -24576;";
 	if (sqlite3_exec(s->db, shared, NULL, NULL, NULL) != SQLITE_OK)
@@ -179,6 +180,12 @@ static int mark_clean(struct sqlite_store *s, bool clean)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_error(s);
 }
 
+static int find_log(struct sqlite_store *s)
+{
+	int result = sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &s->log);
+	return result == SQLITE_OK ? 0 : sqlite_error(s);
+}
+
 int store_sqlite_open(const char *path, struct store **ret)
 {
 	struct sqlite_store *s;
@@ -194,6 +201,8 @@ int store_sqlite_open(const char *path, struct store **ret)
 		error = prepare_ends(s);
 	if (!error)
 		error = mark_clean(s, false);
+	if (!error)
+		error = find_log(s);
 	if (error) {
 		s->writer = false; /* nothing to mark clean */
 		s->broken = true;
@@ -262,8 +271,7 @@ static int sqlite_begin(struct store *store)
 
 /*
  * A commit that ran out of room has written nothing that recovery would take for committed. After any other
- * failure (above all a failed sync) the file's state is unknown: the handle is done for, and the daemon
- * restarts.
+ * failure the file's state is unknown: the handle is done for, and the daemon restarts.
  */
 static int sqlite_commit(struct store *store)
 {
@@ -276,6 +284,17 @@ static int sqlite_commit(struct store *store)
 	sqlite_rollback(store);
 	if (error == E_STORE_FULL || error == E_STORE_BUSY || error == E_NO_MEMORY)
 		return error;
+	s->broken = true;
+	return E_STORE_UNKNOWN;
+}
+
+/* The log's sync. That of the folder, when the log is new, and of its header SQLite has done by then. After a
+ * failure as after a commit's. */
+static int sqlite_sync(struct store *store)
+{
+	struct sqlite_store *s = (struct sqlite_store *)store;
+	if (s->log->pMethods->xSync(s->log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+		return 0;
 	s->broken = true;
 	return E_STORE_UNKNOWN;
 }
@@ -307,7 +326,7 @@ static void sqlite_stop(struct store *store)
 }
 
 static const struct store_ops sqlite_ops = {
-	.version = 3,
+	.version = 4,
 	.name = "sqlite",
 	.reader = sqlite_reader,
 	.close = sqlite_close,
@@ -315,6 +334,7 @@ static const struct store_ops sqlite_ops = {
 	.facts = sqlite_facts,
 	.apply = sqlite_apply,
 	.commit = sqlite_commit,
+	.sync = sqlite_sync,
 	.rollback = sqlite_rollback,
 	.mark = sqlite_mark,
 	.keep = sqlite_keep,

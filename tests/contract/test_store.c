@@ -674,6 +674,26 @@ static void test_a_reader_sees_only_what_is_committed(void **state)
 	store_close(o.reader);
 }
 
+/* In two halves: others see it after the first. */
+static void test_a_commit_may_be_synced_apart(void **state)
+{
+	struct onlooker o = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct asker c = asker(3, 0);
+	(void)state;
+	fill();
+	assert_int_equal(store_reader(store, &o.reader), 0);
+	begin();
+	put_device(3, &c, true, NOW);
+	assert_int_equal(store_commit_early(store), 0);
+	look(&o);
+	assert_int_equal(o.devices, 3);
+	for (int i = 0; i < 2; i++) /* without need, too */
+		assert_int_equal(store_sync(store), 0);
+	begin();
+	commit();
+	store_close(o.reader);
+}
+
 static void test_unknown_backends_are_refused(void **state)
 {
 	struct store *other = NULL;
@@ -710,6 +730,7 @@ int main(void)
 		BOTH(test_the_audit_log_is_a_chain),
 		BOTH(test_texts_of_any_kind),
 		BOTH(test_a_reader_sees_only_what_is_committed),
+		BOTH(test_a_commit_may_be_synced_apart),
 		BOTH(test_unknown_backends_are_refused),
 	};
 	log_level_set(LOG_LEVEL_ERROR);

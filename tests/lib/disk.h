@@ -41,8 +41,9 @@ static struct {
 	bool for_good; /* and all after it */
 	int error;     /* SQLITE_IOERR or SQLITE_FULL */
 	long failures;
-	long changes; /* writes, truncations and syncs that were let through */
-	bool off;     /* the power is gone: nothing works any more */
+	bool failed_sync; /* one of them */
+	long changes;     /* writes, truncations and syncs that were let through */
+	bool off;         /* the power is gone: nothing works any more */
 } disk;
 
 struct disk_file {
@@ -181,7 +182,8 @@ static int disk_sync(sqlite3_file *f, int flags)
 	if (!error && image)
 		disk_settle(image);
 	disk.changes += !error;
-	return error;
+	disk.failed_sync |= error != 0;
+	return error ? SQLITE_IOERR_FSYNC : SQLITE_OK; /* also for want of room, as SQLite's own does */
 }
 
 static int disk_size(sqlite3_file *f, sqlite3_int64 *ret)
@@ -306,6 +308,7 @@ static inline void disk_begin(void)
 		vfs.xOpen = disk_open;
 		vfs.xDelete = disk_delete;
 	}
+	disk.failed_sync = false;
 	for (size_t i = 0; i < DISK_FILES; i++)
 		disk_forget(&disk.files[i]);
 	memset(&disk, 0, sizeof(disk));

@@ -23,6 +23,9 @@ struct flaky {
 	bool for_good;
 	bool after_commit; /* a failing commit has reached the disk */
 	int commits_to_fail;
+	int syncs_to_fail; /* of commits that have reached the disk */
+	int sync_ms;       /* that each takes */
+	atomic_int synced; /* so many */
 	int pages_to_pass; /* before the next */
 	int pages_to_fail;
 	int error;
@@ -71,6 +74,17 @@ static inline int flaky_commit(struct store *s)
 	else
 		store_rollback(flaky.inner);
 	return flaky.error;
+}
+
+static inline int flaky_sync(struct store *s)
+{
+	(void)s;
+	struct timespec pause = {.tv_nsec = flaky.sync_ms * 1000000L};
+	bool failing = flaky.syncs_to_fail > 0;
+	flaky.syncs_to_fail -= failing;
+	nanosleep(&pause, NULL);
+	atomic_fetch_add(&flaky.synced, 1);
+	return failing ? E_STORE_UNKNOWN : 0;
 }
 
 static inline void flaky_rollback(struct store *s)
@@ -125,13 +139,14 @@ static inline void flaky_close(struct store *s)
 	(void)s;
 }
 
-static const struct store_ops flaky_ops = {.version = 2,
+static const struct store_ops flaky_ops = {.version = 4,
 					   .name = "flaky",
 					   .close = flaky_close,
 					   .begin = flaky_begin,
 					   .facts = flaky_facts,
 					   .apply = flaky_apply,
 					   .commit = flaky_commit,
+					   .sync = flaky_sync,
 					   .rollback = flaky_rollback,
 					   .mark = flaky_mark,
 					   .keep = flaky_keep,
@@ -148,6 +163,8 @@ static inline void heal(void)
 	flaky.for_good = false;
 	flaky.after_commit = false;
 	flaky.commits_to_fail = 0;
+	flaky.syncs_to_fail = 0;
+	flaky.sync_ms = 0;
 	flaky.pages_to_fail = 0;
 }
 

@@ -97,14 +97,21 @@ static int commit(struct store *store)
 		store_rollback(s->inner);
 		return 0;
 	}
-	if (world.variant == VARIANT_ANSWER_FIRST) {
-		s->owes_commit = true;
-		return 0;
-	}
-	if (is_full(s)) {
+	if (is_full(s) && world.variant != VARIANT_ANSWER_FIRST) {
 		store_rollback(s->inner);
 		return E_STORE_FULL;
 	}
+	s->owes_commit = true;
+	return 0;
+}
+
+/* What is not synced is lost with the process: the power is gone, too. */
+static int sync(struct store *store)
+{
+	struct shaky *s = shaky_of(store);
+	if (!s->owes_commit || world.variant == VARIANT_ANSWER_FIRST)
+		return 0;
+	s->owes_commit = false;
 	if (s->death == DEATH_BEFORE_COMMIT)
 		store_rollback(s->inner);
 	else if (store_commit(s->inner))
@@ -161,13 +168,14 @@ static void close_shaky(struct store *store)
 }
 
 static const struct store_ops ops = {
-	.version = 2,
+	.version = 4,
 	.name = "shaky",
 	.close = close_shaky,
 	.begin = begin,
 	.facts = facts,
 	.apply = apply,
 	.commit = commit,
+	.sync = sync,
 	.rollback = rollback,
 	.mark = mark,
 	.keep = keep,

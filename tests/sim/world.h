@@ -60,7 +60,7 @@ struct shaky {
 	unsigned calls; /* to go until DEATH_CALL */
 	bool dead;
 	bool unheard;     /* it committed last, and nobody was answered */
-	bool owes_commit; /* VARIANT_ANSWER_FIRST */
+	bool owes_commit; /* not synced yet; VARIANT_ANSWER_FIRST: answered all the same */
 	int64_t full;     /* until then the disk is full, now and again */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches on a store that fails at every one of its calls in turn: nothing is said to be done that is not. */
 #include "host.h"
+#include "syncer.h"
 
 #define FAULTY_JOBS 5
 
@@ -182,6 +183,65 @@ static void test_an_unknown_commit_is_not_acknowledged(void **state)
 	}
 }
 
+/* The same of a sync, by the broker itself and beside it, when some jobs are signed already. */
+static void test_an_unknown_sync_is_not_acknowledged(void **state)
+{
+	for (int beside = 0; beside < 2; beside++) {
+		struct faulty f;
+		struct syncer *syncer = NULL;
+		close_host();
+		open_host(*state);
+		make_faulty(&f);
+		assert_int_equal(syncer_start(&flaky.store, &syncer), 0);
+		broker.syncer = syncer;
+		broker.beside = beside ? 1 : FAULTY_JOBS + 1;
+		flaky.syncs_to_fail = 1;
+		flaky.sync_ms = 50;
+		broker_run(&broker, f.jobs, FAULTY_JOBS, now);
+		syncer_stop(syncer);
+		assert_int_equal(atomic_load(&broker.fatal), E_STORE_UNKNOWN);
+		for (size_t i = 0; i < FAULTY_JOBS; i++) {
+			assert_int_equal(f.jobs[i]->code, E_STORE_UNKNOWN);
+			assert_null(f.jobs[i]->lines[0].lease);
+		}
+		heal();
+		restart();
+		assert_recovers(&f);
+		for (size_t i = 0; i < FAULTY_JOBS; i++)
+			assert_true(f.jobs[i]->repeated);
+		free_faulty(&f);
+	}
+}
+
+static void take_synced(struct job *job, void *context)
+{
+	const int *before = context;
+	(void)job;
+	assert_true(atomic_load(&flaky.synced) > *before);
+}
+
+/* What is signed while the disk is busy is the same, and nobody gets it before. */
+static void test_nobody_is_answered_before_the_sync(void **state)
+{
+	struct faulty f;
+	struct syncer *syncer;
+	(void)state;
+	make_faulty(&f);
+	int before = atomic_load(&flaky.synced);
+	assert_int_equal(syncer_start(&flaky.store, &syncer), 0);
+	broker.syncer = syncer;
+	broker.beside = FAULTY_JOBS;
+	flaky.sync_ms = 50;
+	broker_serve(&broker, f.jobs, FAULTY_JOBS, now, take_synced, &before);
+	syncer_stop(syncer);
+	broker.syncer = NULL;
+	assert_int_equal(atomic_load(&flaky.synced), before + 1);
+	for (size_t i = 0; i < FAULTY_JOBS; i++)
+		assert_int_equal(f.jobs[i]->code, 0);
+	assert_honest(&f);
+	free_faulty(&f);
+}
+
 /* What was counted in a batch that did not happen is not counted. */
 static void test_counters_count_what_happened(void **state)
 {
@@ -259,6 +319,8 @@ int main(void)
 		 (void *)memory_name},
 		BOTH(test_one_poisoned_job_does_not_spoil_the_batch),
 		BOTH(test_an_unknown_commit_is_not_acknowledged),
+		BOTH(test_an_unknown_sync_is_not_acknowledged),
+		BOTH(test_nobody_is_answered_before_the_sync),
 		BOTH(test_counters_count_what_happened),
 		BOTH(test_installing_after_a_full_disk),
 		BOTH(test_installing_after_a_failed_reload),

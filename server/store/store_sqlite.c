@@ -25,6 +25,8 @@ int sqlite_error(struct sqlite_store *s)
 	case SQLITE_IOERR:
 		if (code == SQLITE_IOERR_NOMEM)
 			return E_NO_MEMORY;
+		if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) /* for want of room, too */
+			return E_STORE_IO;
 		return sqlite3_system_errno(s->db) == ENOSPC ? E_STORE_FULL : E_STORE_IO;
 	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:

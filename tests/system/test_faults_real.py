@@ -58,12 +58,13 @@ def ready(host):
 
 
 # Each thread's calls are counted by themselves; those of the start are few.
-@pytest.mark.parametrize("calls,nth", [(SYNCS, 8), (SYNCS, 25), (SYNCS, 60), ("pwrite64", 60), ("pwrite64", 150)])
-def test_a_commit_that_fails_ends_the_daemon(ready, vendor, calls, nth):
+@pytest.mark.parametrize("calls,error,nth", [(SYNCS, "EIO", 8), (SYNCS, "ENOSPC", 25), (SYNCS, "EIO", 60), ("pwrite64", "EIO", 60),
+                                             ("pwrite64", "EIO", 150)])
+def test_a_commit_that_fails_ends_the_daemon(ready, vendor, calls, error, nth):
     """The n-th sync, or write, of the log fails under load: the daemon ends by itself and never tries it again; nobody whose
     commit failed was given a lease; everybody who was is there after the restart."""
     host, key = ready, vendor_key(vendor)
-    failing = Failing(host, calls, f"error=EIO:when={nth}")
+    failing = Failing(host, calls, f"error={error}:when={nth}")
     host.start()
     busy = loads.begin(host, key, CLIENTS)
     host.ended(EIO_EXIT, seconds=15)

@@ -7,6 +7,7 @@
  * bench_lane FOLDER     the folder must exist and be empty
  */
 #include "host.h"
+#include "syncer.h"
 
 #define DEVICES 1000
 #define BATCH 64
@@ -183,12 +184,15 @@ static void compare(struct bench *b, const char *name, void (*batch)(struct benc
 int main(int argc, char **argv)
 {
 	static struct bench b;
+	struct syncer *syncer;
 	if (argc != 2) {
 		fprintf(stderr, "usage: bench_lane FOLDER\n");
 		return 64;
 	}
 	bench_must(sodium_init() < 0 ? E_INTERNAL : 0, "libsodium");
 	open_all(&b, argv[1]);
+	bench_must(syncer_start(b.host.store, &syncer), "syncer");
+	b.host.broker.syncer = syncer; /* as the lane does */
 	for (uint32_t i = 0; i < DEVICES; i++) {
 		randombytes_buf(b.devices[i].id, DEVICE_ID);
 		bench_hostname(i, b.devices[i].hostname);
@@ -199,6 +203,7 @@ int main(int argc, char **argv)
 	compare(&b, "lane", broker_batch, ",");
 	read_devices(&b);
 	compare(&b, "store", store_batch, "}\n");
+	syncer_stop(syncer);
 	bench_host_close(&b.host);
 	return 0;
 }

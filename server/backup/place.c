@@ -93,7 +93,7 @@ int place_finish(const char *path)
 	char ready[PATH_MAX + 16];
 	snprintf(ready, sizeof(ready), "%s" READY, path);
 	if (access(ready, F_OK))
-		return 0;
+		return errno == ENOENT ? 0 : E_IO;
 	remove_logs(path);
 	if (rename(ready, path))
 		return E_IO;

@@ -339,7 +339,7 @@ sanitize:
 # The real programs, and the unit programs that have threads, under ThreadSanitizer, in a build folder of its own: no race may be
 # reported by any of them.
 TSAN_TESTS ?= tests/system
-TSAN_UNITS ?= unit/test_client_threads unit/test_client_cancel unit/test_server_crew unit/test_server_lane unit/test_server_syncer contract/test_store
+TSAN_UNITS ?= unit/test_client_threads unit/test_client_cancel unit/test_server_crew unit/test_server_lane unit/test_server_syncer contract/test_store faults/test_faults_store
 tsan:
 	sh packaging/deps.sh install test
 	$(MAKE) $(JOBS) all test-programs O=$(O)/tsan SANITIZE=thread

@@ -29,7 +29,7 @@ struct health_limits {
 
 /* What the API needs of the daemon. Everything is borrowed and outlives it. */
 struct admin_settings {
-	struct broker *broker; /* only its key, ledger, generation and fatal mark are looked at */
+	struct broker *broker; /* only its key, ledger and generation are looked at */
 	struct lane *lane;
 	struct store *store; /* for opening readers */
 	struct counters *counters;

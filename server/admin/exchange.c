@@ -193,12 +193,9 @@ int exchange_call(struct exchange *x, struct job *job)
 	job->numbers = NUMBERS_NONE;
 	/* Requests by file have numbers of their own, and are answered once whatever key comes with them. */
 	struct replay *replay = job->kind == JOB_OFFLINE ? NULL : x->replay;
-	int error = replay ? replay_find(x->admin->reader, replay, x->now) : 0;
-	bool found = replay && replay->found;
 	job->replay = replay;
-	if (!error && !found)
-		error = lane_call(x->admin->settings.lane, job);
-	if (!error && !found)
+	int error = lane_call(x->admin->settings.lane, job);
+	if (!error)
 		error = job->code;
 	if (!error && replay && replay->found && job->kind != JOB_CHANGE)
 		replay_restore(replay, job);

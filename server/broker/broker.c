@@ -337,6 +337,10 @@ static int flush_tallies(struct broker *b, int64_t now)
 
 static int run_kind(struct broker *b, struct job *job, int64_t now)
 {
+	if (host_event_refuses(b, job->kind)) {
+		job->code = job->kind == JOB_SWEEP ? 0 : E_HOST_RETIRED;
+		return 0;
+	}
 	switch (job->kind) {
 	case JOB_ACTIVATE:
 	case JOB_RENEW:
@@ -410,10 +414,6 @@ static int run_one(struct broker *b, struct job *job, int64_t now)
 	job->code = 0;
 	seats_forget(b); /* an instant later a term may be over */
 	b->round.n = 0;
-	if (host_event_refuses(b, job->kind)) {
-		job->code = job->kind == JOB_SWEEP ? 0 : E_HOST_RETIRED;
-		return 0;
-	}
 	return job->replay ? run_once(b, job, now) : run_kind(b, job, now);
 }
 

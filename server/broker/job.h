@@ -157,7 +157,7 @@ bool job_guessed_wrong(const struct job *);
 /* Was anything granted? */
 bool job_granted(const struct job *);
 
-/* Drop what was signed of it, which nobody has seen. */
+/* Drop what was signed of it. */
 void job_unsign(struct job *);
 
 /* Free it and all it owns; NULL is allowed. Any thread. */

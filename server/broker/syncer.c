@@ -33,6 +33,13 @@ static void *syncer_main(void *context)
 	return NULL;
 }
 
+static void release(struct syncer *s)
+{
+	sem_destroy(&s->begun);
+	sem_destroy(&s->done);
+	free(s);
+}
+
 int syncer_start(struct store *store, struct syncer **ret)
 {
 	struct syncer *s = calloc(1, sizeof(*s));
@@ -42,7 +49,7 @@ int syncer_start(struct store *store, struct syncer **ret)
 	sem_init(&s->begun, 0, 0);
 	sem_init(&s->done, 0, 0);
 	if (pthread_create(&s->thread, NULL, syncer_main, s)) {
-		free(s);
+		release(s);
 		return E_INTERNAL;
 	}
 	*ret = s;
@@ -74,7 +81,5 @@ void syncer_stop(struct syncer *s)
 	s->stopping = true;
 	sem_post(&s->begun);
 	pthread_join(s->thread, NULL);
-	sem_destroy(&s->begun);
-	sem_destroy(&s->done);
-	free(s);
+	release(s);
 }

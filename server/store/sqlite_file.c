@@ -197,8 +197,10 @@ int store_file_settle(const char *path)
 	if (error)
 		return error;
 	s->writer = false;
-	if (sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", NULL, NULL,
-			 NULL) != SQLITE_OK)
+	if (sqlite3_exec(s->db,
+			 "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = FULL; PRAGMA journal_mode = "
+			 "DELETE",
+			 NULL, NULL, NULL) != SQLITE_OK)
 		error = sqlite_error(s);
 	store_close(&s->store);
 	return error;

@@ -28,6 +28,9 @@ struct sqlite_store {
 	struct store store;
 	sqlite3 *db;
 	sqlite3_file *log; /* of the writer: the write-ahead log; SQLite's */
+	bool unsynced;     /* a commit has written to it since the last sync */
+	int frames;        /* in it */
+	int merge_at;      /* so many; 0: never */
 	char *path;
 	bool writer;
 	bool in_transaction;

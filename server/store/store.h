@@ -8,8 +8,8 @@
  * read.
  *
  * Errors of every call: E_STORE_FULL (disk full: nothing changed, goes on by itself), E_STORE_IO,
- * E_STORE_CORRUPT, E_STORE_BUSY, E_NO_MEMORY, E_INTERNAL; of commit and sync also E_STORE_UNKNOWN: it may or
- * may not be durable, and the handle must not be used for writing again.
+ * E_STORE_CORRUPT, E_STORE_BUSY, E_NO_MEMORY, E_INTERNAL; of begin, commit and sync also E_STORE_UNKNOWN:
+ * what was committed last may or may not be durable, and the handle must not be used for writing again.
  */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
@@ -250,8 +250,8 @@ void store_rollback(struct store *);
 
 /*
  * store_commit in two halves. After the first the transaction is over and other handles see it, but a power
- * cut may take it back until the second has returned 0: nobody may be told before that. The second may run on
- * another thread while the handle rests.
+ * cut may take it back until the second has returned 0: nobody may be told before that that it is done. The
+ * second may run on another thread while the handle rests; it returns 0 or E_STORE_UNKNOWN.
  */
 int store_commit_early(struct store *);
 int store_sync(struct store *);

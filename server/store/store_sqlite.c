@@ -14,6 +14,8 @@ static const char *const statement_texts[STMT_COUNT] = {
 #undef STMT
 };
 
+#define MERGE_FRAMES 8000 /* 16 MiB: merging is off most batches' path, and the log stays small */
+
 static const struct store_ops sqlite_ops;
 
 int sqlite_error(struct sqlite_store *s)
@@ -92,10 +94,12 @@ int sqlite_number(struct sqlite_store *s, sqlite3_stmt *stmt, int64_t *ret)
 static int set_up(struct sqlite_store *s)
 {
 	static const char shared[] = "PRAGMA busy_timeout = 2000; PRAGMA mmap_size = 0;";
-	/* NORMAL: all syncs but that of the log at each commit, which is sqlite_sync's. */
+	/* NORMAL: all syncs but that of the log at a commit, which is sqlite_sync's. The log is merged by
+	 * sqlite_begin, not by a commit that is not synced yet: SQLite would not tell of a sync that failed
+	 * there. */
 	static const char writer[] =
 		"PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-		"PRAGMA wal_autocheckpoint = 8000; PRAGMA foreign_keys = ON;"
+		"PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;"
 		"PRAGMA cache_size = -24576;";
 	if (sqlite3_exec(s->db, shared, NULL, NULL, NULL) != SQLITE_OK)
 		return sqlite_error(s);
@@ -165,8 +169,7 @@ static int check_unclean(struct sqlite_store *s)
 	if (clean)
 		return 0;
 	log_event(EVENT_STORE_CHECKING);
-	error = sqlite_look(s, "PRAGMA quick_check(1)", refuse_damage, NULL);
-	return error ? error : write_log_anew(s);
+	return sqlite_look(s, "PRAGMA quick_check(1)", refuse_damage, NULL);
 }
 
 /* Without memory a transaction could not even be ended, had the statements not been made before. */
@@ -182,10 +185,25 @@ static int mark_clean(struct sqlite_store *s, bool clean)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_error(s);
 }
 
-static int find_log(struct sqlite_store *s)
+static int log_grew(void *context, sqlite3 *db, const char *name, int frames)
+{
+	struct sqlite_store *s = context;
+	(void)db, (void)name;
+	s->frames = frames;
+	s->unsynced = true;
+	return SQLITE_OK;
+}
+
+/* From here on the log is synced and merged by this file. */
+static int take_log(struct sqlite_store *s)
 {
 	int result = sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &s->log);
-	return result == SQLITE_OK ? 0 : sqlite_error(s);
+	if (result != SQLITE_OK)
+		return sqlite_error(s);
+	sqlite3_wal_hook(s->db, log_grew, s);
+	s->unsynced = true;
+	s->merge_at = MERGE_FRAMES;
+	return 0;
 }
 
 int store_sqlite_open(const char *path, struct store **ret)
@@ -200,11 +218,13 @@ int store_sqlite_open(const char *path, struct store **ret)
 	if (!error)
 		error = check_unclean(s);
 	if (!error)
+		error = write_log_anew(s);
+	if (!error)
 		error = prepare_ends(s);
 	if (!error)
 		error = mark_clean(s, false);
 	if (!error)
-		error = find_log(s);
+		error = take_log(s);
 	if (error) {
 		s->writer = false; /* nothing to mark clean */
 		s->broken = true;
@@ -259,6 +279,26 @@ static void sqlite_close(struct store *store)
 
 /* --- transactions --- */
 
+/* An error after which the same handle may be tried again: nothing was written that recovery would take for
+ * committed. After any other, above all a failed sync, the file's state is unknown. */
+static bool may_go_on(int error)
+{
+	return error == E_STORE_FULL || error == E_STORE_BUSY || error == E_NO_MEMORY;
+}
+
+/* Bring a log that has grown into the database, as far as readers let it. All of it is synced by now. */
+static int merge(struct sqlite_store *s)
+{
+	if (!s->merge_at || s->frames < s->merge_at)
+		return 0;
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+		return 0;
+	if (may_go_on(sqlite_error(s)))
+		return 0; /* the log grows on */
+	s->broken = true;
+	return E_STORE_UNKNOWN;
+}
+
 static int sqlite_begin(struct store *store)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
@@ -266,15 +306,13 @@ static int sqlite_begin(struct store *store)
 		return E_STORE_IO;
 	int error = end_transaction(s);
 	if (!error)
+		error = merge(s);
+	if (!error)
 		error = sqlite_run(s, sqlite_statement(s, STMT_BEGIN));
 	s->in_transaction = !error;
 	return error;
 }
 
-/*
- * A commit that ran out of room has written nothing that recovery would take for committed. After any other
- * failure the file's state is unknown: the handle is done for, and the daemon restarts.
- */
 static int sqlite_commit(struct store *store)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
@@ -284,17 +322,20 @@ static int sqlite_commit(struct store *store)
 		return 0;
 	}
 	sqlite_rollback(store);
-	if (error == E_STORE_FULL || error == E_STORE_BUSY || error == E_NO_MEMORY)
+	if (may_go_on(error))
 		return error;
 	s->broken = true;
 	return E_STORE_UNKNOWN;
 }
 
-/* The log's sync. That of the folder, when the log is new, and of its header SQLite has done by then. After a
- * failure as after a commit's. */
+/* The log's sync, when something was written. That of its header, and of the folder when it is new, SQLite
+ * has done by then. */
 static int sqlite_sync(struct store *store)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
+	if (!s->unsynced)
+		return 0;
+	s->unsynced = false;
 	if (s->log->pMethods->xSync(s->log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
 		return 0;
 	s->broken = true;

@@ -120,6 +120,14 @@ static inline void disk_settle(struct disk_image *f)
 	f->n_writes = 0;
 }
 
+/* What a sync failed to bring to the disk the system holds for written: no later sync brings it, either. */
+static inline void disk_lose(struct disk_image *f)
+{
+	for (size_t i = 0; i < f->n_writes; i++)
+		free(f->writes[i].bytes);
+	f->n_writes = 0;
+}
+
 /* --- calls --- */
 
 /* 0, or with what this call fails. */
@@ -179,8 +187,8 @@ static int disk_sync(sqlite3_file *f, int flags)
 	struct disk_image *image = ((struct disk_file *)f)->image;
 	int error = disk_call(4);
 	(void)flags;
-	if (!error && image)
-		disk_settle(image);
+	if (image && !disk.off)
+		error ? disk_lose(image) : disk_settle(image);
 	disk.changes += !error;
 	disk.failed_sync |= error != 0;
 	return error ? SQLITE_IOERR_FSYNC : SQLITE_OK; /* also for want of room, as SQLite's own does */
@@ -217,11 +225,12 @@ static int disk_sector(sqlite3_file *f)
 	return DISK_SECTOR;
 }
 
-/* No promise that the real disk does not make. */
+/* What SQLite takes of every real disk, and disk_cut keeps to: a write that is torn harms nothing beside it.
+ */
 static int disk_traits(sqlite3_file *f)
 {
 	(void)f;
-	return 0;
+	return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
 static int disk_map(sqlite3_file *f, int page, int size, int extend, void volatile **ret)
@@ -308,7 +317,6 @@ static inline void disk_begin(void)
 		vfs.xOpen = disk_open;
 		vfs.xDelete = disk_delete;
 	}
-	disk.failed_sync = false;
 	for (size_t i = 0; i < DISK_FILES; i++)
 		disk_forget(&disk.files[i]);
 	memset(&disk, 0, sizeof(disk));

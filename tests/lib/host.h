@@ -24,7 +24,8 @@ struct flaky {
 	bool after_commit; /* a failing commit has reached the disk */
 	int commits_to_fail;
 	int syncs_to_fail; /* of commits that have reached the disk */
-	int sync_ms;       /* that each takes */
+	struct job *signs; /* each waits until this one has a lease, and sees it; NULL: it does not */
+	bool saw_lease;
 	atomic_int synced; /* so many */
 	int pages_to_pass; /* before the next */
 	int pages_to_fail;
@@ -79,10 +80,13 @@ static inline int flaky_commit(struct store *s)
 static inline int flaky_sync(struct store *s)
 {
 	(void)s;
-	struct timespec pause = {.tv_nsec = flaky.sync_ms * 1000000L};
+	struct timespec pause = {.tv_nsec = 1000000};
 	bool failing = flaky.syncs_to_fail > 0;
 	flaky.syncs_to_fail -= failing;
-	nanosleep(&pause, NULL);
+	for (int i = 0; i < 5000 && flaky.signs && !flaky.saw_lease; i++) {
+		nanosleep(&pause, NULL);
+		flaky.saw_lease = __atomic_load_n(&flaky.signs->lines[0].lease, __ATOMIC_RELAXED) != NULL;
+	}
 	atomic_fetch_add(&flaky.synced, 1);
 	return failing ? E_STORE_UNKNOWN : 0;
 }
@@ -164,7 +168,8 @@ static inline void heal(void)
 	flaky.after_commit = false;
 	flaky.commits_to_fail = 0;
 	flaky.syncs_to_fail = 0;
-	flaky.sync_ms = 0;
+	flaky.signs = NULL;
+	flaky.saw_lease = false;
 	flaky.pages_to_fail = 0;
 }
 

@@ -532,6 +532,7 @@ static int begin(struct broker *b)
 static int run_batch(struct broker *b, struct batch *all)
 {
 	int64_t started = clock_us();
+	all->n_signed = 0;
 	int error = begin(b);
 	if (error)
 		return error;
@@ -554,7 +555,7 @@ static void run(struct broker *b, struct batch *all)
 		return;
 	}
 	struct batch one = *all;
-	for (one.n = 1; one.jobs < all->jobs + all->n; one.jobs++, one.n_signed = 0)
+	for (one.n = 1; one.jobs < all->jobs + all->n; one.jobs++)
 		run(b, &one);
 }
 

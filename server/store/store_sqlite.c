@@ -279,11 +279,14 @@ static void sqlite_close(struct store *store)
 
 /* --- transactions --- */
 
-/* An error after which the same handle may be tried again: nothing was written that recovery would take for
- * committed. After any other, above all a failed sync, the file's state is unknown. */
-static bool may_go_on(int error)
+/* After these the handle is used on: nothing was written that recovery would take for committed. After any
+ * other, above all a failed sync, the file's state is unknown: it is done for, and the daemon restarts. */
+static int judge(struct sqlite_store *s, int error)
 {
-	return error == E_STORE_FULL || error == E_STORE_BUSY || error == E_NO_MEMORY;
+	if (error == E_STORE_FULL || error == E_STORE_BUSY || error == E_NO_MEMORY)
+		return error;
+	s->broken = true;
+	return E_STORE_UNKNOWN;
 }
 
 /* Bring a log that has grown into the database, as far as readers let it. All of it is synced by now. */
@@ -293,10 +296,8 @@ static int merge(struct sqlite_store *s)
 		return 0;
 	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
 		return 0;
-	if (may_go_on(sqlite_error(s)))
-		return 0; /* the log grows on */
-	s->broken = true;
-	return E_STORE_UNKNOWN;
+	int error = judge(s, sqlite_error(s));
+	return error == E_STORE_UNKNOWN ? error : 0; /* or the log grows on */
 }
 
 static int sqlite_begin(struct store *store)
@@ -322,10 +323,7 @@ static int sqlite_commit(struct store *store)
 		return 0;
 	}
 	sqlite_rollback(store);
-	if (may_go_on(error))
-		return error;
-	s->broken = true;
-	return E_STORE_UNKNOWN;
+	return judge(s, error);
 }
 
 /* The log's sync, when something was written. That of its header, and of the folder when it is new, SQLite
@@ -336,10 +334,7 @@ static int sqlite_sync(struct store *store)
 	if (!s->unsynced)
 		return 0;
 	s->unsynced = false;
-	if (s->log->pMethods->xSync(s->log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-		return 0;
-	s->broken = true;
-	return E_STORE_UNKNOWN;
+	return s->log->pMethods->xSync(s->log, SQLITE_SYNC_NORMAL) == SQLITE_OK ? 0 : judge(s, E_STORE_IO);
 }
 
 /* Parts of a transaction: savepoints of one name, which SQLite keeps as a stack. */

@@ -156,6 +156,22 @@ static void test_one_poisoned_job_does_not_spoil_the_batch(void **state)
 	free_faulty(&f);
 }
 
+/* After a batch whose outcome is unknown, and a restart. */
+static void assert_unknown(struct faulty *f, bool reached)
+{
+	assert_int_equal(atomic_load(&broker.fatal), E_STORE_UNKNOWN);
+	for (size_t i = 0; i < FAULTY_JOBS; i++) {
+		assert_int_equal(f->jobs[i]->code, E_STORE_UNKNOWN);
+		assert_null(f->jobs[i]->lines[0].lease);
+	}
+	heal();
+	restart();
+	assert_recovers(f);
+	for (size_t i = 0; i < FAULTY_JOBS; i++)
+		assert_int_equal(f->jobs[i]->repeated, reached);
+	free_faulty(f);
+}
+
 /* The commit's outcome is unknown: nothing is acknowledged, the daemon must restart, and the repeat is
  * counted once. */
 static void test_an_unknown_commit_is_not_acknowledged(void **state)
@@ -169,17 +185,7 @@ static void test_an_unknown_commit_is_not_acknowledged(void **state)
 		flaky.after_commit = reached;
 		flaky.commits_to_fail = 1;
 		broker_run(&broker, f.jobs, FAULTY_JOBS, now);
-		assert_int_equal(atomic_load(&broker.fatal), E_STORE_UNKNOWN);
-		for (size_t i = 0; i < FAULTY_JOBS; i++) {
-			assert_int_equal(f.jobs[i]->code, E_STORE_UNKNOWN);
-			assert_null(f.jobs[i]->lines[0].lease);
-		}
-		heal();
-		restart();
-		assert_recovers(&f);
-		for (size_t i = 0; i < FAULTY_JOBS; i++)
-			assert_int_equal(f.jobs[i]->repeated, reached);
-		free_faulty(&f);
+		assert_unknown(&f, reached);
 	}
 }
 
@@ -199,17 +205,7 @@ static void test_an_unknown_sync_is_not_acknowledged(void **state)
 		flaky.signs = beside ? f.jobs[FAULTY_JOBS - 1] : NULL;
 		broker_run(&broker, f.jobs, FAULTY_JOBS, now);
 		syncer_stop(syncer);
-		assert_int_equal(atomic_load(&broker.fatal), E_STORE_UNKNOWN);
-		for (size_t i = 0; i < FAULTY_JOBS; i++) {
-			assert_int_equal(f.jobs[i]->code, E_STORE_UNKNOWN);
-			assert_null(f.jobs[i]->lines[0].lease);
-		}
-		heal();
-		restart();
-		assert_recovers(&f);
-		for (size_t i = 0; i < FAULTY_JOBS; i++)
-			assert_true(f.jobs[i]->repeated);
-		free_faulty(&f);
+		assert_unknown(&f, true);
 	}
 }
 

@@ -275,7 +275,7 @@ $(O)/tests/sim/sim: $(wildcard tests/sim/*.c tests/sim/*.h) $(TEST_ARCHIVES)
 # Memory and disks that fail: in front of the C library, without sanitizers, which look there, too.
 $(O)/tests/lib/fail.o: tests/lib/fail.c tests/lib/fail.h
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) -std=c11 -D_GNU_SOURCE -fvisibility=hidden $(WARNINGS) -O2 -g -fPIC -c $< -o $@
+	$(call say,CC,$@)$(CC) -std=c11 -D_GNU_SOURCE -fvisibility=hidden $(WARNINGS) -O2 -g -fno-omit-frame-pointer -fPIC -c $< -o $@
 
 $(O)/tests/lib/fail.so: $(O)/tests/lib/fail.o
 	$(call say,LINK,$@)$(CC) -shared -o $@ $<

@@ -7,7 +7,7 @@ import re
 import shutil
 import struct
 
-from harness import BUILD, COVERED, ROOT
+from harness import BUILD, COVERED, ROOT, SANITIZER
 
 LAYOUT = struct.Struct("iiiilll")  # struct fail of tests/lib/fail.h
 MEMORY, DISK = 1, 2
@@ -48,6 +48,9 @@ class Fault:
         with open(self.path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 0)
         self.env = {"LD_PRELOAD": str(BUILD / "tests" / "lib" / "fail.so"), "MUSTER_FAIL": str(self.path)}
+        if SANITIZER == "asan":  # the faults stand in front of it, and it finds what is not given back
+            self.env["ASAN_OPTIONS"] = "verify_asan_link_order=0:fast_unwind_on_malloc=0"
+            self.env["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={ROOT / 'tests' / 'faults' / 'leaks.supp'}"
 
     def order(self, kind, at, for_good=False):
         self.memory[:LAYOUT.size] = LAYOUT.pack(kind, errno.ENOSPC, for_good, 1, at, 0, 0)

@@ -368,6 +368,7 @@ __attribute__((constructor)) static void begin(void)
 	if (shared == MAP_FAILED)
 		return;
 	fail = shared;
-	watch_crashes();
+	if (!sanitized) /* which tells by itself */
+		watch_crashes();
 	always = true;
 }

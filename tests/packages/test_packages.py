@@ -24,7 +24,8 @@ DOCUMENTS = {"libmuster-dev": ["CHANGELOG.md", "PROTOCOL.md", "developer.md"], "
              "muster-issuer": ["CHANGELOG.md", "vendor.md"],
              "musterd": ["CHANGELOG.md", "SECURITY.md", "deploying.md", "runbook.md", "upgrading.md"]}
 VERSION = re.search(r"^VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
-OLD = "0.0.9"
+NEXT = "9.9.9"  # of a version with a newer database
+BACKUP = "/mnt/before-upgrade.backup"
 HOST, MACHINE = "10.77.0.1", "10.77.0.2"
 # Of a system that lives, and not of a package.
 LIVING = ("/var/log/", "/var/lib/dpkg/", "/var/lib/systemd/", "/var/cache/", "/etc/.pwd.lock")
@@ -45,9 +46,21 @@ def debs():
     return build(PLACE / "now", VERSION)
 
 
+def sources(name):
+    """A copy of them, without git."""
+    place = PLACE / name / "sources"
+    shutil.rmtree(place, ignore_errors=True)
+    run("sh", "packaging/source.sh", place, cwd=ROOT)
+    return place
+
+
 @pytest.fixture(scope="module")
-def old_debs():
-    return build(PLACE / "old", OLD, DEB_BUILD_OPTIONS="noopt")
+def next_debs():
+    """Of a version that is not written yet: it moves the database forward."""
+    place = sources("next")
+    number = 1 + max(int(path.name[:4]) for path in (place / "server/store/schema").glob("*.sql"))
+    (place / f"server/store/schema/{number:04}_next.sql").write_text("ALTER TABLE device ADD COLUMN next INTEGER;\n")
+    return build(PLACE / "next" / "built", NEXT, source=place, DEB_BUILD_OPTIONS="noopt")
 
 
 # --- how they are built ---
@@ -85,10 +98,7 @@ def test_every_file_is_compiled_and_linked_hardened(debs):
 
 def test_they_are_the_same_wherever_they_are_built(debs):
     """From sources without git, in another place, time zone, language and umask, one job at a time."""
-    source = PLACE / "else" / "where"
-    shutil.rmtree(source, ignore_errors=True)
-    run("sh", "packaging/source.sh", source, cwd=ROOT)
-    others = build(PLACE / "else" / "built", VERSION, source=source, umask="077", TZ="Pacific/Kiritimati", LC_ALL="C.UTF-8",
+    others = build(PLACE / "else" / "built", VERSION, source=sources("else"), umask="077", TZ="Pacific/Kiritimati", LC_ALL="C.UTF-8",
                    HOME="/nonexistent", DEB_BUILD_OPTIONS="parallel=1")
     digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
     assert {name: digest(path) for name, path in others.items()} == {name: digest(path) for name, path in debs.items()}
@@ -141,11 +151,11 @@ def dependencies(debs):
 
 
 @pytest.fixture(scope="module")
-def box(debs, old_debs):
+def box(debs, next_debs):
     make_tree(PLACE / "tree", ["systemd", "systemd-sysv", "dbus", "iproute2", "procps", "dnsmasq-base", *dependencies(debs)])
     with tempfile.TemporaryDirectory(prefix="muster-packages-") as name:
         folder = pathlib.Path(name)
-        for kind, paths in (("old", old_debs), ("new", debs)):
+        for kind, paths in (("now", debs), ("next", next_debs)):
             (folder / kind).mkdir()
             for path in paths.values():
                 shutil.copy(path, folder / kind)
@@ -181,8 +191,8 @@ class TestLife:
     pytestmark = needs_boxes
 
     def test_they_install_and_start(self, box):
-        install(box, "old")
-        assert packages(box) == {name: [OLD, "installed"] for name in NAMES}
+        install(box, "now")
+        assert packages(box) == {name: [VERSION, "installed"] for name in NAMES}
         box("systemctl", "start", "musterd")
         box.wait_active()
         assert box.active("muster-agent.service") == "active"
@@ -239,14 +249,16 @@ class TestLife:
 
     def test_an_upgrade_refuses_nobody_and_loses_nothing(self, box):
         before, identity = box.stored(), box.json("host", "show")["id"]
+        box.ctl("backup", BACKUP)
         stop, started = box.loads("upgrade", 240)
         wait_for(lambda: len(box.stored()) > len(before) + 20, what="load")
-        install(box, "new")
+        install(box, "next")
         box.wait_active()
         acknowledged, refused, broken = box.finish("upgrade", stop, started)
         print(f"{len(acknowledged)} acknowledged, {refused} refused, {broken} broken off")
-        assert packages(box) == {name: [VERSION, "installed"] for name in NAMES}
-        assert box.json("status")["version"] == VERSION
+        assert packages(box) == {name: [NEXT, "installed"] for name in NAMES}
+        assert box.json("status")["version"] == NEXT
+        assert "_next" in box("journalctl", "-u", "musterd", "MUSTER_EVENT=store.migrated", "-o", "json").stdout
         assert refused == 0 and len(acknowledged) > 20
         assert before | acknowledged <= box.stored()
         assert box.json("host", "show")["id"] == identity and box.json("doctor")["ok"]
@@ -255,12 +267,33 @@ class TestLife:
         box.neighbour("muster", "renew", PRODUCT)
         assert box.neighbour("muster", "status", PRODUCT).returncode == 0
 
+    def test_the_way_back_is_a_backup(self, box):
+        """The older version leaves the newer one's database alone, and says why; upgrading.md has what to do."""
+        install(box, "now")
+        wait_for(lambda: box.active() == "failed", what="the refusal")
+        assert "STORE_NEWER" in box("journalctl", "-u", "musterd", "-n", "20").stdout
+        install(box, "next")
+        box.wait_active()
+        newer, identity = box.stored(), box.json("host", "show")["id"]
+        box("systemctl", "stop", "musterd.socket", "musterd.service")
+        install(box, "now")
+        box.ctl("restore", BACKUP)
+        box("systemctl", "start", "musterd.socket", "musterd.service")
+        box.ctl("wait", "--until", "ready")
+        assert box.json("status")["version"] == VERSION
+        older = box.stored()
+        assert older and older < newer and box.json("host", "show")["id"] == identity
+        box.neighbour("muster", "renew", PRODUCT)
+        install(box, "next")
+        box.wait_active()
+        assert box.stored() == older and box.json("doctor")["ok"]
+
     def test_what_was_removed_comes_back_with_its_data(self, box):
         before, identity = box.stored(), box.json("host", "show")["id"]
         box("dpkg", "--remove", "musterd", "muster-client")
         assert box.active("musterd.service") == box.active("musterd.socket") == box.active("muster-agent.service") == "inactive"
         assert box("test", "-e", "/usr/sbin/musterd", check=False).returncode == 1
-        install(box, "new")
+        install(box, "next")
         box.wait_active()
         box.ctl("wait", "--until", "ready")
         assert box.stored() == before and box.json("host", "show")["id"] == identity

@@ -381,10 +381,11 @@ pid1: all
 	sh packaging/deps.sh install pid1
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/pid1
 
-# The Debian packages: how they are built, and how they live in a fresh system of their own. Makes its tree once. Needs root.
-packages:
+# The packages: how they are built, and how they live in a fresh system of their own; the image. Makes its trees once. Needs root.
+packages: all
 	sh packaging/deps.sh install deb
 	sh packaging/deps.sh install rpm
+	sh packaging/deps.sh install image
 	MUSTER_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -rs --tb=short -p no:cacheprovider tests/packages
 
 # Power cuts of a real file system. Needs root, FUSE and loop devices.

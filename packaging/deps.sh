@@ -3,7 +3,7 @@
 # What the build and the tests need beyond a bare Debian 12, in one table: a check, and the package that satisfies it.
 #   deps.sh check build     print what is missing and how to get it; exit 2 when something is
 #   deps.sh install test    install it (root, or sudo for apt-get alone); MUSTER_NO_INSTALL=1 refuses
-# Groups: build (make), test (make test, make run), fuzz (make fuzz), coverage (make coverage), peers (make bench-peers), plot (make bench-scale), count (make bench-instructions), pid1 (make pid1), power (make powercut), deb (make deb, make packages), rpm (make rpm, make packages); all include build.
+# Groups: build (make), test (make test, make run), fuzz (make fuzz), coverage (make coverage), peers (make bench-peers), plot (make bench-scale), count (make bench-instructions), pid1 (make pid1), power (make powercut), deb (make deb, make packages), rpm (make rpm, make packages), image (make packages); all include build.
 set -eu
 
 # group check package; a check is pc:MODULE, cmd:PROGRAM, file:PATH or py:MODULE
@@ -93,6 +93,10 @@ rpm cmd:rpmbuild rpm
 rpm cmd:rpm2cpio rpm2cpio
 rpm cmd:cpio cpio
 rpm pc:libqrencode libqrencode-dev
+image cmd:podman podman
+image cmd:crun crun
+image cmd:iptables iptables
+image file:/usr/lib/podman/netavark netavark
 power cmd:qemu-storage-daemon qemu-system-common
 power cmd:mkfs.ext4 e2fsprogs
 power cmd:fusermount3 fuse3

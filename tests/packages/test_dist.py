@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from test_packages import PLACE, ROOT, VERSION
-from harness import run
+from debs import PLACE, VERSION
+from harness import ROOT, run
 
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a tarball is made from git")
 

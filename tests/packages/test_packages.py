@@ -11,19 +11,15 @@ import sys
 import tempfile
 
 import pytest
+from box import Box, make_tree, needs_boxes
+from debs import PLACE, VERSION, build, sources
+from harness import PRODUCT, ROOT, run, wait_for
+from mentions import dead_links
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "pid1"))
-from box import Box, make_tree, needs_boxes  # noqa: E402
-from harness import BUILD, PRODUCT, run, wait_for  # noqa: E402
-from mentions import dead_links  # noqa: E402
-
-PLACE = BUILD / "packages"
 NAMES = ["libmuster-dev", "libmuster0", "muster-client", "muster-doc", "muster-issuer", "musterd"]
 DOCUMENTS = {"libmuster-dev": ["CHANGELOG.md", "PROTOCOL.md", "developer.md"], "muster-client": ["CHANGELOG.md"],
              "muster-issuer": ["CHANGELOG.md", "vendor.md"],
              "musterd": ["CHANGELOG.md", "SECURITY.md", "deploying.md", "runbook.md", "upgrading.md"]}
-VERSION = re.search(r"^VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
 NEXT = "9.9.9"  # of a version with a newer database
 BACKUP = "/mnt/before-upgrade.backup"
 HOST, MACHINE = "10.77.0.1", "10.77.0.2"
@@ -31,27 +27,6 @@ HOST, MACHINE = "10.77.0.1", "10.77.0.2"
 LIVING = ("/var/log/", "/var/lib/dpkg/", "/var/lib/systemd/", "/var/cache/", "/etc/.pwd.lock")
 # The load comes from one address.
 LIMITS = "[limits]\nnew_devices_per_source = 1000000\nhandshakes_per_source = 1000000\n"
-
-
-def build(place, version, source=ROOT, umask="022", **env):
-    """By `make deb`; the packages by name."""
-    shutil.rmtree(place, ignore_errors=True)
-    run("sh", "-c", f"umask {umask} && exec make -C {source} deb O={place} VERSION={version}", env=env, timeout=1800)
-    debs = {path.name.split("_")[0]: path for path in (place / "deb").glob(f"*_{version}_*.deb")}
-    return {name: path for name, path in debs.items() if not name.endswith("-dbgsym")}
-
-
-@pytest.fixture(scope="module")
-def debs():
-    return build(PLACE / "now", VERSION)
-
-
-def sources(name):
-    """A copy of them, without git."""
-    place = PLACE / name / "sources"
-    shutil.rmtree(place, ignore_errors=True)
-    run("sh", "packaging/source.sh", place, cwd=ROOT)
-    return place
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import re
 import shutil
 
 import pytest
-from test_packages import DOCUMENTS, PLACE, ROOT, VERSION
 from box import make_tree, needs_boxes
-from harness import run
+from debs import PLACE, VERSION
+from harness import ROOT, run
+from test_packages import DOCUMENTS
 from mentions import dead_links
 
 NAMES = ["muster-client", "muster-devel", "muster-doc", "muster-issuer", "muster-libs", "musterd"]

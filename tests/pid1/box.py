@@ -33,7 +33,7 @@ def make_tree(tree, packages):
         return
     shutil.rmtree(tree, ignore_errors=True)
     tree.parent.mkdir(parents=True, exist_ok=True)
-    run("mmdebstrap", "--variant=minbase", f"--include={wanted}", "bookworm", tree, timeout=600)
+    run("mmdebstrap", "--variant=minbase", *([f"--include={wanted}"] if wanted else []), "bookworm", tree, timeout=600)
     stamp.write_text(wanted)
 
 

@@ -174,6 +174,7 @@ static void repair(struct doctor *d)
 static void *examine(void *context)
 {
 	struct doctor *d = context;
+	pthread_setname_np(pthread_self(), "doctor");
 	look(d);
 	if (d->job && repairable(d) && !stopping(d))
 		repair(d);

@@ -251,6 +251,7 @@ static void forget_old(struct vault *v)
 static void *vault_main(void *context)
 {
 	struct vault *v = context;
+	pthread_setname_np(pthread_self(), "vault");
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	backup_tidy(v->folder);
 	if (v->dir[0])

@@ -64,6 +64,7 @@ static void *lane_main(void *context)
 	struct lane *lane = context;
 	struct job *batch[LANE_BATCH_MAX];
 	size_t n;
+	pthread_setname_np(pthread_self(), "lane");
 	while ((n = take(lane, batch)) != 0) {
 		broker_serve(lane->broker, batch, n, clock_wall(&lane->clock), hand_back, lane);
 		wake(lane);

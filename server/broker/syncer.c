@@ -26,6 +26,7 @@ static void wait_for(sem_t *sem)
 static void *syncer_main(void *context)
 {
 	struct syncer *s = context;
+	pthread_setname_np(pthread_self(), "syncer");
 	for (wait_for(&s->begun); !s->stopping; wait_for(&s->begun)) {
 		s->error = store_sync(s->store);
 		sem_post(&s->done);

@@ -276,6 +276,7 @@ static void *run(void *context)
 {
 	struct watch *w = context;
 	struct watch_order *o;
+	pthread_setname_np(pthread_self(), "dns");
 	int64_t now = patience_clock();
 	w->look_at = w->settings.minutes && w->settings.n_domains ? now : 0;
 	w->publish_at = w->settings.publish && w->settings.n_domains ? now : 0;

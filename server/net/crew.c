@@ -87,6 +87,7 @@ static void *work(void *context)
 {
 	struct crew *c = context;
 	struct list mine;
+	pthread_setname_np(pthread_self(), "crew");
 	pthread_mutex_lock(&c->lock);
 	while (take_some(c, &mine)) {
 		pthread_mutex_unlock(&c->lock);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real daemon when the system fails its calls: strace answers in the disk's place. What a simulated disk shows call by call
 (tests/faults/test_faults_store) is shown here of the whole program, its threads, its exit and its restart."""
+import contextlib
 import os
+import pathlib
 import re
 import sqlite3
+import subprocess
 import time
 
 import loads
@@ -12,7 +15,7 @@ from harness import PRODUCT, wait_for
 from loads import stored_devices, vendor_key
 from wire import Client, Device
 
-CLIENTS = 6
+CLIENTS, MANY_CLIENTS = 6, 48
 EIO_EXIT = 75  # of STORE_UNKNOWN: a unit starts it again
 STOPPING, STORE_FULL, STORE_IO, STORE_UNKNOWN = 9, 70, 71, 74
 SYNCS = "fsync,fdatasync"
@@ -26,7 +29,6 @@ class Failing:
         self.trace.unlink(missing_ok=True)
         host.wrapper = ["strace", "-D", "-f", "-qq", "-o", str(self.trace), "-P", str(host.state / path), "-e", f"trace={calls},pwrite64",
                         "-e", f"inject={calls}:{fault}"]
-        host.env["ASAN_OPTIONS"] = "detect_leaks=0"  # which would trace, too
 
     def lines(self):
         return [line for line in self.trace.read_text().splitlines() if "+++" not in line and "---" not in line]
@@ -54,6 +56,7 @@ def asked_again(host, key, unsure):
 def ready(host):
     """Licensed, and stopped; its log beside the database is made anew by the next start."""
     host.stop()
+    host.env["ASAN_OPTIONS"] = "detect_leaks=0"  # which would trace, too
     return host
 
 
@@ -66,19 +69,46 @@ def test_a_commit_that_fails_ends_the_daemon(ready, vendor, calls, error, nth):
     host, key = ready, vendor_key(vendor)
     failing = Failing(host, calls, f"error={error}:when={nth}")
     host.start()
-    busy = loads.begin(host, key, CLIENTS)
-    host.ended(EIO_EXIT, seconds=15)
-    granted = loads.end(busy)
-    log = host.log.read_text()
-    assert "STORE_UNKNOWN" in log, log
+    ends_and_loses_nothing(host, key, CLIENTS, failing.over)
     hits = failing.injected()
     assert hits
     after = failing.lines()[hits[0] + 1:]
     assert not [line for line in after if re.search(r"\b(fsync|fdatasync|pwrite64)\(", line)], after[:5]
+
+
+def test_a_sync_that_fails_while_its_leases_are_signed(ready, vendor):
+    """The lane is slow to write, so that many machines wait for its next batch, which it signs while the syncer waits for the disk: what
+    was signed when that fails is nobody's."""
+    host, key = ready, vendor_key(vendor)
+    host.start()
+    with traced(host, "lane", "pwrite64:delay_enter=10000"), traced(host, "syncer", f"{SYNCS}:error=EIO") as trace:
+        ends_and_loses_nothing(host, key, MANY_CLIENTS)
+    assert re.fullmatch(r"f(data)?sync\(.*\(INJECTED\)\n", trace.read_text())
+
+
+@contextlib.contextmanager
+def traced(host, name, inject):
+    """One of its threads, from now on; the file that its trace is written to."""
+    tasks = pathlib.Path(f"/proc/{host.process.pid}/task")
+    task, = [task for task in tasks.iterdir() if (task / "comm").read_text() == f"{name}\n"]
+    trace = host.dir / f"{name}.log"
+    with subprocess.Popen(["strace", "-qqq", "-p", task.name, "-o", trace, "-e", f"trace={inject.split(':')[0]}", "-e", f"inject={inject}"]) as strace:
+        wait_for(lambda: "TracerPid:\t0\n" not in (task / "status").read_text(), what="strace")
+        yield trace
+        assert strace.wait(10) == 0
+
+
+def ends_and_loses_nothing(host, key, clients, mend=lambda: None):
+    """A call that fails under load ends the daemon; then it works again."""
+    busy = loads.begin(host, key, clients)
+    host.ended(EIO_EXIT, seconds=20)
+    granted = loads.end(busy)
+    log = host.log.read_text()
+    assert "STORE_UNKNOWN" in log, log
     unsure = [pair for load in busy for pair in load.unsure]
     codes = {code for load in busy for code in load.codes}
     assert unsure and codes <= {0, STORE_UNKNOWN, STORE_IO, STOPPING}, codes
-    failing.over()
+    mend()
     host.start()
     assert granted and granted <= stored_devices(host)
     again = asked_again(host, key, unsure)

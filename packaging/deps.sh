@@ -38,6 +38,8 @@ test py:nacl python3-nacl
 test py:google.protobuf python3-protobuf
 test py:jsonschema python3-jsonschema
 test py:setuptools python3-setuptools
+test py:wheel python3-wheel
+test py:ensurepip python3-venv
 test cmd:mypy mypy
 test cmd:node nodejs
 test cmd:dnsmasq dnsmasq-base

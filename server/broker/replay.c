@@ -97,8 +97,10 @@ int replay_find(struct store *store, struct replay *r, int64_t now)
 
 void replay_restore(const struct replay *r, struct job *job)
 {
-	job->new_vendor = r->text[0] == '1';
-	snprintf(job->installed, sizeof(job->installed), "%s", r->text[0] ? r->text + 1 : "");
+	char *rest = r->text;
+	job->new_vendor = strtol(rest, &rest, 10) != 0;
+	job->event_time = strtoll(rest, &rest, 10);
+	snprintf(job->installed, sizeof(job->installed), "%s", *rest ? rest + 1 : "");
 }
 
 /* --- keeping --- */
@@ -108,7 +110,8 @@ static char *write_answer(const struct job *job)
 	char *text = NULL;
 	if (job->kind == JOB_CHANGE)
 		return job->replay->write(job);
-	return asprintf(&text, "%d%s", job->new_vendor, job->installed) < 0 ? NULL : text;
+	int n = asprintf(&text, "%d %lld %s", job->new_vendor, (long long)job->event_time, job->installed);
+	return n < 0 ? NULL : text;
 }
 
 static int count_one(const struct row *row, void *context)

@@ -96,6 +96,28 @@ def test_a_file_is_installed_once(host, folder, vendor):
     assert ask(host, "POST", "/v1/install", text)[2]["code"] == "LICENSE_SERIAL_OLD"
 
 
+def test_what_the_host_does_itself_is_done_once(host):
+    """A repeat tells of then, and changes nothing now: a retired host stays so."""
+    def event(what, key):
+        status, headers, document = ask(host, "POST", f"/v1/host/{what}", Idempotency_Key=key)
+        assert status == 200, document
+        return document, headers.get("Idempotency-Replayed")
+
+    def retired():
+        return post(host, {"do": "user.add", "user": "kari"})[2].get("code") == "HOST_RETIRED"
+
+    returned, _ = event("return", "before")
+    first, _ = event("retire", "k")
+    assert first["since"] and retired()
+    assert event("retire", "k") == (first, "true") and retired()
+    assert event("return", "before") == (returned, "true") and retired()
+    accepted, _ = event("clock", "c")
+    assert accepted["accepted"] and event("clock", "c") == (accepted, "true")
+    assert event("return", "after")[1] is None and not retired()
+    assert event("retire", "k") == (first, "true") and not retired()
+    assert len(actions(host, "host.retired")) == 1 and len(actions(host, "clock.accepted")) == 1
+
+
 def test_killed_before_the_answer(host):
     """kill -9 at any moment of the request: repeated with its key it happened once, and the answer says so."""
     dice = random.Random(7)

@@ -162,6 +162,8 @@ void change_apply(struct exchange *x)
 					     .role = x->peer.role,
 					     .resolve = resolve,
 					     .context = x};
+	if (!exchange_need_catalog(x)) /* tag_of looks into it */
+		return;
 	int error = change_read(&reader, &orders, why);
 	if (!error && !take_header(x, orders)) {
 		error = E_BAD_REQUEST;

@@ -245,3 +245,17 @@ def test_if_match(host, machines):
     old = tag(host, f"/v1/devices/{machine.id}")
     assert post(host, {"do": "device.block", "device": machine.id[:8]}, If_Match=old)[0] == 200
     assert post(host, {"do": "device.unblock", "device": machine.id}, If_Match='"old"')[0] == 412
+
+
+def test_if_match_is_the_first_thing_that_a_host_is_asked(host):
+    """It knows its licenses before it judges."""
+    path = "/v1/subscriptions/cad-volume"
+    seen = tag(host, path)
+    host.stop()
+    host.spawn()
+    host.readies += 1
+    wait_for(lambda: host.log.read_text().count(" ready ") == host.readies, what="musterd ready")
+    order = {"dry_run": True, "changes": [{"do": "subscription.cancel", "grant": "cad-volume", "if_match": seen}]}
+    item, = ask(host, "POST", "/v1/changes", order)[2]["items"]
+    assert item["ok"] or item["error"]["code"] != "PRECONDITION_FAILED", item
+    assert tag(host, path) == seen

@@ -210,19 +210,39 @@ static int was_forgotten(struct work *w, const struct lease *lease, bool *ret)
 	return error == E_NOT_FOUND ? 0 : error;
 }
 
+/* Was it given to somebody who had the name before? A user is older than a lease, unless the ledger was
+ * restored and the user made anew since. */
+static int was_a_namesakes(struct work *w, const struct lease *lease, bool *ret)
+{
+	struct record_copy found;
+	int64_t restored = w->b->restored;
+	*ret = false;
+	if (!w->lines[0].person.user)
+		return 0;
+	int error = store_get(w->b->store, RECORD_USER, w->lines[0].person.user, &found);
+	if (error)
+		return error;
+	int64_t made = found.record.u.user.created;
+	*ret = lease->head.iat < made && (restored < lease->head.iat || restored > made);
+	return 0;
+}
+
 static int judge(struct work *w, const struct shown *s, int *ret_code)
 {
 	const struct candidate *c = find_candidate(w, s);
 	int64_t on_record = serial_on_record(w);
 	bool forgotten;
+	bool namesakes = false;
 	int error = was_forgotten(w, &s->lease, &forgotten);
+	if (!error)
+		error = was_a_namesakes(w, &s->lease, &namesakes);
 	if (error)
 		return error;
 	if (!is_ahead(w) || w->device.blocked) {
 		*ret_code = w->device.blocked ? E_DEVICE_BLOCKED : E_BAD_REQUEST;
 		return 0;
 	}
-	if (forgotten || (s->lease.exp && s->lease.exp <= w->now)) {
+	if (forgotten || namesakes || (s->lease.exp && s->lease.exp <= w->now)) {
 		*ret_code = E_LEASE_OLD;
 		return 0;
 	}

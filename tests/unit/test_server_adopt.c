@@ -525,8 +525,8 @@ static void test_an_unsafe_clock_adopts_nothing(void **state)
 	free_ahead(&a);
 }
 
-/* A user who signed in after the backup is bound and holds what the lease says; one whom the ledger does not
- * know any more is not made up. */
+/* A user who signed in after the backup, and was made again since, is bound and holds what the lease says; one whom
+ * the ledger does not know any more is not made up. Without a backup a user who was made later is another one. */
 static void test_users_leases(void **state)
 {
 	struct client c = {.m = machine(3)};
@@ -553,6 +553,9 @@ static void test_users_leases(void **state)
 	struct certificate cert = usual_certificate();
 	char *its = fixture_certificate_token(&vendor, &cert);
 	char *token = resigned(&l, key);
+	assert_int_equal(show(&c, token, its), E_LEASE_OLD);
+	assert_int_equal(audits("user.signed-in"), 0);
+	mark_restored(key);
 	assert_int_equal(show(&c, token, its), 0);
 	assert_int_equal(audits("user.signed-in"), 1);
 	free(token);

@@ -154,11 +154,11 @@ static int run_kind(struct work *w)
 		error = work_sign_in(w, &go);
 	else if (!work_gives_back(w))
 		error = work_enrol(w);
-	if (!error && go)
-		error = work_voice_settle(w);
 	if (error || !go)
 		return error;
 	error = work_decide(w);
+	if (!error)
+		error = work_voice_settle(w);
 	return error ? error : store_and_turn(w);
 }
 

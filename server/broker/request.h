@@ -42,7 +42,8 @@ int work_apply(struct work *, struct effect);
 int work_decide(struct work *);
 int work_store(struct work *);
 
-/* request_voice.c: a call; and machines that have come back after one, before anything is decided. */
+/* request_voice.c: a call; and machines that have come back after one, when all is decided: for those who
+ * would be granted, the places that stood for them are given back, and it is decided anew. */
 int work_voice(struct work *);
 int work_voice_settle(struct work *);
 

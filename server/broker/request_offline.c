@@ -119,16 +119,24 @@ static int bind(struct work *w)
 	return error ? error : work_decide(w);
 }
 
-static int decide_and_store(struct work *w)
+/* One that names nobody leaves the names that are known. */
+static void leave_names(struct work *w)
 {
-	/* One that names nobody leaves the names that are known. */
 	if (w->device.known && !w->job->hostname[0])
 		w->device.described = true;
+}
+
+static int decide_and_store(struct work *w)
+{
+	leave_names(w);
 	int error = work_enrol(w);
 	if (!error)
 		error = work_decide(w);
 	if (!error)
 		error = bind(w);
+	if (!error)
+		error = work_voice_settle(w);
+	leave_names(w); /* it may have been loaded again */
 	if (!error)
 		error = work_store(w);
 	if (!error && !w->job->lines[0].answer.code)
@@ -145,9 +153,6 @@ static int run(struct work *w)
 	if (!error)
 		error = find(w, &found);
 	if (error || found)
-		return error;
-	error = work_voice_settle(w);
-	if (error)
 		return error;
 	int code = check_names(w);
 	if (!code)

@@ -14,7 +14,7 @@
 
 #define DEVICE_LABEL "muster/1 voice device"
 
-void voice_device(const uint8_t iid[VOICE_IID], uint8_t ret[DEVICE_ID])
+static void voice_device(const uint8_t iid[VOICE_IID], uint8_t ret[DEVICE_ID])
 {
 	crypto_generichash_state state;
 	crypto_generichash_init(&state, NULL, 0, DEVICE_ID);
@@ -63,6 +63,16 @@ static int find(struct work *w, struct record_copy *ret)
 	if (error == E_NOT_FOUND)
 		ret->record = (struct record){.kind = RECORD_VOICE};
 	return error == E_NOT_FOUND ? 0 : error;
+}
+
+/* Is the place still held that it stands for? It may have been given back since. */
+static bool is_held(const struct work *w, const struct record_voice *v)
+{
+	const struct line_facts *line = &w->lines[0].facts;
+	for (size_t i = 0; i < line->n_candidates; i++)
+		if (line->candidates[i].grant == v->entitlement)
+			return line->candidates[i].holding.state == HOLDING_ACTIVE;
+	return false;
 }
 
 /* And short enough for digits, when it was told in words. */
@@ -129,7 +139,7 @@ int work_voice(struct work *w)
 	struct record_voice *v = &found.record.u.voice;
 	if (error)
 		return error;
-	if (found.record.num && is_fresh(w, v) && !w->device.blocked) {
+	if (found.record.num && is_fresh(w, v) && is_held(w, v) && !w->device.blocked) {
 		w->job->repeated = true;
 		tell(w, v);
 		return 0;
@@ -209,22 +219,84 @@ static bool is_ours(const uint8_t shown[VOICE_SHOWN], const struct record_voice 
 	       ((int64_t)g.sequence == v->sequence && (int64_t)g.day <= v->day);
 }
 
-int work_voice_settle(struct work *w)
+static int find_spoken(struct work *w, size_t i, struct record_copy *ret)
+{
+	struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {w->job->lines[i].voice, VOICE_IID}};
+	return store_find(w->b->store, &like, BY(voice, iid), ret);
+}
+
+/* How many lines are to be settled: those that were not confirmed here are reported, and no longer spoken. */
+static int count_spoken(struct work *w, size_t *ret)
 {
 	int error = 0;
-	bool settled = false;
+	*ret = 0;
 	for (size_t i = 0; i < w->job->n_lines && !error; i++) {
 		struct record_copy found;
 		struct job_line *line = &w->job->lines[i];
-		struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {line->voice, VOICE_IID}};
 		if (!line->spoken)
 			continue;
-		error = store_find(w->b->store, &like, BY(voice, iid), &found);
-		if (error == E_NOT_FOUND || (!error && !is_ours(line->voice, &found.record.u.voice)))
+		error = find_spoken(w, i, &found);
+		line->spoken = !error && is_ours(line->voice, &found.record.u.voice);
+		*ret += line->spoken;
+		if (error == E_NOT_FOUND || (!error && !line->spoken))
 			error = report(w, i);
-		else if (!error)
-			error = settle(w, &found.record);
-		settled |= !error;
 	}
-	return error || !settled ? error : work_load(w);
+	return error;
+}
+
+static int settle_all(struct work *w)
+{
+	int error = 0;
+	for (size_t i = 0; i < w->job->n_lines && !error; i++) {
+		struct record_copy found;
+		if (!w->job->lines[i].spoken)
+			continue;
+		error = find_spoken(w, i, &found);
+		if (!error)
+			error = settle(w, &found.record);
+	}
+	return error;
+}
+
+static int decide_again(struct work *w)
+{
+	int error = work_load(w);
+	return error ? error : work_decide(w);
+}
+
+/* Those who are refused are no longer spoken; how many these are. */
+static size_t leave_refused(struct work *w)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->job->n_lines; i++) {
+		struct job_line *line = &w->job->lines[i];
+		if (!line->spoken || work_gives_back(w) || !w->lines[i].verdict.code)
+			continue;
+		line->spoken = false;
+		n++;
+	}
+	return n;
+}
+
+/* The lines that would then be refused keep what they have by telephone: the rest is tried without them. */
+int work_voice_settle(struct work *w)
+{
+	size_t n;
+	int error = count_spoken(w, &n);
+	while (!error && n) {
+		error = store_mark(w->b->store);
+		if (!error)
+			error = settle_all(w);
+		if (!error)
+			error = decide_again(w);
+		size_t refused = error ? 0 : leave_refused(w);
+		if (error || !refused)
+			return error ? error : store_keep(w->b->store);
+		n -= refused;
+		seats_forget(w->b);
+		error = store_undo(w->b->store);
+		if (!error)
+			error = decide_again(w);
+	}
+	return error;
 }

@@ -610,6 +610,67 @@ static void test_a_machine_that_called_is_itself_again(void **state)
 	assert_sound();
 }
 
+/* What was told is not told again when the place that it stood for is not held any more. */
+static void test_a_place_that_was_given_back_is_decided_anew(void **state)
+{
+	struct machine m = numbered(9);
+	struct machine other = numbered(10);
+	struct voice_grant g;
+	struct voice_grant again;
+	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
+	(void)state;
+	org_open(&grant, 1);
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+	assert_int_equal(ask_by_voice(1, &g), 0);
+	assert_int_equal(come_back(&m, 1, g.sequence, g.day), 0);
+	assert_int_equal(ask_by_voice(1, &again), E_POOL_EXHAUSTED); /* it has it by network */
+	assert_int_equal(ask(&m, JOB_RELEASE, NULL), 0);
+	assert_int_equal(ask_by_voice(1, &again), 0); /* offline for good: a new one, which the machine takes */
+	assert_int_equal(again.sequence, 2);
+	assert_int_equal(come_back(&m, 1, again.sequence, again.day), 0);
+	assert_int_equal(ask(&m, JOB_RELEASE, NULL), 0);
+	assert_int_equal(ask(&other, JOB_ACTIVATE, NULL), 0);
+	assert_int_equal(ask_by_voice(1, &again), E_POOL_EXHAUSTED);
+	assert_int_equal(grant_named("cad-volume").u.grant.active, 1);
+	assert_sound();
+}
+
+/* Who is refused keeps the place that he has by telephone. */
+static void test_a_refusal_takes_no_place(void **state)
+{
+	struct machine m = numbered(9);
+	struct voice_grant g;
+	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
+	char id[DEVICE_ID_TEXT];
+	(void)state;
+	grant.policy.enrol = ENROL_APPROVE;
+	org_open(&grant, 1);
+	broker.voice.key = site_key;
+	broker.voice.index = 3;
+	broker.voice.days = 90;
+	struct job *called = call(1);
+	struct job *job = run_one(called);
+	assert_int_equal(code_of(job, 0), E_APPROVAL_PENDING);
+	device_id_write(called->device, id);
+	job_free(job);
+	must((struct change){.kind = CHANGE_DEVICE_APPROVE, .device = id});
+	assert_int_equal(ask_by_voice(1, &g), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(come_back(&m, 1, g.sequence, g.day), E_APPROVAL_PENDING);
+		assert_int_equal(audits("voice.settled"), 0);
+		assert_int_equal(grant_named("cad-volume").u.grant.active, 1);
+		restart();
+	}
+	device_id_write(m.id, id);
+	must((struct change){.kind = CHANGE_DEVICE_APPROVE, .device = id});
+	assert_int_equal(come_back(&m, 1, g.sequence, g.day), 0);
+	assert_int_equal(audits("voice.settled"), 1);
+	assert_int_equal(grant_named("cad-volume").u.grant.active, 1);
+	assert_sound();
+}
+
 static void test_what_was_never_confirmed_is_told(void **state)
 {
 	struct machine m = numbered(9);
@@ -649,6 +710,8 @@ int main(void)
 		BOTH(test_an_unsafe_clock_answers_nobody),
 		BOTH(test_words_instead_of_digits),
 		BOTH(test_a_machine_that_called_is_itself_again),
+		BOTH(test_a_place_that_was_given_back_is_decided_anew),
+		BOTH(test_a_refusal_takes_no_place),
 		BOTH(test_what_was_never_confirmed_is_told),
 	};
 	return cmocka_run_group_tests_name("server/broker/request_offline", tests, group_setup,

@@ -268,12 +268,18 @@ static void reject(struct conn *c, struct job *job, int error, unsigned retry_af
 	job_free(job);
 }
 
+/* Whoever signs out of all needs a code to come back, which is limited by itself. */
+static bool gives_back(const struct job *job)
+{
+	return job->kind == JOB_RELEASE || (job->kind == JOB_SIGN_OUT && job->lines[0].product[0]);
+}
+
 /* Seconds for which a request must wait, and why; 0: it may be asked. */
 static uint32_t hold_back(struct conn *c, const struct job *job, int64_t now_ms, int *ret_error)
 {
 	struct counters *counters = c->net->settings.counters;
-	uint32_t wait = quotas_ask(c->net->quotas, channel_remote(&c->session.channel),
-				   job->kind == JOB_RELEASE, now_ms);
+	uint32_t wait =
+		quotas_ask(c->net->quotas, channel_remote(&c->session.channel), gives_back(job), now_ms);
 	*ret_error = E_REQUEST_LIMIT;
 	if (wait) {
 		counter_add(&counters->refused_device, 1);

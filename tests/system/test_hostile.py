@@ -419,6 +419,19 @@ def test_one_device_gives_back_so_often(hosts, folder, vendor):
     assert machine.status()["state"] == "licensed" and host.count() == 1
 
 
+def test_a_user_who_leaves_a_product_gives_back(hosts, folder, vendor):
+    """And so a place goes from device to device no more often; who signs out of all needs a code to come back."""
+    host = hosts(config="[limits]\nreleases_per_device = 1\n").start().serve(vendor, f"id=users,product={PRODUCT},model=user,quantity=2")
+    host.change({"do": "user.add", "user": "kari"}, {"do": "assign", "user": "kari", "product": PRODUCT})
+    machine = Machine(folder, "m", vendor.products, "--host", f"127.0.0.1:{host.port}")
+    code = host.items("user", "signin-code", "kari")[0]["code"]
+    machine.done("signin", PRODUCT, "--user", "kari", "--code", "-", stdin=code)
+    machine.done("signout", PRODUCT)
+    machine.done("signin", PRODUCT, "--user", "kari")
+    machine.refused("REQUEST_LIMIT", "signout", PRODUCT)
+    machine.done("signout")
+
+
 def rejected(host, reason):
     """Requests refused before they went to the store."""
     return host.metric(f'muster_requests_rejected_total{{reason="{reason}"}}')

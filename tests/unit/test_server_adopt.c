@@ -525,8 +525,9 @@ static void test_an_unsafe_clock_adopts_nothing(void **state)
 	free_ahead(&a);
 }
 
-/* A user who signed in after the backup, and was made again since, is bound and holds what the lease says; one whom
- * the ledger does not know any more is not made up. Without a backup a user who was made later is another one. */
+/* A user who signed in after the backup, and was made again since, is bound and holds what the lease says;
+ * one whom the ledger does not know any more is not made up. Without a backup a user who was made later is
+ * another one. */
 static void test_users_leases(void **state)
 {
 	struct client c = {.m = machine(3)};

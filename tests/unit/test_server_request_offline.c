@@ -627,7 +627,8 @@ static void test_a_place_that_was_given_back_is_decided_anew(void **state)
 	assert_int_equal(come_back(&m, 1, g.sequence, g.day), 0);
 	assert_int_equal(ask_by_voice(1, &again), E_POOL_EXHAUSTED); /* it has it by network */
 	assert_int_equal(ask(&m, JOB_RELEASE, NULL), 0);
-	assert_int_equal(ask_by_voice(1, &again), 0); /* offline for good: a new one, which the machine takes */
+	assert_int_equal(ask_by_voice(1, &again),
+			 0); /* offline for good: a new one, which the machine takes */
 	assert_int_equal(again.sequence, 2);
 	assert_int_equal(come_back(&m, 1, again.sequence, again.day), 0);
 	assert_int_equal(ask(&m, JOB_RELEASE, NULL), 0);

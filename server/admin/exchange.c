@@ -191,14 +191,12 @@ int exchange_call(struct exchange *x, struct job *job)
 	exchange_actor(x, job->actor);
 	memcpy(job->correlation, x->request_id, sizeof(job->correlation));
 	job->numbers = NUMBERS_NONE;
-	/* Requests by file have numbers of their own, and are answered once whatever key comes with them. */
-	struct replay *replay = job->kind == JOB_OFFLINE ? NULL : x->replay;
-	job->replay = replay;
+	job->replay = x->replay;
 	int error = lane_call(x->admin->settings.lane, job);
 	if (!error)
 		error = job->code;
-	if (!error && replay && replay->found && job->kind != JOB_CHANGE)
-		replay_restore(replay, job);
+	if (!error && x->replay && x->replay->found && job->kind != JOB_CHANGE)
+		replay_restore(x->replay, job);
 	if (error)
 		exchange_refuse(x, error, job->fault[0] ? job->fault : NULL, &job->numbers);
 	return error;

@@ -205,6 +205,8 @@ static bool key_passes(struct exchange *x)
 		exchange_problem(x, E_BAD_REQUEST, "an Idempotency-Key has 1 to 128 characters");
 		return false;
 	}
+	if (!route_remembers(x->route))
+		return true;
 	x->replay = malloc(sizeof(*x->replay));
 	if (!x->replay) {
 		exchange_problem(x, E_NO_MEMORY, NULL);

@@ -198,14 +198,6 @@ static void add_header(json_t *all, const char *name, const char *meaning)
 					     "description", meaning, "schema", "type", "string"));
 }
 
-/* Those whose work is one job of the lane, which keeps the answer with it. */
-static bool is_remembered(const struct route *route)
-{
-	return strcmp(route->method, "POST") == 0 &&
-	       (strcmp(route->takes, "changes") == 0 || strcmp(route->takes, "file") == 0 ||
-		strncmp(route->path, "/v1/host/", 9) == 0);
-}
-
 static json_t *parameters(const struct route *route)
 {
 	size_t n;
@@ -214,7 +206,7 @@ static json_t *parameters(const struct route *route)
 	if (strchr(route->path, '*'))
 		json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "id", "in", "path",
 						     "required", 1, "schema", "type", "string"));
-	if (is_remembered(route))
+	if (route_remembers(route))
 		add_header(all, "Idempotency-Key",
 			   "the same one only to repeat the same request: it is done once");
 	if (strcmp(route->takes, "changes") == 0)

@@ -42,6 +42,13 @@ const struct query *query_all(size_t *ret_n)
 	return queries;
 }
 
+bool route_remembers(const struct route *route)
+{
+	return strcmp(route->method, "POST") == 0 &&
+	       (strcmp(route->takes, "changes") == 0 || strcmp(route->takes, "file") == 0 ||
+		strncmp(route->path, "/v1/host/", 9) == 0);
+}
+
 bool route_lists(const struct route *route)
 {
 	size_t n = strlen(route->gives);

@@ -49,6 +49,9 @@ const char *route_nearest(const char *path, bool open_only);
 /* Is its answer a list? */
 bool route_lists(const struct route *);
 
+/* Is its work one job of the lane, which keeps the answer under the caller's Idempotency-Key? */
+bool route_remembers(const struct route *);
+
 /* Does the route take this parameter? */
 const struct query *query_find(const struct route *, const char *name);
 

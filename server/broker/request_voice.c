@@ -56,13 +56,11 @@ int voice_begin(const struct broker *b, struct job *part)
 
 /* --- what was confirmed before --- */
 
-static int find(struct work *w, struct record_copy *ret)
+/* By its installation id. As store_find. */
+static int find(struct work *w, const uint8_t iid[VOICE_IID], struct record_copy *ret)
 {
-	struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {w->job->voice.iid, VOICE_IID}};
-	int error = store_find(w->b->store, &like, BY(voice, iid), ret);
-	if (error == E_NOT_FOUND)
-		ret->record = (struct record){.kind = RECORD_VOICE};
-	return error == E_NOT_FOUND ? 0 : error;
+	struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {iid, VOICE_IID}};
+	return store_find(w->b->store, &like, BY(voice, iid), ret);
 }
 
 /* Is the place still held that it stands for? It may have been given back since. */
@@ -135,9 +133,11 @@ static int keep(struct work *w, struct record *old)
 int work_voice(struct work *w)
 {
 	struct record_copy found;
-	int error = find(w, &found);
+	int error = find(w, w->job->voice.iid, &found);
 	struct record_voice *v = &found.record.u.voice;
-	if (error)
+	if (error == E_NOT_FOUND)
+		found.record = (struct record){.kind = RECORD_VOICE};
+	else if (error)
 		return error;
 	if (found.record.num && is_fresh(w, v) && is_held(w, v) && !w->device.blocked) {
 		w->job->repeated = true;
@@ -219,12 +219,6 @@ static bool is_ours(const uint8_t shown[VOICE_SHOWN], const struct record_voice 
 	       ((int64_t)g.sequence == v->sequence && (int64_t)g.day <= v->day);
 }
 
-static int find_spoken(struct work *w, size_t i, struct record_copy *ret)
-{
-	struct record like = {.kind = RECORD_VOICE, .u.voice.iid = {w->job->lines[i].voice, VOICE_IID}};
-	return store_find(w->b->store, &like, BY(voice, iid), ret);
-}
-
 /* How many lines are to be settled: those that were not confirmed here are reported, and no longer spoken. */
 static int count_spoken(struct work *w, size_t *ret)
 {
@@ -235,7 +229,7 @@ static int count_spoken(struct work *w, size_t *ret)
 		struct job_line *line = &w->job->lines[i];
 		if (!line->spoken)
 			continue;
-		error = find_spoken(w, i, &found);
+		error = find(w, line->voice, &found);
 		line->spoken = !error && is_ours(line->voice, &found.record.u.voice);
 		*ret += line->spoken;
 		if (error == E_NOT_FOUND || (!error && !line->spoken))
@@ -251,7 +245,7 @@ static int settle_all(struct work *w)
 		struct record_copy found;
 		if (!w->job->lines[i].spoken)
 			continue;
-		error = find_spoken(w, i, &found);
+		error = find(w, w->job->lines[i].voice, &found);
 		if (!error)
 			error = settle(w, &found.record);
 	}

@@ -269,7 +269,7 @@ static void reject(struct conn *c, struct job *job, int error, unsigned retry_af
 }
 
 /* Whoever signs out of all needs a code to come back, which is limited by itself. */
-static bool gives_back(const struct job *job)
+static bool spends_release(const struct job *job)
 {
 	return job->kind == JOB_RELEASE || (job->kind == JOB_SIGN_OUT && job->lines[0].product[0]);
 }
@@ -279,7 +279,7 @@ static uint32_t hold_back(struct conn *c, const struct job *job, int64_t now_ms,
 {
 	struct counters *counters = c->net->settings.counters;
 	uint32_t wait =
-		quotas_ask(c->net->quotas, channel_remote(&c->session.channel), gives_back(job), now_ms);
+		quotas_ask(c->net->quotas, channel_remote(&c->session.channel), spends_release(job), now_ms);
 	*ret_error = E_REQUEST_LIMIT;
 	if (wait) {
 		counter_add(&counters->refused_device, 1);

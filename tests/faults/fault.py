@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 
+import pytest
 from harness import BUILD, COVERED, ROOT, SANITIZER
 
 LAYOUT = struct.Struct("iiiilll")  # struct fail of tests/lib/fail.h
@@ -15,6 +16,7 @@ MEMORY, DISK = 1, 2
 EXITS = {0, 2, 4, *(int(code) for code in re.findall(r"^ERR\(\d+, \w+, \w+, \d+, (\d+),", (ROOT / "protocol" / "errors.def").read_text(), re.M))}
 # So many places of each command; `make faults` tries many more.
 TRIES = int(os.environ.get("FAULT_TRIES", 6))
+not_beside_tsan = pytest.mark.skipif(SANITIZER == "tsan", reason="it has to be the first that is loaded; it sees the faults that are linked in")
 FIRST = int(os.environ.get("FAULT_FIRST", 1))  # to go on where a run was broken off
 
 

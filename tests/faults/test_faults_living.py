@@ -7,10 +7,10 @@ import itertools
 import re
 
 import pytest
-from fault import DISK, EXITS, MEMORY, TRIES, Files
-from harness import PRODUCT, SANITIZER, Host, Machine, wait_for
+from fault import DISK, EXITS, MEMORY, TRIES, Files, not_beside_tsan
+from harness import PRODUCT, Host, Machine, wait_for
 
-pytestmark = pytest.mark.skipif(SANITIZER == "tsan", reason="it has to be the first that is loaded; it sees the faults that are linked in")
+pytestmark = not_beside_tsan
 FIRST_CALLS = 60  # of memory, that serve one renewal
 COMMANDS = ["status", "vendor list", "vendor show-request", "license list", "license show {license}", "host request -o {n}.request", "host show",
             "device list", "device list --csv", "device show -- {id}", "product show acme-cad", "subscription list", "activation list",

@@ -8,14 +8,14 @@ import re
 import shutil
 
 import pytest
-from fault import DISK, EXITS, MEMORY, TRIES, Files
-from harness import COVERED, PRODUCT, SANITIZER, Host, Machine, program, run, wait_for
+from fault import DISK, EXITS, MEMORY, TRIES, Files, not_beside_tsan
+from harness import COVERED, PRODUCT, Host, Machine, program, run, wait_for
 
 # glibc and libuv end the process at a few places of the start, where nobody was served yet: its exit code, and what it says there, or who
 # stands in the trace of tests/lib/fail.c between the crash and our own function.
 LIBRARIES_DIE = ((127, r"cannot allocate memory for thread-local data"), (-6, r"abort\S*\n\S*/libuv\.so"), (-11, r"libc\.so\S*\(getgr(nam|gid)"))
 
-pytestmark = pytest.mark.skipif(SANITIZER == "tsan", reason="it has to be the first that is loaded; it sees the faults that are linked in")
+pytestmark = not_beside_tsan
 
 
 @pytest.fixture(scope="module")

@@ -186,12 +186,17 @@ class Host:
         self.known = {0}
         return self
 
-    def start(self):
+    def spawn_ready(self):
+        """Nobody has asked it anything yet."""
         self.spawn()
         wait_for(lambda: self.process.poll() is not None or self.log.read_text().count(" ready ") > self.readies,
                  what="musterd ready")
         assert self.process.poll() is None, self.log.read_text()
         self.readies += 1
+        return self
+
+    def start(self):
+        self.spawn_ready()
         self.port = int(self.status()["listeners"][0].rsplit(":", 1)[1])
         return self
 

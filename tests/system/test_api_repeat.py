@@ -252,9 +252,7 @@ def test_if_match_is_the_first_thing_that_a_host_is_asked(host):
     path = "/v1/subscriptions/cad-volume"
     seen = tag(host, path)
     host.stop()
-    host.spawn()
-    host.readies += 1
-    wait_for(lambda: host.log.read_text().count(" ready ") == host.readies, what="musterd ready")
+    host.spawn_ready()
     order = {"dry_run": True, "changes": [{"do": "subscription.cancel", "grant": "cad-volume", "if_match": seen}]}
     item, = ask(host, "POST", "/v1/changes", order)[2]["items"]
     assert item["ok"] or item["error"]["code"] != "PRECONDITION_FAILED", item

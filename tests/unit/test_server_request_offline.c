@@ -403,12 +403,17 @@ static void test_a_retired_host_answers_no_file(void **state)
 
 static const uint8_t site_key[VOICE_KEY] = {5};
 
-static void open_voice(uint32_t threshold)
+static void turn_voice_on(void)
 {
-	open_volume(threshold);
 	broker.voice.key = site_key;
 	broker.voice.index = 3;
 	broker.voice.days = 90;
+}
+
+static void open_voice(uint32_t threshold)
+{
+	open_volume(threshold);
+	turn_voice_on();
 }
 
 /* An installation id of a machine whose keys are made of a number. */
@@ -466,9 +471,7 @@ static void test_a_call_is_counted_once(void **state)
 	assert_true(end > now + 88 * (int64_t)DAY && end <= now + 90 * (int64_t)DAY);
 	int64_t rows = audits(NULL);
 	restart();
-	broker.voice.key = site_key;
-	broker.voice.index = 3;
-	broker.voice.days = 90;
+	turn_voice_on();
 	now += 40 * (int64_t)DAY;
 	assert_int_equal(ask_by_voice(1, &again), 0); /* the line was bad: the same again */
 	assert_memory_equal(&g, &again, sizeof(g));
@@ -491,9 +494,7 @@ static void test_no_lease_is_longer_than_the_grant(void **state)
 	grant.policy.lease_days = 10;
 	grant.policy.on_expiry = ON_EXPIRY_REDUCED;
 	org_open(&grant, 1);
-	broker.voice.key = site_key;
-	broker.voice.index = 3;
-	broker.voice.days = 90;
+	turn_voice_on();
 	assert_int_equal(ask_by_voice(1, &g), 0);
 	assert_true(voice_end(g.day) <= now + 10 * (int64_t)DAY);
 	assert_int_equal(g.flags, VOICE_REDUCED);
@@ -570,9 +571,7 @@ static void test_words_instead_of_digits(void **state)
 		job_free(job);
 		now += 100 * (int64_t)DAY;
 	}
-	broker.voice.key = site_key;
-	broker.voice.index = 3;
-	broker.voice.days = 90;
+	turn_voice_on();
 	assert_int_equal(ask_by_voice(1, &g), 0); /* digits are not told for so long as the words are */
 	assert_int_equal(g.sequence, 5);
 	assert_true(voice_end(g.day) <= now + 90 * (int64_t)DAY);
@@ -591,16 +590,21 @@ static int come_back(struct machine *m, uint8_t number, unsigned sequence, uint3
 	return finish_request(m, job);
 }
 
+/* A pool with one place. */
+static void open_place(enum enrol enrol)
+{
+	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
+	grant.policy.enrol = enrol;
+	org_open(&grant, 1);
+	turn_voice_on();
+}
+
 static void test_a_machine_that_called_is_itself_again(void **state)
 {
 	struct machine m = numbered(9);
 	struct voice_grant g;
-	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
 	(void)state;
-	org_open(&grant, 1);
-	broker.voice.key = site_key;
-	broker.voice.index = 3;
-	broker.voice.days = 90;
+	open_place(ENROL_OPEN);
 	assert_int_equal(ask_by_voice(1, &g), 0);
 	assert_int_equal(ask(&m, JOB_ACTIVATE, NULL), E_POOL_EXHAUSTED);
 	assert_int_equal(come_back(&m, 1, g.sequence, g.day), 0); /* in its own place */
@@ -617,18 +621,14 @@ static void test_a_place_that_was_given_back_is_decided_anew(void **state)
 	struct machine other = numbered(10);
 	struct voice_grant g;
 	struct voice_grant again;
-	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
 	(void)state;
-	org_open(&grant, 1);
-	broker.voice.key = site_key;
-	broker.voice.index = 3;
-	broker.voice.days = 90;
+	open_place(ENROL_OPEN);
 	assert_int_equal(ask_by_voice(1, &g), 0);
 	assert_int_equal(come_back(&m, 1, g.sequence, g.day), 0);
 	assert_int_equal(ask_by_voice(1, &again), E_POOL_EXHAUSTED); /* it has it by network */
 	assert_int_equal(ask(&m, JOB_RELEASE, NULL), 0);
-	assert_int_equal(ask_by_voice(1, &again),
-			 0); /* offline for good: a new one, which the machine takes */
+	/* Offline for good: a new one, which the machine takes. */
+	assert_int_equal(ask_by_voice(1, &again), 0);
 	assert_int_equal(again.sequence, 2);
 	assert_int_equal(come_back(&m, 1, again.sequence, again.day), 0);
 	assert_int_equal(ask(&m, JOB_RELEASE, NULL), 0);
@@ -643,14 +643,9 @@ static void test_a_refusal_takes_no_place(void **state)
 {
 	struct machine m = numbered(9);
 	struct voice_grant g;
-	struct grant grant = with_plans(org_grant("cad-volume", MODEL_POOL, 1), "modeler", "render");
 	char id[DEVICE_ID_TEXT];
 	(void)state;
-	grant.policy.enrol = ENROL_APPROVE;
-	org_open(&grant, 1);
-	broker.voice.key = site_key;
-	broker.voice.index = 3;
-	broker.voice.days = 90;
+	open_place(ENROL_APPROVE);
 	struct job *called = call(1);
 	struct job *job = run_one(called);
 	assert_int_equal(code_of(job, 0), E_APPROVAL_PENDING);
